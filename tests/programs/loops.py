@@ -1,0 +1,417 @@
+"""Programs of loops: every iterable, trip count and way out."""
+
+import math
+
+import numpy as np
+
+from tests.programs.registry import numbers, program
+
+
+@program(0.9, 5, tags="for range", smooth=True, cpu=True)
+def for_range(x, n):
+    s = 1.0
+    for i in range(n):
+        s = s * x + i
+    return s
+
+
+@program(0.9, tags="range_step")
+def range_steps(x):
+    s = 0.0
+    for i in range(10, 0, -3):
+        s = s * x + i * x
+    for i in range(2, 11, 4):
+        s += math.sin(x * i)
+    for i in range(-3, 3):
+        s *= 1 + x * i / 10
+    return s
+
+
+@program(0.9, 7, -2, tags="range_step")
+def range_with_step_argument(x, n, step):
+    s = 0.0
+    for i in range(n, 0, step):
+        s = s * x + i
+    for i in range(0, n, -step):
+        s = s * x - i
+    return s
+
+
+@program(0.9, 0, tags="zero_trips")
+def zero_trips(x, n):
+    s = x
+    for i in range(n):
+        s = s * i
+    for i in range(3, 1):
+        s = s + x * i
+    for _ in range(-5):
+        s = s * x
+    return s * x
+
+
+@program(0.8, 4, 3, tags="nested_for", smooth=True, cpu=True)
+def nested_loops(x, n, m):
+    s = 0.0
+    for i in range(n):
+        p = 1.0
+        for j in range(i, m + i):
+            p *= x + 0.1 * j
+            s += p * i
+        s = s * 0.5 + p
+    return s
+
+
+@program(0.8, 5, tags="nested_for triangular", smooth=True)
+def triangular_loops(x, n):
+    s = x
+    for i in range(n):
+        for j in range(i):
+            s = s * 0.7 + math.sin(s * j)
+        for j in range(n, i, -1):
+            s = s + x * s / (1 + j)
+    return s
+
+
+@program(numbers(6), tags="over_elements", smooth=True, cpu=True)
+def over_elements(a):
+    s = 0.0
+    for v in a:
+        s = s * 0.5 + v * v
+    return s
+
+
+@program(numbers(3, 4), tags="over_rows", smooth=True, cpu=True)
+def over_rows(a):
+    s = 0.0
+    for row in a:
+        p = 1.0
+        for v in row:
+            p *= v + 2
+        s += p * row[0]
+    return s
+
+
+@program(numbers(5), numbers(7, phase=2), tags="zip", smooth=True)
+def over_zip(a, b):
+    s = 0.0
+    for u, v in zip(a, b):
+        s += u * v * v
+    return s
+
+
+@program(numbers(5), tags="enumerate", smooth=True, cpu=True)
+def over_enumerate(a):
+    s = 0.0
+    for i, v in enumerate(a):
+        s += i * v * v
+    for i, v in enumerate(a[1:], 2):
+        s = s * 0.9 + v**i
+    return s
+
+
+@program(numbers(5), tags="reversed", smooth=True)
+def over_reversed(a):
+    s = 0.0
+    for v in reversed(a):
+        s = s * 0.5 + v * v
+    for i in reversed(range(1, 5)):
+        s = s * 0.9 + a[i] * i
+    return s
+
+
+@program(numbers(4), numbers(4, 2), tags="zip enumerate", smooth=True)
+def over_zip_of_rows(a, b):
+    s = 0.0
+    for k, (v, row) in enumerate(zip(a, b)):
+        s += v * row[1] * k + row[0]
+    for i, v in zip(range(3, 0, -1), a):
+        s = s * v + i
+    return s
+
+
+@program(2.0, tags="while", cpu=True)
+def while_newton(a):
+    x = a
+    while abs(x * x - a) > 1e-14:
+        x = 0.5 * (x + a / x)
+    return x
+
+
+@program(0.3, 1.0, tags="while")
+def while_data_dependent(x, limit):
+    s, n = x, 0
+    while s < limit and n < 50:
+        s = s * 1.5 + 0.01 * n
+        n += 1
+    return s * n
+
+
+@program(1.3, tags="while nested_while")
+def nested_while(x):
+    s, i = 0.0, 0
+    while i < 4:
+        t = x * (i + 1)
+        while t > 1:
+            t = t * 0.6
+            s += t * x
+        i += 1
+        s += t
+    return s
+
+
+@program(0.7, tags="while zero_trips")
+def while_zero_trips(x):
+    s = x * x
+    while s > 100:
+        s = s / 2
+    return s
+
+
+@program(0.7, tags="while_true break")
+def while_true(x):
+    s, k = 1.0, 0
+    while True:
+        s *= 1 + x / (k + 1)
+        k += 1
+        if s > 2.5:
+            break
+    return s * x
+
+
+@program(numbers(8), tags="break", cpu=True)
+def for_break(a):
+    s = 0.0
+    for i in range(len(a)):
+        if a[i] < -0.5:
+            break
+        s += a[i] * a[i]
+    return s * i
+
+
+@program(numbers(8), tags="continue", cpu=True)
+def for_continue(a):
+    s = 1.0
+    for v in a:
+        if v < 0:
+            s *= 0.9
+            continue
+        s += s * v
+    return s
+
+
+@program(numbers(8), 0.4, tags="break continue")
+def break_and_continue(a, x):
+    s = x
+    for i, v in enumerate(a):
+        if i == 1:
+            continue
+        t = v * x
+        if t < -0.3:
+            s += t * t
+            if i > 4:
+                break
+            continue
+        s = s * 1.1 + t
+    return s
+
+
+@program(0.8, 6, tags="continue while")
+def while_continue(x, n):
+    i, s = 0, x
+    while i < n:
+        i += 1
+        if i % 3 == 0:
+            continue
+        s = s * x + 1 / i
+    return s
+
+
+@program(numbers(6), 0.5, tags="for_else")
+def for_else(a, x):
+    s = 0.0
+    for v in a:
+        if v > 5:
+            break
+        s += v * x
+    else:
+        s *= x
+    for v in a:
+        if v < 0:
+            s += v
+            break
+    else:
+        s = 1000.0
+    return s
+
+
+@program(0.5, tags="while_else")
+def while_else(x):
+    s = x
+    while s < 2:
+        s = s * 1.7
+        if s > 1.9:
+            break
+    else:
+        s = s * s
+    while s < 20:
+        s = s * s
+    else:
+        s = s * x
+    return s
+
+
+@program(numbers(4, 5), tags="break nested_for")
+def break_in_inner_loop(a):
+    s = 0.0
+    for i in range(a.shape[0]):
+        p = 1.0
+        for j in range(a.shape[1]):
+            if p * p > 1.5:
+                break
+            p = p * (1 + a[i, j])
+        s += p * j
+    return s
+
+
+@program(numbers(4, 5), tags="break nested_for for_else")
+def break_two_levels(a):
+    s = 1.0
+    for row in a:
+        for v in row:
+            s = s * 0.8 + v
+            if s < 0:
+                break
+        else:
+            s += 0.1
+            continue
+        s = s * s
+    return s
+
+
+@program(0.6, 5, tags="after_loop")
+def variables_after_loop(x, n):
+    for i in range(n):
+        y = x * (i + 1)
+        if i == 2:
+            z = y * y
+    return y * i + z
+
+
+@program(0.6, 5, tags="rebinding loop_types")
+def int_becomes_float_in_loop(x, n):
+    s = 0
+    p = 1
+    for _ in range(n):
+        s += x * p
+        p = p * 2
+    return s
+
+
+@program(0.3, 0.9, 7, tags="swap_in_loop", smooth=True, cpu=True)
+def swap_in_loop(a, b, n):
+    for _ in range(n):
+        a, b = b, a + b * 0.5
+    return a * b
+
+
+@program(0.3, 0.9, 1.4, tags="swap_in_loop")
+def rotate_in_loop(a, b, c):
+    for i in range(5):
+        a, b, c = c, a, b * a
+        if i % 2:
+            a, c = c, a
+    return a + 2 * b + 3 * c
+
+
+@program(0.2, 1.1, tags="swap_in_loop while")
+def swap_in_while(a, b):
+    while a < 5:
+        a, b = b, a + b
+    return a * b
+
+
+@program(1.0, 0.5, 50, tags="long recurrence", smooth=True)
+def long_recurrence(x, y, n):
+    for k in range(n):
+        x, y = x + 0.05 * y, y - 0.05 * math.sin(x) * (1 + k / 100)
+    return x * y
+
+
+@program(0.5, 6, tags="loop_invariant", smooth=True)
+def loop_invariants(x, n):
+    s = 0.0
+    for i in range(n):
+        c = math.exp(x) * 2
+        s += c * i * x
+    return s
+
+
+@program(0.5, tags="range_rebound")
+def loop_variable_rebound(x):
+    s = 0.0
+    n = 4
+    for i in range(n):
+        i = i * 2
+        n = 2
+        s += i * x * n
+    return s + i * x
+
+
+@program(numbers(5), 3, tags="loop_index")
+def computed_indices(a, n):
+    s = 0.0
+    k = 0
+    for i in range(20):
+        k = (k * n + i) % 5
+        s = s * 0.9 + a[k] * a[i % 5]
+    return s
+
+
+@program(10.0, 28.0, 8 / 3, 40, tags="ode", smooth=True)
+def lorenz(sigma, rho, beta, n):
+    x, y, z = 1.0, 1.0, 1.0
+    h = 0.01
+    for _ in range(n):
+        dx = sigma * (y - x)
+        dy = x * (rho - z) - y
+        dz = x * y - beta * z
+        x += h * dx
+        y += h * dy
+        z += h * dz
+    return x + y * 0.1 + z
+
+
+@program(numbers(4), tags="unrolled")
+def over_literal_tuple(a):
+    s = 0.0
+    for k in (3, 0, 2):
+        s = s * 0.5 + a[k] * a[k]
+    for i, w in enumerate((0.5, 1, a[0])):
+        s += w * a[i]
+    for f in (math.sin, np.exp):
+        s += f(a[1])
+    return s
+
+
+@program(numbers(3), tags="unrolled break")
+def unrolled_with_break(a):
+    s = 0.0
+    for w in (a[0], a[1], a[2]):
+        if w < -0.5:
+            break
+        s += w * w
+    else:
+        s = s * 2
+    return s
+
+
+@program(0.4, 3, tags="loop_condition")
+def condition_carried(x, n):
+    flag = False
+    s = x
+    for i in range(n + 3):
+        if flag:
+            s = s * 2
+        flag = s < 1.5 or i == 4
+        s += 0.2 * x
+    return s

@@ -1,0 +1,85 @@
+"""Activity: which values and which memory carry a derivative from the inputs to the output.
+
+A value is active if it depends on a differentiated input and the output depends on it, through floating-point data flow.
+Arrays count by alias class: one active element makes the class active.
+"""
+
+from collections.abc import Iterable
+
+from zygopy.transform import ops, rules
+from zygopy.transform.ir import For, Function, If, Let, Pop, Push, Scalar, Statement, Store, Value, Var, While, walk
+from zygopy.transform.memory import AliasClasses
+from zygopy.transform.types import Array, Stack
+
+
+class Activity:
+    """The active nodes of a function: variables, and representatives of alias classes."""
+
+    def __init__(self, function: Function, sources: Iterable[Var], sinks: Iterable[Value]):
+        self.aliases = AliasClasses(function.body)
+        forward: dict[Var, list[Var]] = {}
+        backward: dict[Var, list[Var]] = {}
+        for statement in walk(function.body):
+            for a, b in self._edges(statement):
+                forward.setdefault(a, []).append(b)
+                backward.setdefault(b, []).append(a)
+        self.varied = _reach(forward, [self.node(v) for v in sources])
+        useful = _reach(backward, [self.node(v) for v in sinks if isinstance(v, Var)])
+        self.nodes = self.varied & useful
+
+    def node(self, var: Var) -> Var:
+        return self.aliases.of(var) if isinstance(var.type, Array) else var
+
+    def active(self, value: Value) -> bool:
+        """Whether a value, or the memory an array refers to, is active."""
+        return isinstance(value, Var) and self.node(value) in self.nodes
+
+    def _edges(self, s: Statement) -> list[tuple[Var, Var]]:
+        match s:
+            case Let():
+                return [(a, s.var) for a in self._sources(s)] if _is_real(s.var) else []
+            case Store():
+                pairs = [(s.value, self.node(s.array))]
+            case For() | While():
+                groups = zip(s.inits, s.body.yields, s.params, s.results, strict=True)
+                pairs = [pair for i, y, p, r in groups for pair in ((i, p), (y, p), (i, r), (y, r))]
+            case If():
+                pairs = [*zip(s.then.yields, s.results, strict=True), *zip(s.orelse.yields, s.results, strict=True)]
+            case Push():
+                pairs = [(v, s.stack) for v in s.values]
+            case Pop():
+                pairs = [(s.stack, v) for v in s.vars]
+            case _:
+                return []
+        return [(a, b) for a, b in pairs if _carries(a) and _carries(b)]
+
+    def _sources(self, s: Let) -> list[Var]:
+        if s.op is ops.LOAD:
+            return [self.node(s.args[0])]
+        if s.op is ops.STOP or s.op in rules.CONSTANT:
+            return []
+        return [a for a in s.args if _is_real(a)]
+
+
+def _is_real(value: Value) -> bool:
+    return isinstance(value, Var) and isinstance(value.type, Scalar) and value.type.is_float
+
+
+def _carries(value: Value) -> bool:
+    """Whether a scalar, stack or class node can carry a derivative; array handles do so by their class alone."""
+    if not isinstance(value, Var):
+        return False
+    if isinstance(value.type, Array | Stack):
+        return value.type.dtype.kind == "f"
+    return value.type.is_float
+
+
+def _reach(edges: dict[Var, list[Var]], starts: Iterable[Var]) -> set[Var]:
+    found = set(starts)
+    todo = list(found)
+    while todo:
+        for after in edges.get(todo.pop(), ()):
+            if after not in found:
+                found.add(after)
+                todo.append(after)
+    return found

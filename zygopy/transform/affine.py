@@ -1,0 +1,134 @@
+"""Index arithmetic: integers as sums of variables with constant coefficients, and what loop ranges prove about them.
+
+The questions it answers: is `i + 1 < n` for each trip of the loops around it; can two accesses meet.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from zygopy.transform import ops
+from zygopy.transform.ir import Const, Let, Value, Var
+
+if TYPE_CHECKING:
+    from zygopy.transform.build import Builder
+
+
+@dataclass(frozen=True)
+class Affine:
+    """constant + sum of coefficient * symbol."""
+
+    constant: int = 0
+    terms: tuple[tuple[Var, int], ...] = ()
+
+    def __add__(self, other: "Affine") -> "Affine":
+        terms = dict(self.terms)
+        for symbol, coefficient in other.terms:
+            terms[symbol] = terms.get(symbol, 0) + coefficient
+        return Affine(self.constant + other.constant, tuple((s, c) for s, c in terms.items() if c))
+
+    def __sub__(self, other: "Affine") -> "Affine":
+        return self + other.scale(-1)
+
+    def scale(self, factor: int) -> "Affine":
+        return Affine(self.constant * factor, tuple((s, c * factor) for s, c in self.terms) if factor else ())
+
+    def shift(self, amount: int) -> "Affine":
+        return Affine(self.constant + amount, self.terms)
+
+    def coefficient(self, symbol: Var) -> int:
+        return dict(self.terms).get(symbol, 0)
+
+    def substitute(self, symbol: Var, by: "Affine") -> "Affine":
+        coefficient = self.coefficient(symbol)
+        rest = Affine(self.constant, tuple((s, c) for s, c in self.terms if s is not symbol))
+        return rest + by.scale(coefficient)
+
+
+@dataclass
+class Facts:
+    """What is known of integer variables: their definitions, and the ranges of loop indices."""
+
+    definitions: dict[Var, Let] = field(default_factory=dict)
+    ranges: dict[Var, tuple[Value, Value, Value]] = field(default_factory=dict)  # start, stop, step
+    shapes: dict[Var, tuple[Value, ...]] = field(default_factory=dict)  # of arrays
+
+    def affine(self, value: "Value | Affine", depth: int = 40) -> Affine:
+        """The value as an affine form over variables that are not sums themselves."""
+        if isinstance(value, Affine):
+            return value
+        if isinstance(value, Const):
+            return Affine(int(value.value))
+        let = self.definitions.get(value)
+        if let is None or depth == 0:
+            return Affine(0, ((value, 1),))
+        parts = lambda: [self.affine(a, depth - 1) for a in let.args]  # noqa: E731
+        match let.op:
+            case ops.ADD:
+                a, b = parts()
+                return a + b
+            case ops.SUB:
+                a, b = parts()
+                return a - b
+            case ops.NEG:
+                return parts()[0].scale(-1)
+            case ops.MUL:
+                a, b = parts()
+                if not b.terms:
+                    return a.scale(b.constant)
+                if not a.terms:
+                    return b.scale(a.constant)
+        return Affine(0, ((value, 1),))
+
+    def write(self, form: Affine, b: "Builder") -> Value:
+        """An affine form as a value of the IR."""
+        from zygopy.transform.build import integer
+
+        total: Value = integer(form.constant)
+        for symbol, coefficient in form.terms:
+            term = b.mul(symbol, integer(abs(coefficient)))
+            total = b.add(term, total) if coefficient > 0 else b.sub(total, term)
+        return total
+
+    def lower_bound(self, form: Affine, depth: int = 12) -> Affine:
+        """An affine form without loop indices that is at most `form` within the loops' ranges."""
+        for _ in range(depth):
+            index = self._innermost(form)
+            if index is None:
+                break
+            low, high = self._bounds(index)
+            bound = low if form.coefficient(index) > 0 else high
+            if bound is None:
+                break
+            form = form.substitute(index, bound)
+        return form
+
+    def never_negative(self, value: Affine) -> bool:
+        """Whether the form is proven to be 0 or more."""
+        bound = self.lower_bound(value)
+        return bound.constant >= 0 and all(c > 0 and self._is_count(s) for s, c in bound.terms)
+
+    def _innermost(self, form: Affine) -> Var | None:
+        order = list(self.ranges)
+        indices = [s for s, _ in form.terms if s in self.ranges]
+        return max(indices, key=order.index, default=None)
+
+    def _bounds(self, index: Var) -> tuple[Affine | None, Affine | None]:
+        start, stop, step = self.ranges[index]
+        if not isinstance(step, Const):
+            return None, None
+        first, end = self.affine(start), self.affine(stop)
+        if step.value > 0:
+            return first, end.shift(-1)
+        return end.shift(1), first
+
+    def _is_count(self, symbol: Var) -> bool:
+        let = self.definitions.get(symbol)
+        if let is None:
+            return False
+        if let.op is ops.DIM:
+            return True
+        if let.op is ops.INT_MAX:
+            return any(self.never_negative(self.affine(a)) for a in let.args)
+        if let.op is ops.INT_MIN:
+            return all(self.never_negative(self.affine(a)) for a in let.args)
+        return False

@@ -1,0 +1,450 @@
+"""Calls: what each callable becomes, user functions followed, builtins and NumPy's array constructors known by name."""
+
+import math
+import operator
+import types
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from zygopy.errors import ArgumentError, DtypeError, UnsupportedError
+from zygopy.transform import arrays, ops
+from zygopy.transform.build import constant, integer
+from zygopy.transform.functions import apply_function, is_scalar_function
+from zygopy.transform.ir import Const, Print, Value
+from zygopy.transform.types import FLOAT, FLOAT64, INT, Scalar
+from zygopy.transform.values import (
+    Closure,
+    Enumerate,
+    Method,
+    Range,
+    Reversed,
+    Static,
+    View,
+    Zip,
+    describe,
+    is_number,
+)
+
+_BUILTINS: dict[Callable, Callable] = {}
+_METHODS: dict[str, Callable] = {}
+
+
+def builtin(*functions: Callable):
+    """Declare what a call of a Python or NumPy function becomes: handler(s, *args, **kwargs)."""
+
+    def declare(handler: Callable) -> Callable:
+        _BUILTINS.update(dict.fromkeys(functions, handler))
+        return handler
+
+    return declare
+
+
+def method(name: str):
+    """Declare a method of arrays: handler(s, view, *args, **kwargs)."""
+
+    def declare(handler: Callable) -> Callable:
+        _METHODS[name] = handler
+        return handler
+
+    return declare
+
+
+def call(s, callee: object, args: list, kwargs: dict, name: str = "") -> object:
+    """The value of callee(*args, **kwargs)."""
+    match callee:
+        case Closure():
+            return s.call_closure(callee, args, kwargs)
+        case Method():
+            return _call_method(s, callee, args, kwargs)
+        case Static():
+            return _call_object(s, callee.value, args, kwargs, name)
+    raise DtypeError(f"{describe(callee)} cannot be called", s.loc)
+
+
+def _call_object(s, function: object, args: list, kwargs: dict, name: str) -> object:
+    if (handler := _handler(function)) is not None:
+        return _bind_handler(s, function, handler, args, kwargs)
+    if is_scalar_function(function):
+        return _scalar_call(s, function, args, kwargs)
+    if (inline := getattr(type(function), "__zygopy_call__", None)) is not None:
+        return inline(function, s, args, kwargs)
+    if isinstance(function, types.FunctionType):
+        return s.call_function(function, args, kwargs)
+    if isinstance(python := getattr(function, "py_func", None), types.FunctionType):  # a Numba dispatcher
+        return s.call_function(python, args, kwargs)
+    if isinstance(function, partial):
+        bound = [s.from_python(a, None) for a in function.args]
+        named = {k: s.from_python(v, None) for k, v in function.keywords.items()}
+        return call(s, Static(function.func), bound + args, named | kwargs, name)
+    if isinstance(function, type) and issubclass(function, np.generic):
+        return _cast(s, np.dtype(function), args)
+    raise _unknown(s, function)
+
+
+def _unknown(s, function: object) -> UnsupportedError:
+    module = getattr(function, "__module__", None) or ""
+    label = f"{module}.{getattr(function, '__name__', function)}".removeprefix("builtins.")
+    label = label.replace("numpy.", "np.") if module.startswith("numpy") else label
+    return UnsupportedError(
+        f"{label} is not supported", s.loc, "zygopy has no derivative for it", "write it as a Python function with loops"
+    )
+
+
+def _handler(function: object) -> Callable | None:
+    try:
+        return _BUILTINS.get(function)
+    except TypeError:
+        return None
+
+
+def _bind_handler(s, function: object, handler: Callable, args: list, kwargs: dict) -> object:
+    import inspect
+
+    try:
+        inspect.signature(handler).bind(s, *args, **kwargs)
+    except TypeError as error:
+        label = getattr(function, "__name__", str(function))
+        raise UnsupportedError(f"this call of {label} is not supported: {error}", s.loc) from None
+    return handler(s, *args, **kwargs)
+
+
+def _scalar_call(s, function: Callable, args: list, kwargs: dict) -> object:
+    label = getattr(function, "__name__", str(function))
+    if kwargs:
+        raise UnsupportedError(f"{label} with keywords is not supported", s.loc, help="leave them out")
+    if function in (min, max) and len(args) == 1 and isinstance(args[0], tuple):
+        args = list(args[0])
+    if any(isinstance(a, View) for a in args):
+        raise UnsupportedError(
+            f"{label} of a whole array is not supported yet", s.loc, help="apply it to the elements in a loop"
+        )
+    for a in args:
+        if not is_number(a):
+            raise DtypeError(f"{label} needs numbers, not {describe(a)}", s.loc)
+    module = getattr(function, "__module__", "")
+    if function in (operator.floordiv, operator.mod, operator.pow):
+        from zygopy.transform.expressions import number_operator
+
+        return number_operator(s, function, *args)
+    strong = isinstance(function, np.ufunc) or str(module).startswith("numpy")
+    return apply_function(s.b, function, list(args), strong)
+
+
+def _call_method(s, bound: Method, args: list, kwargs: dict) -> object:
+    owner, name = bound.owner, bound.name
+    if isinstance(owner, View) and name in _METHODS:
+        return _bind_handler(s, _METHODS[name], _METHODS[name], [owner, *args], kwargs)
+    if is_number(owner) and name in ("item", "conjugate") and not args:
+        return owner
+    if is_number(owner) and name == "astype":
+        return _cast(s, _dtype_of(s, args[0]), [owner])
+    raise UnsupportedError(f"the method {name} of {describe(owner)} is not supported", s.loc, help="write a loop")
+
+
+# -- Python ---------------------------------------------------------------------------------------------------------------
+
+
+def _int(s, value: object, what: str) -> Value:
+    if not is_number(value) or not (value.type.is_integer or value.type.is_bool):
+        raise DtypeError(f"{what} needs ints, not {describe(value)}", s.loc, help="convert it with int()")
+    return s.b.cast(value, INT)
+
+
+@builtin(range)
+def range_(s, a, b=None, step=None):
+    start, stop = (integer(0), a) if b is None else (a, b)
+    step = integer(1) if step is None else _int(s, step, "range")
+    if isinstance(step, Const) and step.value == 0:
+        raise ArgumentError("range() arg 3 must not be zero", s.loc)
+    if not isinstance(step, Const):
+        s.check(s.b.apply(ops.NE, step, integer(0)), ValueError, "range() arg 3 must not be zero")
+    return Range(_int(s, start, "range"), _int(s, stop, "range"), step)
+
+
+@builtin(len)
+def length(s, value):
+    match value:
+        case tuple():
+            return integer(len(value))
+        case View() if value.ndim:
+            return value.spans[0].length
+        case Range():
+            from zygopy.transform.iteration import trip_count
+
+            return trip_count(s, value)
+        case Static(str() as text):
+            return integer(len(text))
+    raise DtypeError(f"{describe(value)} has no len()", s.loc)
+
+
+@builtin(zip)
+def zip_(s, *items, strict=None):
+    return Zip(items)
+
+
+@builtin(enumerate)
+def enumerate_(s, item, start=None):
+    return Enumerate(item, integer(0) if start is None else start)
+
+
+@builtin(reversed)
+def reversed_(s, item):
+    return item[::-1] if isinstance(item, tuple) else Reversed(item)
+
+
+@builtin(tuple, list)
+def tuple_(s, items=()):
+    from zygopy.transform.expressions import items_of
+    from zygopy.transform.iteration import static_items
+
+    found = static_items(s, items)
+    return tuple(found) if found is not None else items_of(s, items)
+
+
+@builtin(float)
+def float_(s, value=None):
+    if value is None:
+        return constant(0.0)
+    if isinstance(value, Static) and isinstance(value.value, str):
+        return constant(float(value.value))
+    return _weak_cast(s, value, FLOAT, "float")
+
+
+@builtin(int)
+def int_(s, value=None):
+    return constant(0) if value is None else _weak_cast(s, value, INT, "int")
+
+
+@builtin(bool)
+def bool_(s, value=None):
+    from zygopy.transform.expressions import truth
+
+    return constant(False) if value is None else truth(s, value)
+
+
+def _weak_cast(s, value: object, type_: Scalar, what: str) -> Value:
+    if not is_number(value):
+        raise DtypeError(f"{what}() needs a number, not {describe(value)}", s.loc)
+    if value.type.dtype == type_.dtype and not isinstance(value, Const):
+        return value if value.type.weak else s.b.let(ops.CAST, (value,), type_)
+    return s.b.cast(value, type_)
+
+
+@builtin(print)
+def print_(s, *args, sep=None, end=None, flush=None, file=None):
+    if any(k is not None for k in (sep, end, file)):
+        raise UnsupportedError("print with sep, end or file is not supported", s.loc, help="print(a, b)")
+    parts: list[str | None] = []
+    values: list[Value] = []
+    for arg in args:
+        if isinstance(arg, Static) and isinstance(arg.value, str | type(None)):
+            parts.append(str(arg.value))
+        elif is_number(arg):
+            parts.append(None)
+            values.append(arg)
+        else:
+            raise UnsupportedError(f"printing {describe(arg)} is not supported", s.loc, help="print numbers and strings")
+    s.b.emit(Print(tuple(parts), tuple(values), s.loc))
+    return Static(None)
+
+
+@builtin(isinstance)
+def isinstance_(s, value, kinds):
+    wanted = [k.value for k in (kinds if isinstance(kinds, tuple) else (kinds,))]
+    return constant(issubclass(_python_type(value), tuple(wanted)))
+
+
+@builtin(callable)
+def callable_(s, value):
+    return constant(isinstance(value, Closure) or (isinstance(value, Static) and callable(value.value)))
+
+
+def _python_type(value: object) -> type:
+    if is_number(value):
+        dtype = value.type.dtype
+        return {"f": float, "i": int, "b": bool}[dtype.kind] if value.type.weak else dtype.type
+    if isinstance(value, View):
+        return np.ndarray
+    return type(value.value) if isinstance(value, Static) else type(value)
+
+
+@builtin(sum)
+def sum_(s, items, start=None):
+    from zygopy.transform.iteration import static_items
+
+    values = static_items(s, items)
+    if values is None:
+        raise UnsupportedError("sum() of an array is not supported yet", s.loc, help="sum in a loop")
+    total = integer(0) if start is None else start
+    for value in values:
+        total = apply_function(s.b, operator.add, [total, value], False)
+    return total
+
+
+@builtin(math.fsum, any, all, sorted, map, filter, divmod, iter, next)
+def _refused(s, *args, **kwargs):
+    raise UnsupportedError("this builtin is not supported yet", s.loc, help="write a loop")
+
+
+# -- NumPy ----------------------------------------------------------------------------------------------------------------
+
+
+def _dtype_of(s, value: object, default: np.dtype = FLOAT64) -> np.dtype:
+    if value is None or (isinstance(value, Static) and value.value is None):
+        return default
+    if isinstance(value, Static):
+        try:
+            return np.dtype(value.value)
+        except TypeError:
+            pass
+    raise DtypeError(f"{describe(value)} is not a dtype", s.loc)
+
+
+def _cast(s, dtype: np.dtype, args: list) -> Value:
+    if not args:
+        return constant(dtype.type(0))
+    if len(args) != 1 or not is_number(args[0]):
+        raise DtypeError(f"{dtype} needs one number", s.loc)
+    if dtype.kind not in "fiub" or dtype == np.float16 or dtype.itemsize > 8:
+        raise DtypeError(f"{dtype} is not supported", s.loc, help="use float64 or float32")
+    value, type_ = args[0], Scalar(dtype)
+    if isinstance(value, Const) or value.type.dtype != dtype:
+        return s.b.cast(value, type_)
+    return value if value.type == type_ else s.b.let(ops.CAST, (value,), type_)
+
+
+def _shape(s, shape: object) -> tuple[Value, ...]:
+    return tuple(shape) if isinstance(shape, tuple) else (shape,)
+
+
+@builtin(np.zeros)
+def zeros(s, shape, dtype=None):
+    return arrays.allocate(s, _shape(s, shape), _dtype_of(s, dtype), ops.ZEROS)
+
+
+@builtin(np.empty)
+def empty(s, shape, dtype=None):
+    return arrays.allocate(s, _shape(s, shape), _dtype_of(s, dtype), ops.EMPTY)
+
+
+@builtin(np.ones)
+def ones(s, shape, dtype=None):
+    return _filled(s, _shape(s, shape), _dtype_of(s, dtype), constant(1.0))
+
+
+@builtin(np.full)
+def full(s, shape, fill_value, dtype=None):
+    if not is_number(fill_value):
+        raise UnsupportedError("np.full needs a number to fill with", s.loc)
+    return _filled(s, _shape(s, shape), _dtype_of(s, dtype, fill_value.type.dtype), fill_value)
+
+
+def _filled(s, shape: tuple, dtype: np.dtype, value: Value) -> View:
+    view = arrays.allocate(s, shape, dtype)
+    arrays.fill(s, view, _to_element(s, value, dtype))
+    return view
+
+
+def _to_element(s, value: Value, dtype: np.dtype) -> Value:
+    return s.b.cast(value, Scalar(dtype)) if value.type.dtype != dtype else value
+
+
+def _like(s, array: object) -> tuple[Value, ...]:
+    if not isinstance(array, View):
+        raise DtypeError(f"this needs an array, not {describe(array)}", s.loc)
+    return tuple(span.length for span in array.spans)
+
+
+@builtin(np.zeros_like)
+def zeros_like(s, a, dtype=None):
+    return arrays.allocate(s, _like(s, a), _dtype_of(s, dtype, a.dtype), ops.ZEROS)
+
+
+@builtin(np.empty_like)
+def empty_like(s, a, dtype=None):
+    return arrays.allocate(s, _like(s, a), _dtype_of(s, dtype, a.dtype), ops.EMPTY)
+
+
+@builtin(np.ones_like)
+def ones_like(s, a, dtype=None):
+    return _filled(s, _like(s, a), _dtype_of(s, dtype, a.dtype), constant(1.0))
+
+
+@builtin(np.full_like)
+def full_like(s, a, fill_value, dtype=None):
+    return _filled(s, _like(s, a), _dtype_of(s, dtype, a.dtype), fill_value)
+
+
+@builtin(np.copy)
+@method("copy")
+def copy(s, a):
+    if not isinstance(a, View):
+        raise DtypeError(f"cannot copy {describe(a)}", s.loc)
+    return arrays.copy(s, a)
+
+
+@method("fill")
+def fill(s, view, value):
+    arrays.fill(s, view, value)
+    return Static(None)
+
+
+@method("item")
+def item(s, view, *index):
+    from zygopy.transform.expressions import at
+
+    if len(index) != view.ndim:
+        raise UnsupportedError("item() needs one index for each dimension", s.loc)
+    return at(s, view, index)
+
+
+@builtin(np.shape)
+def shape(s, a):
+    return tuple(span.length for span in a.spans) if isinstance(a, View) else ()
+
+
+@builtin(np.ndim)
+def ndim(s, a):
+    return integer(a.ndim if isinstance(a, View) else 0)
+
+
+@builtin(np.size)
+def size(s, a):
+    total = integer(1)
+    for n in _like(s, a):
+        total = s.b.mul(total, n)
+    return total
+
+
+@builtin(np.dot, np.vdot)
+def dot(s, a, b):
+    """The inner product of two vectors."""
+    from zygopy.transform.ir import Var
+    from zygopy.transform.types import promote
+
+    if not (isinstance(a, View) and isinstance(b, View) and a.ndim == b.ndim == 1):
+        raise UnsupportedError("np.dot of anything but two vectors is not supported yet", s.loc, help="write the loops out")
+    n = a.spans[0].length
+    if s.facts.affine(n) != s.facts.affine(b.spans[0].length):
+        from zygopy.errors import ShapeError
+
+        s.check(s.b.apply(ops.EQ, n, b.spans[0].length), ShapeError, "the lengths of the vectors differ")
+    type_ = promote(a.base.type.element, b.base.type.element)
+    name = "dot@"
+    before = s.frame.names.get(name)
+    s.frame.names[name] = constant(type_.dtype.type(0))
+    k = Var("k", INT)
+
+    def body():
+        product = apply_function(
+            s.b, operator.mul, [arrays.load(s, arrays.element_at(s, v, (k,))) for v in (a, b)], False
+        )
+        s.frame.names[name] = apply_function(s.b, operator.add, [s.frame.names[name], product], False)
+
+    s.counted_loop(k, Range(integer(0), n, integer(1)), body, [name])
+    total = s.frame.names.pop(name)
+    if before is not None:
+        s.frame.names[name] = before
+    return total

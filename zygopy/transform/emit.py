@@ -1,0 +1,377 @@
+"""From IR to readable Python: one text that every backend runs.
+
+    def rosenbrock(x):
+        n = x.shape[0]
+        total = 0.0
+        for i in range(n - 1):
+            a = 1.0 - x[i]
+            ...
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from zygopy.errors import Loc
+from zygopy.transform import ops
+from zygopy.transform.ir import (
+    Block,
+    Check,
+    Const,
+    For,
+    Function,
+    If,
+    Leaves,
+    Let,
+    Pop,
+    Print,
+    Push,
+    Statement,
+    Store,
+    Value,
+    Var,
+    While,
+    leaves,
+    walk,
+)
+from zygopy.transform.naming import Naming, name
+from zygopy.transform.types import BOOL_, FLOAT64, INT64, Array, Scalar
+
+_ATOM = 20
+_NEGATED = {ops.LT: ops.GE, ops.LE: ops.GT, ops.GT: ops.LE, ops.GE: ops.LT, ops.EQ: ops.NE, ops.NE: ops.EQ}
+_STACK_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Source:
+    """Emitted text: a function `name`, the objects it names beside np, math and runtime helpers, and the user's lines."""
+
+    name: str
+    text: str
+    names: dict[str, object] = field(default_factory=dict)
+    lines: dict[int, Loc] = field(default_factory=dict)
+
+
+def emit(function: Function, comments: bool = True) -> Source:
+    """Write a function as Python source."""
+    errors = {s.error.__name__: s.error for s in walk(function.body) if isinstance(s, Check)}
+    writer = _Writer(name(function, {*errors, function.name, *_RESERVED}), comments)
+    params = ", ".join(p.name for p in function.params)
+    writer.loc = function.loc
+    writer.line(f"def {function.name}({params}):")
+    writer.depth += 1
+    for p in function.params:
+        if isinstance(p.leaves, tuple) and p.leaves:
+            writer.line(f"{writer.target(p.leaves)} = {p.name}")
+    writer.block(function.body)
+    writer.line(f"return {writer.tree(function.results)}")
+    return Source(function.name, "\n".join(writer.lines) + "\n", errors, writer.locs)
+
+
+_RESERVED = {"np", "math", "grow", "overlap", "range", "abs", "min", "max"}
+
+
+class _Writer:
+    def __init__(self, naming: Naming, comments: bool):
+        self.names, self.inlined = naming.names, naming.inlined
+        self.lines: list[str] = []
+        self.locs: dict[int, Loc] = {}
+        self.depth = 0
+        self.loc: Loc | None = None
+        self.comments = comments
+        self.commented: Loc | None = None
+
+    # -- lines ------------------------------------------------------------------------------------------------------------
+
+    def line(self, text: str) -> None:
+        self.lines.append("    " * self.depth + text)
+        if self.loc is not None:
+            self.locs[len(self.lines)] = self.loc
+
+    def comment(self, loc: Loc, next_text: str) -> None:
+        """The user's line, unless it was just shown or says the same as what follows."""
+        if not self.comments or (self.commented is not None and (loc.file, loc.line) == (self.commented.file, self.commented.line)):
+            return
+        self.commented = loc
+        text = loc.text.strip()
+        if text and text.replace(" ", "") != next_text.replace(" ", "") and not text.startswith("@"):
+            self.line(f"# {text}")
+
+    def statement_line(self, s: Statement, text: str) -> None:
+        self.loc = s.loc
+        self.comment(s.loc, text)
+        self.line(text)
+
+    # -- expressions ------------------------------------------------------------------------------------------------------
+
+    def value(self, value: Value, precedence: int = 0) -> str:
+        """The text of a value, in parentheses where its operator binds less than `precedence`."""
+        if isinstance(value, Const):
+            text, own = _constant(value)
+        elif (let := self.inlined.get(value)) is not None:
+            text, own = self.expression(let)
+        else:
+            text, own = self.names[value], _ATOM
+        return f"({text})" if own < precedence else text
+
+    def expression(self, let: Let) -> tuple[str, int]:
+        """The text of an operation and its precedence."""
+        op, args = let.op, let.args
+        match op:
+            case ops.LOAD:
+                return f"{self.names[args[0]]}[{self.items(args[1:])}]", _ATOM
+            case ops.DIM:
+                return f"{self.names[args[0]]}.shape[{args[1].value}]", _ATOM
+            case ops.EMPTY | ops.ZEROS:
+                return self.allocation(let), _ATOM
+            case ops.VIEW:
+                return self.view(args), _ATOM
+            case ops.CAST:
+                return _cast(let.var.type, args[0].type).format(self.value(args[0])), _ATOM
+            case ops.SELECT:
+                test, a, b = args
+                return f"({self.value(a, 2)} if {self.value(test, 2)} else {self.value(b, 1)})", _ATOM
+            case ops.STOP:
+                return self.value(args[0]), 0
+            case ops.POW:
+                return f"{self.value(args[0], 16)} ** {self.value(args[1], 15)}", 15
+        if op.precedence == _ATOM:
+            return op.text.format(*(self.value(a) for a in args)), _ATOM
+        sides = [self.value(args[0], op.precedence + (op.precedence == 6))]
+        sides += [self.value(a, op.precedence + 1) for a in args[1:]]
+        return op.text.format(*sides), op.precedence
+
+    def items(self, values) -> str:
+        return ", ".join(self.value(v) for v in values)
+
+    def allocation(self, let: Let) -> str:
+        shape = self.items(let.args)
+        shape = f"({shape})" if len(let.args) > 1 else shape
+        dtype = "" if let.var.type.dtype == FLOAT64 else f", np.{_dtype_name(let.var.type.dtype)}"
+        return f"np.{let.op.name}({shape}{dtype})"
+
+    def view(self, args: tuple[Value, ...]) -> str:
+        parts, flips = [], []
+        for start, step, length in zip(args[1::3], args[2::3], args[3::3], strict=True):
+            if isinstance(length, Const) and length.value == -1:
+                parts.append(self.value(start))
+                continue
+            parts.append(self.slice(start, step, length))
+            flips.append("::-1" if isinstance(step, Const) and step.value < 0 else ":")
+        text = f"{self.names[args[0]]}[{', '.join(parts)}]"
+        return f"{text}[{', '.join(flips)}]" if "::-1" in flips else text
+
+    def slice(self, start: Value, step: Value, length: Value) -> str:
+        first, count, by = self.value(start, 13), self.value(length, 14), step.value
+        if by > 0:
+            reach = count if by == 1 else f"{count} * {by}"
+            begin = "" if first == "0" else self.value(start)
+            end = reach if first == "0" else f"{first} + {reach}"
+            return f"{begin}:{end}" + (f":{by}" if by != 1 else "")
+        return f"{first} - ({count} - 1) * {-by}:{first} + 1" + (f":{-by}" if by != -1 else "")
+
+    def tree(self, tree: Leaves) -> str:
+        if isinstance(tree, tuple):
+            if not tree:
+                return "()"
+            inner = ", ".join(self.tree(item) for item in tree)
+            return f"({inner},)" if len(tree) == 1 else f"({inner})"
+        return self.value(tree)
+
+    def target(self, tree: Leaves) -> str:
+        if isinstance(tree, tuple):
+            inner = ", ".join(self.target(item) for item in tree)
+            return f"({inner},)" if len(tree) == 1 else f"({inner})"
+        return self.names.get(tree, "_")
+
+    # -- statements -------------------------------------------------------------------------------------------------------
+
+    def block(self, block: Block) -> None:
+        for s in block.statements:
+            if not (isinstance(s, Let) and s.var in self.inlined):
+                self.statement(s)
+
+    def nested(self, block: Block, copies: list[tuple[Var, Value]]) -> None:
+        self.depth += 1
+        before = len(self.lines)
+        self.block(block)
+        self.copies(copies)
+        if not any(not line.lstrip().startswith("#") for line in self.lines[before:]):
+            self.line("pass")
+        self.depth -= 1
+
+    def statement(self, s: Statement) -> None:
+        match s:
+            case Let() if s.op is ops.NEW_STACK:
+                self.new_stack(s)
+            case Let():
+                text = self.expression(s)[0]
+                if s.op is ops.SELECT:
+                    text = text[1:-1]
+                self.statement_line(s, f"{self.names[s.var]} = {text}")
+            case Store():
+                sign, value = ("+=", self.value(s.value)) if s.add else ("=", self.value(s.value))
+                if s.add and (let := self.inlined.get(s.value)) is not None and let.op is ops.NEG:
+                    sign, value = "-=", self.value(let.args[0])
+                self.statement_line(s, f"{self.names[s.array]}[{self.items(s.index)}] {sign} {value}")
+            case For():
+                self.for_loop(s)
+            case While():
+                self.while_loop(s)
+            case If():
+                self.branch(s)
+            case Check():
+                self.statement_line(s, f"if {self.negated(s.test)}:")
+                self.depth += 1
+                self.line(f"raise {s.error.__name__}({s.message!r})")
+                self.depth -= 1
+            case Print():
+                args = iter(s.args)
+                parts = [repr(p) if p is not None else self.value(next(args)) for p in s.parts]
+                self.statement_line(s, f"print({', '.join(parts)})")
+            case Push():
+                self.push(s)
+            case Pop():
+                self.pop(s)
+
+    def negated(self, test: Value) -> str:
+        let = self.inlined.get(test) if isinstance(test, Var) else None
+        if let is not None:
+            if let.op in _NEGATED and all(a.type.is_integer for a in let.args):
+                op = _NEGATED[let.op]
+                return op.text.format(*(self.value(a, 7) for a in let.args))
+            if let.op is ops.NOT:
+                return self.value(let.args[0])
+            if let.op is ops.OR:
+                return " and ".join(self.negated_term(a) for a in let.args)
+        return f"not {self.value(test, 5)}"
+
+    def negated_term(self, test: Value) -> str:
+        text = self.negated(test)
+        return f"({text})" if " or " in text else text
+
+    def for_loop(self, s: For) -> None:
+        self.loc = s.loc
+        self.copies(list(zip(s.params, s.inits, strict=True)))
+        bounds = [s.stop] if _is_zero(s.start) and _is_one(s.step) else [s.start, s.stop]
+        bounds += [] if _is_one(s.step) else [s.step]
+        self.statement_line(s, f"for {self.names[s.index]} in range({self.items(bounds)}):")
+        self.nested(s.body, list(zip(s.params, s.body.yields, strict=True)))
+        self.loc = s.loc
+        self.copies(list(zip(s.results, s.params, strict=True)))
+
+    def while_loop(self, s: While) -> None:
+        self.loc = s.loc
+        self.copies(list(zip(s.params, s.inits, strict=True)))
+        copies = list(zip(s.params, s.body.yields, strict=True))
+        if all(isinstance(t, Let) and t.var in self.inlined for t in s.test.statements):
+            self.statement_line(s, f"while {self.value(s.test.yields[0])}:")
+            self.nested(s.body, copies)
+        else:
+            self.statement_line(s, "while True:")
+            self.depth += 1
+            self.block(s.test)
+            self.line(f"if not {self.value(s.test.yields[0], 5)}:")
+            self.line("    break")
+            self.depth -= 1
+            self.nested(s.body, copies)
+        self.loc = s.loc
+        self.copies(list(zip(s.results, s.params, strict=True)))
+
+    def branch(self, s: If) -> None:
+        then = list(zip(s.results, s.then.yields, strict=True))
+        orelse = list(zip(s.results, s.orelse.yields, strict=True))
+        if not self.needed(s.then, then):
+            self.statement_line(s, f"if not {self.value(s.test, 5)}:")
+            self.nested(s.orelse, orelse)
+            return
+        self.statement_line(s, f"if {self.value(s.test)}:")
+        self.nested(s.then, then)
+        if self.needed(s.orelse, orelse):
+            self.line("else:")
+            self.nested(s.orelse, orelse)
+
+    def needed(self, block: Block, copies: list) -> bool:
+        return bool(block.statements) or any(self.names[a] != self.names.get(b) for a, b in copies)
+
+    def copies(self, pairs: list[tuple[Var, Value]]) -> None:
+        """Assign all pairs as if at once."""
+        left = [(self.names[a], self.value(b), self.reads(b)) for a, b in pairs]
+        left = [(a, text, reads) for a, text, reads in left if a != text]
+        while left:
+            free = next((c for c in left if not any(c[0] in o[2] for o in left if o is not c)), None)
+            if free is None:
+                self.line(f"{', '.join(c[0] for c in left)} = {', '.join(c[1] for c in left)}")
+                return
+            left.remove(free)
+            self.line(f"{free[0]} = {free[1]}")
+
+    def reads(self, value: Value) -> set[str]:
+        """The names that a value's expression reads."""
+        if isinstance(value, Const):
+            return set()
+        if (let := self.inlined.get(value)) is not None:
+            return set().union(*(self.reads(a) for a in let.args)) if let.args else set()
+        return {self.names[value]}
+
+    # -- growing tapes ----------------------------------------------------------------------------------------------------
+
+    def new_stack(self, s: Let) -> None:
+        type_, tape = s.var.type, self.names[s.var]
+        dtype = "" if type_.dtype == FLOAT64 else f", np.{_dtype_name(type_.dtype)}"
+        self.statement_line(s, f"{tape} = np.empty(({_STACK_ROWS}, {type_.width}){dtype})")
+        self.line(f"{tape}_top = 0")
+
+    def push(self, s: Push) -> None:
+        tape = self.names[s.stack]
+        self.loc = s.loc
+        self.line(f"if {tape}_top == {tape}.shape[0]:")
+        self.line(f"    {tape} = grow({tape})")
+        for k, value in enumerate(s.values):
+            self.line(f"{tape}[{tape}_top, {k}] = {self.value(value)}")
+        self.line(f"{tape}_top += 1")
+
+    def pop(self, s: Pop) -> None:
+        tape = self.names[s.stack]
+        self.loc = s.loc
+        self.line(f"{tape}_top -= 1")
+        for k, var in enumerate(s.vars):
+            self.line(f"{self.names[var]} = {tape}[{tape}_top, {k}]")
+
+
+def _constant(c: Const) -> tuple[str, int]:
+    value, type_ = c.value, c.type
+    plain = value.item() if isinstance(value, np.generic) else value
+    if isinstance(plain, bool):
+        return str(plain), _ATOM
+    if isinstance(plain, float) and not math.isfinite(plain):
+        text = "np.nan" if math.isnan(plain) else "np.inf" if plain > 0 else "-np.inf"
+    else:
+        text = repr(float(value)) if type_.is_float and type_.dtype == FLOAT64 else repr(plain)
+    if type_.dtype not in (FLOAT64, INT64, BOOL_):
+        return f"np.{_dtype_name(type_.dtype)}({text})", _ATOM
+    return text, 14 if text.startswith("-") else _ATOM
+
+
+def _dtype_name(dtype: np.dtype) -> str:
+    return "bool_" if dtype == BOOL_ else dtype.name
+
+
+def _cast(to: Scalar, source: Scalar) -> str:
+    if to.dtype == FLOAT64:
+        return "float({0})" if to.weak and source.dtype.kind != "f" else "np.float64({0})"
+    if to.dtype == INT64 and source.dtype.kind == "f":
+        return "int({0})" if to.weak else "np.int64({0})"
+    return f"np.{_dtype_name(to.dtype)}({{0}})"
+
+
+def _is_zero(v: Value) -> bool:
+    return isinstance(v, Const) and v.value == 0
+
+
+def _is_one(v: Value) -> bool:
+    return isinstance(v, Const) and v.value == 1
+
+
+__all__ = ["Array", "Source", "emit", "leaves"]

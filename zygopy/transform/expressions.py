@@ -1,0 +1,575 @@
+"""Expressions and assignment targets: each Python expression node and the value that it has."""
+
+import ast
+import operator
+from collections.abc import Callable
+
+from zygopy.errors import DtypeError, OutOfBoundsError, TypeJoinError, UnsupportedError
+from zygopy.transform import arrays, calls, ops
+from zygopy.transform.build import constant, integer
+from zygopy.transform.functions import apply_function
+from zygopy.transform.ir import Const, Effect, Let, Value, Var
+from zygopy.transform.parse import parse_function
+from zygopy.transform.types import BOOL
+from zygopy.transform.values import (
+    Closure,
+    Fixed,
+    Method,
+    Range,
+    Static,
+    View,
+    describe,
+    is_number,
+)
+
+_BINARY = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.BitXor: operator.xor,
+}
+_COMPARE = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+
+
+def evaluate(s, node: ast.expr, name: str = "") -> object:
+    """The value of an expression; `name` is what its result will be called."""
+    s.at(node)
+    match node:
+        case ast.Constant():
+            return s.from_python(node.value, None)
+        case ast.Name():
+            return s.read_name(node.id)
+        case ast.BinOp():
+            a, b = evaluate(s, node.left), evaluate(s, node.right)
+            s.at(node)
+            return named(binary(s, _BINARY.get(type(node.op)), a, b, node), name)
+        case ast.UnaryOp():
+            return named(_unary(s, node), name)
+        case ast.Compare():
+            return _comparison(s, node)
+        case ast.BoolOp():
+            return _bool_op(s, node)
+        case ast.IfExp():
+            test = truth(s, evaluate(s, node.test))
+            return _value_of_branch(
+                s, s.branch(test, lambda: evaluate(s, node.body, name), lambda: evaluate(s, node.orelse, name)), node
+            )
+        case ast.Tuple() | ast.List():
+            return tuple(_elements(s, node.elts))
+        case ast.Subscript():
+            return _subscript(s, node, name)
+        case ast.Attribute():
+            return attribute(s, evaluate(s, node.value), node)
+        case ast.Call():
+            return named(_call(s, node, name), name)
+        case ast.Lambda():
+            defaults = default_values(s, node.args)
+            return Closure(parse_function(node, s.frame.parsed.file), s.frame, defaults)
+        case ast.JoinedStr():
+            return Static(message_text(s, node))
+    s.refuse(node)
+
+
+def named(value: object, name: str) -> object:
+    """Give a fresh, unnamed variable the user's name for it."""
+    if name and isinstance(value, Var) and value.name == "t":
+        value.name = name
+    return value
+
+
+def default_values(s, args: ast.arguments) -> dict[str, object]:
+    """The values of a parameter list's defaults, at the place of the definition."""
+    names = [a.arg for a in [*args.posonlyargs, *args.args]]
+    found = dict(zip(names[::-1], args.defaults[::-1], strict=False))
+    found |= {a.arg: d for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True) if d is not None}
+    return {name: evaluate(s, default) for name, default in found.items()}
+
+
+def _elements(s, nodes: list[ast.expr]) -> list:
+    values: list = []
+    for node in nodes:
+        if isinstance(node, ast.Starred):
+            value = evaluate(s, node.value)
+            values += items_of(s, value)
+        else:
+            values.append(evaluate(s, node))
+    return values
+
+
+def items_of(s, value: object) -> tuple:
+    """The items of a value that is unpacked."""
+    if isinstance(value, tuple):
+        return value
+    if isinstance(value, View) and value.ndim >= 1:
+        length = value.spans[0].length
+        if isinstance(length, Const):
+            return tuple(at(s, value, (integer(k),)) for k in range(length.value))
+        raise UnsupportedError(
+            "unpacking an array whose length is not known at compile time is not supported", s.loc, help="write x[0], x[1]"
+        )
+    raise DtypeError(f"cannot unpack {describe(value)}", s.loc)
+
+
+# -- operators --------------------------------------------------------------------------------------------------------------
+
+
+def binary(s, function: Callable | None, a: object, b: object, node: ast.AST) -> object:
+    """a op b for numbers; tuples add and repeat."""
+    if function is None:
+        raise UnsupportedError("the operator @ is not supported yet", s.loc, help="write the loops out")
+    if is_number(a) and is_number(b):
+        return number_operator(s, function, a, b)
+    if isinstance(a, tuple) and isinstance(b, tuple) and function is operator.add:
+        return a + b
+    if isinstance(a, tuple) and isinstance(b, Const) and function is operator.mul:
+        return a * b.value
+    if isinstance(a, Static) and isinstance(b, Static) and isinstance(a.value, str):
+        return Static(function(a.value, b.value))
+    if isinstance(a, View) or isinstance(b, View):
+        raise UnsupportedError(
+            "arithmetic on whole arrays is not supported yet", s.loc, help="write a loop over the elements"
+        )
+    raise DtypeError(f"cannot compute with {describe(a)} and {describe(b)}", s.loc)
+
+
+def number_operator(s, function: Callable, a: Value, b: Value) -> Value:
+    """An operator on numbers, with Python's errors for integers."""
+    integers = a.type.is_integer and b.type.is_integer
+    if integers and function in (operator.floordiv, operator.mod) and not (isinstance(b, Const) and b.value):
+        s.check(s.b.apply(ops.NE, b, integer(0)), ZeroDivisionError, "integer division or modulo by zero")
+    if integers and function is operator.pow and not isinstance(b, Const):
+        s.check(s.b.apply(ops.GE, b, integer(0)), ValueError, "an integer to a negative power: use a float base")
+    return apply_function(s.b, function, [a, b], False)
+
+
+def _unary(s, node: ast.UnaryOp) -> object:
+    value = evaluate(s, node.operand)
+    s.at(node)
+    if isinstance(node.op, ast.Not):
+        return negate(s, truth(s, value))
+    if not is_number(value):
+        if isinstance(value, View):
+            raise UnsupportedError(
+                "arithmetic on whole arrays is not supported yet", s.loc, help="write a loop over the elements"
+            )
+        raise DtypeError(f"cannot compute with {describe(value)}", s.loc)
+    function = {ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Invert: operator.invert}[type(node.op)]
+    return apply_function(s.b, function, [value], False)
+
+
+def negate(s, test: Value) -> Value:
+    return s.b.apply(ops.NOT, test)
+
+
+def truth(s, value: object) -> Value:
+    """Python's truth value, as a bool of the IR."""
+    if is_number(value):
+        if value.type.is_bool:
+            return value
+        return constant(bool(value.value)) if isinstance(value, Const) else s.b.apply(ops.NE, value, integer(0))
+    if isinstance(value, tuple):
+        return constant(bool(value))
+    if isinstance(value, Static):
+        return constant(bool(value.value))
+    if isinstance(value, View):
+        raise DtypeError("the truth value of an array is ambiguous", s.loc, help="compare an element, or use len()")
+    return constant(True)
+
+
+def _comparison(s, node: ast.Compare) -> object:
+    pairs = list(zip(node.ops, node.comparators, strict=True))
+    left = evaluate(s, node.left)
+
+    def link(position: int, left: object) -> Value:
+        op, right_node = pairs[position]
+        right = evaluate(s, right_node)
+        s.at(node)
+        test = compare(s, op, left, right)
+        if position + 1 == len(pairs):
+            return test
+        return all_of(s, [lambda: test, lambda: link(position + 1, right)])
+
+    return link(0, left)
+
+
+def compare(s, op: ast.cmpop, a: object, b: object) -> Value:
+    """One comparison."""
+    if isinstance(op, ast.Is | ast.IsNot):
+        same = a.value is b.value if isinstance(a, Static) and isinstance(b, Static) else a is b
+        return constant(same is isinstance(op, ast.Is))
+    if isinstance(op, ast.In | ast.NotIn):
+        found = any_of(s, [lambda item=item: compare(s, ast.Eq(), a, item) for item in items_of(s, b)])
+        return found if isinstance(op, ast.In) else negate(s, found)
+    function = _COMPARE[type(op)]
+    if is_number(a) and is_number(b):
+        return apply_function(s.b, function, [a, b], False)
+    if isinstance(a, Static) and isinstance(b, Static):
+        return constant(bool(function(a.value, b.value)))
+    if isinstance(a, View) or isinstance(b, View):
+        raise UnsupportedError("comparing whole arrays is not supported yet", s.loc, help="compare the elements in a loop")
+    if isinstance(a, tuple) and isinstance(b, tuple) and isinstance(op, ast.Eq | ast.NotEq):
+        pairs = zip(a, b, strict=False)
+        same = constant(False)
+        if len(a) == len(b):
+            same = all_of(s, [lambda x=x, y=y: compare(s, ast.Eq(), x, y) for x, y in pairs])
+        return same if isinstance(op, ast.Eq) else negate(s, same)
+    if isinstance(op, ast.Eq | ast.NotEq):
+        return constant(isinstance(op, ast.NotEq))
+    raise DtypeError(f"cannot compare {describe(a)} and {describe(b)}", s.loc)
+
+
+def all_of(s, tests: list[Callable[[], Value]]) -> Value:
+    """`and` of bools: what follows a False is not evaluated."""
+    return _short_circuit(s, tests, ops.AND, stop=False)
+
+
+def any_of(s, tests: list[Callable[[], Value]]) -> Value:
+    """`or` of bools: what follows a True is not evaluated."""
+    return _short_circuit(s, tests, ops.OR, stop=True)
+
+
+def _short_circuit(s, tests: list, op: ops.Op, stop: bool) -> Value:
+    if not tests:
+        return constant(not stop)
+    first = tests[0]()
+    if len(tests) == 1:
+        return first
+    if isinstance(first, Const):
+        return first if bool(first.value) is stop else _short_circuit(s, tests[1:], op, stop)
+    names = s.frame.names
+    s.frame.names = dict(names)
+    with s.nested() as builder:
+        second = _short_circuit(s, tests[1:], op, stop)
+    if all(isinstance(x, Let) and x.op.effect is Effect.PURE and x.op.cheap for x in builder.statements):
+        s.frame.names = names
+        adopt(s, builder)
+        if isinstance(second, Const):
+            return constant(stop) if bool(second.value) is stop else first
+        return s.b.apply(op, first, second)
+    s.frame.names = names
+    result = Var("t", BOOL)
+    short = (constant(stop),)
+    s.homes[result] = len(s.levels) - 1
+    rest, skip = builder.block((second,)), type(builder)(s.loc).block(short)
+    s.b.if_(first, *((skip, rest) if stop else (rest, skip)), (result,))
+    return result
+
+
+def adopt(s, builder) -> None:
+    """Move the statements of a nested builder into the current block."""
+    s.b.statements += builder.statements
+    for statement in builder.statements:
+        s.homes[statement.var] = len(s.levels) - 1
+
+
+def _bool_op(s, node: ast.BoolOp) -> object:
+    """`and`/`or` with Python's value: the operand that decided."""
+    is_or = isinstance(node.op, ast.Or)
+
+    def chain(position: int) -> object:
+        value = evaluate(s, node.values[position])
+        if position + 1 == len(node.values):
+            return value
+        s.at(node)
+        if is_number(value) and value.type.is_bool and not isinstance(value, Const):
+            rest = lambda: chain(position + 1)  # noqa: E731
+            return _bool_chain(s, value, rest, is_or, node)
+        test = truth(s, value)
+        keep, more = (lambda: value), (lambda: chain(position + 1))
+        sides = (keep, more) if is_or else (more, keep)
+        return _value_of_branch(s, s.branch(test, *sides), node)
+
+    return chain(0)
+
+
+def _bool_chain(s, first: Value, rest: Callable, is_or: bool, node: ast.BoolOp) -> object:
+    kinds: list = []
+
+    def second() -> Value:
+        value = rest()
+        kinds.append(value)
+        return truth(s, value)
+
+    mark = len(s.b.statements)
+    result = _short_circuit(s, [lambda: first, second], ops.OR if is_or else ops.AND, stop=is_or)
+    if is_number(kinds[0]) and kinds[0].type.is_bool:
+        return result
+    del s.b.statements[mark:]
+    keep = lambda: first  # noqa: E731
+    return _value_of_branch(s, s.branch(first, *((keep, rest) if is_or else (rest, keep))), node)
+
+
+def _value_of_branch(s, joined: tuple, node: ast.AST) -> object:
+    from zygopy.transform.specialise import Conflict
+
+    value = joined[0]
+    s.at(node)
+    if isinstance(value, Conflict):
+        raise TypeJoinError(
+            f"the two values of this expression have different types: {value.a} and {value.b}", s.loc,
+            "compiled code needs one type where paths meet", "convert one of the values",
+        )
+    return value
+
+
+# -- subscripts and attributes ----------------------------------------------------------------------------------------------
+
+
+def _subscript(s, node: ast.Subscript, name: str) -> object:
+    value = evaluate(s, node.value)
+    if isinstance(value, tuple):
+        return _tuple_item(s, value, node)
+    if isinstance(value, View):
+        items = _index_items(s, node.slice)
+        s.at(node)
+        return at(s, value, items, name)
+    if isinstance(value, Static) and isinstance(value.value, dict | list):
+        what = type(value.value).__name__
+        raise UnsupportedError(f"a {what} is not supported here", s.loc, help="use a tuple or an array")
+    raise DtypeError(f"cannot index {describe(value)}", s.loc)
+
+
+def at(s, view: View, items: tuple, name: str = "") -> object:
+    """view[items]: an element, or a view of fewer elements."""
+    indexed = arrays.index(s, view, items)
+    if all(isinstance(a, Fixed) for a in indexed.axes):
+        return arrays.load(s, indexed, name)
+    return indexed
+
+
+def _tuple_item(s, value: tuple, node: ast.Subscript) -> object:
+    if isinstance(node.slice, ast.Slice):
+        bounds = _slice(s, node.slice)
+        parts = (bounds.start, bounds.stop, bounds.step)
+        if all(p is None or isinstance(p, Const) for p in parts):
+            return value[slice(*(None if p is None else p.value for p in parts))]
+        raise UnsupportedError("a slice of a tuple needs constant bounds", s.loc, help="use an array")
+    index = evaluate(s, node.slice)
+    s.at(node)
+    if isinstance(index, Const) and index.type.is_integer:
+        if not -len(value) <= index.value < len(value):
+            raise OutOfBoundsError(f"index {index.value} is out of range for a tuple of {len(value)}", s.loc)
+        return value[index.value]
+    raise UnsupportedError(
+        "the index of a tuple must be known at compile time", s.loc,
+        "its items may have different types", "put the items into an array, or use if/elif",
+    )
+
+
+def _index_items(s, node: ast.expr) -> tuple:
+    nodes = node.elts if isinstance(node, ast.Tuple) else [node]
+    items: list = []
+    for item in nodes:
+        if isinstance(item, ast.Slice):
+            items.append(_slice(s, item))
+        elif isinstance(item, ast.Starred):
+            items += items_of(s, evaluate(s, item.value))
+        else:
+            value = evaluate(s, item)
+            items += value if isinstance(value, tuple) else (value,)
+    return tuple(items)
+
+
+def _slice(s, node: ast.Slice) -> slice:
+    def part(bound):
+        if bound is None:
+            return None
+        value = evaluate(s, bound)
+        return None if isinstance(value, Static) and value.value is None else value
+
+    return slice(part(node.lower), part(node.upper), part(node.step))
+
+
+def attribute(s, value: object, node: ast.Attribute) -> object:
+    """value.name"""
+    name = node.attr
+    s.at(node)
+    if isinstance(value, View):
+        lengths = tuple(span.length for span in value.spans)
+        match name:
+            case "shape":
+                return lengths
+            case "ndim":
+                return integer(value.ndim)
+            case "size":
+                total = lengths[0]
+                for n in lengths[1:]:
+                    total = s.b.mul(total, n)
+                return total
+            case "dtype":
+                return Static(value.dtype)
+        return Method(value, name)
+    if is_number(value):
+        if name in ("real", "imag"):
+            return value if name == "real" else s.b.cast(constant(0), value.type)
+        if name == "dtype" and not value.type.weak:
+            return Static(value.type.dtype)
+        return Method(value, name)
+    if isinstance(value, Static):
+        try:
+            return s.from_python(getattr(value.value, name), None)
+        except AttributeError:
+            raise UnsupportedError(f"{describe(value)} has no attribute {name}", s.loc) from None
+    return Method(value, name)
+
+
+# -- calls ------------------------------------------------------------------------------------------------------------------
+
+
+def _call(s, node: ast.Call, name: str) -> object:
+    callee = evaluate(s, node.func)
+    args = _elements(s, node.args)
+    kwargs = {}
+    for keyword in node.keywords:
+        if keyword.arg is None:
+            raise UnsupportedError("** in a call is not supported yet", s.loc, help="name the arguments")
+        kwargs[keyword.arg] = evaluate(s, keyword.value)
+    s.at(node)
+    return calls.call(s, callee, args, kwargs, name)
+
+
+def message_text(s, node: ast.expr | None) -> str:
+    """The text of an error message; parts that only run time knows stand as their source."""
+    if node is None:
+        return ""
+    if isinstance(node, ast.JoinedStr):
+        parts = [p.value if isinstance(p, ast.Constant) else "{" + ast.unparse(p.value) + "}" for p in node.values]
+        return "".join(str(p) for p in parts)
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    value = evaluate(s, node)
+    if isinstance(value, Static | Const):
+        return str(value.value)
+    return "{" + ast.unparse(node) + "}"
+
+
+def raised(s, node: ast.Raise) -> tuple[type[Exception], str]:
+    """The exception class and the message of a raise statement."""
+    if node.exc is None:
+        raise UnsupportedError("a bare raise is not supported", s.loc, help="name the exception")
+    call = node.exc if isinstance(node.exc, ast.Call) else ast.Call(node.exc, [], [])
+    error = evaluate(s, call.func)
+    s.at(node)
+    if not (isinstance(error, Static) and isinstance(error.value, type) and issubclass(error.value, Exception)):
+        raise UnsupportedError("raise needs an exception class", s.loc)
+    return error.value, " ".join(message_text(s, arg) for arg in call.args)
+
+
+# -- targets ----------------------------------------------------------------------------------------------------------------
+
+
+def assign(s, target: ast.expr, value: object) -> None:
+    """target = value"""
+    match target:
+        case ast.Name():
+            s.frame.names[target.id] = value
+        case ast.Tuple() | ast.List():
+            _unpack(s, target.elts, value)
+        case ast.Subscript():
+            owner = evaluate(s, target.value)
+            items = _index_items(s, target.slice)
+            s.at(target)
+            assign_item(s, owner, items, value)
+        case ast.Attribute():
+            raise UnsupportedError("assigning to an attribute is not supported", s.loc, help="use a local variable")
+        case _:
+            s.refuse(target)
+
+
+def _unpack(s, targets: list[ast.expr], value: object) -> None:
+    values = list(items_of(s, value))
+    star = next((k for k, t in enumerate(targets) if isinstance(t, ast.Starred)), None)
+    if star is not None:
+        count = len(values) - len(targets) + 1
+        if count >= 0:
+            middle = tuple(values[star : star + count])
+            values[star : star + count] = [middle]
+            targets = [t.value if isinstance(t, ast.Starred) else t for t in targets]
+    if len(values) != len(targets):
+        raise DtypeError(f"cannot unpack {len(values)} values into {len(targets)} names", s.loc)
+    for target, item in zip(targets, values, strict=True):
+        assign(s, target, item)
+
+
+def assign_item(s, owner: object, items: tuple, value: object) -> None:
+    """owner[items] = value"""
+    if isinstance(owner, tuple):
+        raise UnsupportedError("tuples and lists cannot be stored into", s.loc, help="use an array: np.zeros(n)")
+    if not isinstance(owner, View):
+        raise DtypeError(f"cannot store into {describe(owner)}", s.loc)
+    view = arrays.index(s, owner, items)
+    is_element = all(isinstance(a, Fixed) for a in view.axes)
+    if is_element and is_number(value):
+        arrays.store(s, view, value)
+    elif not is_element and is_number(value):
+        arrays.fill(s, view, value)
+    elif not is_element and isinstance(value, View):
+        arrays.assign(s, view, value)
+    elif isinstance(value, tuple) and not is_element and all(is_number(v) for v in value):
+        _store_items(s, view, value)
+    else:
+        raise DtypeError(f"cannot store {describe(value)} into {'an element' if is_element else 'a slice'}", s.loc)
+
+
+def _store_items(s, view: View, values: tuple) -> None:
+    """view[...] = (a, b, c), element by element."""
+    if view.ndim != 1:
+        raise UnsupportedError("storing a tuple needs a slice of one dimension", s.loc, help="store item by item")
+    from zygopy.errors import ShapeError
+
+    s.check(s.b.apply(ops.EQ, view.spans[0].length, integer(len(values))), ShapeError, "the lengths of both sides differ")
+    for k, value in enumerate(values):
+        arrays.store(s, arrays.element_at(s, view, (integer(k),)), value)
+
+
+def augmented_assign(s, node: ast.AugAssign) -> None:
+    """target op= value"""
+    function = _BINARY.get(type(node.op))
+    target = node.target
+    if isinstance(target, ast.Subscript):
+        owner = evaluate(s, target.value)
+        if isinstance(owner, View):
+            items = _index_items(s, target.slice)
+            view = arrays.index(s, owner, items)
+            value = evaluate(s, node.value)
+            s.at(node)
+            _update_view(s, view, function, value)
+            return
+        assign_item(s, owner, (), None)
+    current = evaluate(s, target)
+    value = evaluate(s, node.value)
+    s.at(node)
+    if isinstance(current, View):
+        _update_view(s, current, function, value)
+        return
+    hint = target.id.split("@")[0] if isinstance(target, ast.Name) else ""
+    assign(s, target, named(binary(s, function, current, value, node), hint))
+
+
+def _update_view(s, view: View, function: Callable | None, value: object) -> None:
+    if function is None or not (is_number(value) or isinstance(value, View)):
+        raise UnsupportedError(f"this update with {describe(value)} is not supported", s.loc, help="write a loop")
+    if all(isinstance(a, Fixed) for a in view.axes):
+        if not is_number(value):
+            raise DtypeError(f"cannot store {describe(value)} into an element", s.loc)
+        s.update_element(view, function, value)
+    else:
+        arrays.update(s, view, function, value)
+
+
+__all__ = ["Range", "all_of", "any_of", "assign", "augmented_assign", "evaluate", "truth"]

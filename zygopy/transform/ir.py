@@ -1,0 +1,430 @@
+"""The grammar of the IR: structured, typed SSA with arrays as references to memory.
+
+    function  = Function(name, params, body)
+    block     = Block(statements, yields)
+    statement = Let(var, op, args)                     one operation, one result
+              | Store(array, index, value, add)        array[index] = value, or += value
+              | For(index, start, stop, step, params, inits, body, results)
+              | While(params, inits, test, body, results)
+              | If(test, then, orelse, results)
+              | Check(test, error, message)            raises unless test holds
+              | Print(args)
+              | Push(stack, values) | Pop(vars, stack) a growing tape, its rows read back in reverse order
+    value     = Var(name, type) | Const(value, type)
+
+Loops and branches yield: a loop's `params` start as `inits`, take the body's yields after each trip and leave as
+`results`; an If's `results` are the yields of the branch that ran. Memory order is statement order. Nodes are frozen,
+a Var is one definition (compared by identity), and every statement has a loc.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from zygopy.errors import Loc
+from zygopy.transform.types import Array, Scalar, Stack, Type
+
+
+class Var:
+    """One definition; `name` is a hint for emission, identity is what counts."""
+
+    __slots__ = ("name", "type")
+
+    def __init__(self, name: str, type: Type):
+        self.name, self.type = name, type
+
+    def __repr__(self) -> str:
+        return f"{self.name}:{self.type}"
+
+
+@dataclass(frozen=True)
+class Const:
+    """A number known at compile time; -0.0 and 0.0 differ, nan equals itself."""
+
+    value: object
+    type: Scalar
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Const) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple:
+        return (repr(self.value), self.type)
+
+
+Value = Var | Const
+
+
+class Effect(Enum):
+    """What an operation does beside giving its result; passes ask nothing else."""
+
+    PURE = "pure"
+    READS = "reads"  # array memory
+    ALLOCATES = "allocates"
+
+
+@dataclass(frozen=True)
+class Op:
+    """An operation of a Let; `text` is how emission writes it, operands as {0}, {1}, ...
+
+    `precedence` is Python's, from 1 (`or`) to 20 (calls, names); `cheap` means: rather computed again than stored.
+    """
+
+    name: str
+    text: str = field(compare=False)
+    precedence: int = field(default=20, compare=False)
+    effect: Effect = field(default=Effect.PURE, compare=False)
+    cheap: bool = field(default=True, compare=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Block:
+    statements: tuple["Statement", ...]
+    yields: tuple[Value, ...] = ()
+
+
+@dataclass(frozen=True)
+class Let:
+    var: Var
+    op: Op
+    args: tuple[Value, ...]
+    loc: Loc
+
+
+@dataclass(frozen=True)
+class Store:
+    array: Var
+    index: tuple[Value, ...]
+    value: Value
+    add: bool
+    loc: Loc
+
+
+@dataclass(frozen=True)
+class For:
+    """`key` names the loop across passes; `mirror` is the key of the loop that this one runs backwards."""
+
+    index: Var
+    start: Value
+    stop: Value
+    step: Value
+    params: tuple[Var, ...]
+    inits: tuple[Value, ...]
+    body: Block
+    results: tuple[Var, ...]
+    loc: Loc
+    key: int
+    mirror: int | None = None
+
+
+@dataclass(frozen=True)
+class While:
+    """`test` yields one bool; it sees the params, and the body does not see into it."""
+
+    params: tuple[Var, ...]
+    inits: tuple[Value, ...]
+    test: Block
+    body: Block
+    results: tuple[Var, ...]
+    loc: Loc
+    key: int
+
+
+@dataclass(frozen=True)
+class If:
+    test: Value
+    then: Block
+    orelse: Block
+    results: tuple[Var, ...]
+    loc: Loc
+    key: int
+    mirror: int | None = None
+
+
+@dataclass(frozen=True)
+class Check:
+    test: Value
+    error: type[Exception]
+    message: str
+    loc: Loc
+
+
+@dataclass(frozen=True)
+class Print:
+    """`template` holds the user's text with {} for each of `args`, printed by one call of print."""
+
+    parts: tuple[str | None, ...]
+    args: tuple[Value, ...]
+    loc: Loc
+
+
+@dataclass(frozen=True)
+class Push:
+    stack: Var
+    values: tuple[Value, ...]
+    loc: Loc
+
+
+@dataclass(frozen=True)
+class Pop:
+    vars: tuple[Var, ...]
+    stack: Var
+    loc: Loc
+
+
+Statement = Let | Store | For | While | If | Check | Print | Push | Pop
+
+Leaves = Value | tuple["Leaves", ...]  # a number or array, or a tuple of such, nested
+
+
+@dataclass(frozen=True)
+class Param:
+    """One parameter of the Python signature; a tuple argument has a tree of leaves."""
+
+    name: str
+    leaves: Leaves
+    default: object = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Function:
+    """`results` is the tree of what is returned; its leaves are values of the body's scope.
+
+    The body yields the leaves in order.
+    """
+
+    name: str
+    params: tuple[Param, ...]
+    body: Block
+    results: Leaves
+    loc: Loc
+
+
+_keys = itertools.count(1)
+
+
+def new_key() -> int:
+    """A fresh name for a loop or branch."""
+    return next(_keys)
+
+
+def leaves(tree: Leaves) -> list[Value]:
+    """The leaves of a tree, left to right."""
+    if isinstance(tree, tuple):
+        return [leaf for item in tree for leaf in leaves(item)]
+    return [tree]
+
+
+def map_leaves(f: Callable, tree: Leaves) -> Leaves:
+    """The tree with `f` applied to each leaf."""
+    if isinstance(tree, tuple):
+        return tuple(map_leaves(f, item) for item in tree)
+    return f(tree)
+
+
+def param_vars(function: Function) -> list[Var]:
+    """The variables that a function's parameters define."""
+    return [v for p in function.params for v in leaves(p.leaves) if isinstance(v, Var)]
+
+
+def blocks(statement: Statement) -> tuple[Block, ...]:
+    """The blocks nested directly in a statement."""
+    match statement:
+        case For():
+            return (statement.body,)
+        case While():
+            return (statement.test, statement.body)
+        case If():
+            return (statement.then, statement.orelse)
+    return ()
+
+
+def operands(statement: Statement) -> tuple[Value, ...]:
+    """The values a statement itself reads, those of nested blocks left out."""
+    match statement:
+        case Let():
+            return statement.args
+        case Store():
+            return (statement.array, *statement.index, statement.value)
+        case For():
+            return (statement.start, statement.stop, statement.step, *statement.inits)
+        case While():
+            return statement.inits
+        case If() | Check():
+            return (statement.test,)
+        case Print():
+            return statement.args
+        case Push():
+            return (statement.stack, *statement.values)
+        case Pop():
+            return (statement.stack,)
+
+
+def defined(statement: Statement) -> tuple[Var, ...]:
+    """The variables a statement defines in its own block."""
+    match statement:
+        case Let():
+            return (statement.var,)
+        case For() | While() | If():
+            return statement.results
+        case Pop():
+            return statement.vars
+    return ()
+
+
+def block_params(statement: Statement) -> tuple[Var, ...]:
+    """The variables a loop defines at the start of its blocks."""
+    match statement:
+        case For():
+            return (statement.index, *statement.params)
+        case While():
+            return statement.params
+    return ()
+
+
+def walk(block: Block) -> Iterator[Statement]:
+    """Every statement of a block and of the blocks nested in it, in program order."""
+    for statement in block.statements:
+        yield statement
+        for inner in blocks(statement):
+            yield from walk(inner)
+
+
+def free_values(block: Block) -> dict[Var, None]:
+    """The variables a block reads but does not define, in order of first use."""
+    bound: set[Var] = set()
+    free: dict[Var, None] = {}
+
+    def use(values):
+        for value in values:
+            if isinstance(value, Var) and value not in bound:
+                free[value] = None
+
+    def visit(block):
+        for statement in block.statements:
+            use(operands(statement))
+            bound.update(block_params(statement))
+            for inner in blocks(statement):
+                visit(inner)
+            bound.update(defined(statement))
+        use(block.yields)
+
+    visit(block)
+    return free
+
+
+class Substitution:
+    """Copies statements with variables replaced; `define` says what becomes of a definition (default: kept)."""
+
+    def __init__(self, values: dict[Var, Value], define: Callable[[Var], Var] | None = None):
+        self.values, self.define = dict(values), define
+
+    def value(self, value: Value) -> Value:
+        return self.values.get(value, value) if isinstance(value, Var) else value
+
+    def _values(self, values: tuple[Value, ...]) -> tuple[Value, ...]:
+        return tuple(self.value(v) for v in values)
+
+    def _define(self, var: Var) -> Var:
+        if self.define is None:
+            return var
+        self.values[var] = new = self.define(var)
+        return new
+
+    def _defines(self, vars: tuple[Var, ...]) -> tuple[Var, ...]:
+        return tuple(self._define(v) for v in vars)
+
+    def block(self, block: Block) -> Block:
+        statements = tuple(self.statement(s) for s in block.statements)
+        return Block(statements, self._values(block.yields))
+
+    def statement(self, s: Statement) -> Statement:
+        fresh = new_key if self.define is not None else (lambda: s.key)
+        match s:
+            case Let():
+                args = self._values(s.args)
+                return replace(s, args=args, var=self._define(s.var))
+            case Store():
+                return replace(s, array=self.value(s.array), index=self._values(s.index), value=self.value(s.value))
+            case For():
+                start, stop, step, inits = (
+                    self.value(s.start),
+                    self.value(s.stop),
+                    self.value(s.step),
+                    self._values(s.inits),
+                )
+                index, params = self._define(s.index), self._defines(s.params)
+                body = self.block(s.body)
+                return replace(
+                    s,
+                    index=index,
+                    start=start,
+                    stop=stop,
+                    step=step,
+                    params=params,
+                    inits=inits,
+                    body=body,
+                    results=self._defines(s.results),
+                    key=fresh(),
+                )
+            case While():
+                inits, params = self._values(s.inits), self._defines(s.params)
+                test, body = self.block(s.test), self.block(s.body)
+                results = self._defines(s.results)
+                return replace(s, params=params, inits=inits, test=test, body=body, results=results, key=fresh())
+            case If():
+                test, then, orelse = self.value(s.test), self.block(s.then), self.block(s.orelse)
+                return replace(s, test=test, then=then, orelse=orelse, results=self._defines(s.results), key=fresh())
+            case Check():
+                return replace(s, test=self.value(s.test))
+            case Print():
+                return replace(s, args=self._values(s.args))
+            case Push():
+                return replace(s, stack=self.value(s.stack), values=self._values(s.values))
+            case Pop():
+                return replace(s, stack=self.value(s.stack), vars=self._defines(s.vars))
+        raise AssertionError(s)
+
+
+__all__ = [
+    "Array",
+    "Block",
+    "Check",
+    "Const",
+    "Effect",
+    "For",
+    "Function",
+    "If",
+    "Leaves",
+    "Let",
+    "Loc",
+    "Op",
+    "Param",
+    "Pop",
+    "Print",
+    "Push",
+    "Scalar",
+    "Stack",
+    "Statement",
+    "Store",
+    "Type",
+    "Value",
+    "Var",
+    "While",
+    "block_params",
+    "blocks",
+    "defined",
+    "free_values",
+    "leaves",
+    "map_leaves",
+    "new_key",
+    "operands",
+    "param_vars",
+    "walk",
+]

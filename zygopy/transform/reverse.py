@@ -1,0 +1,469 @@
+"""Reverse mode: a function's gradient, as IR.
+
+    y = x * x                    y = x * x            (forward, unchanged)
+    return y             ->      x_bar = 1.0 * x      (reverse: the statements backwards)
+                                 x_bar = x_bar + 1.0 * x
+                                 return x_bar
+
+Each block of the primal has a mirror block in the reverse part, which names primal variables as if they were in scope
+there. That makes an *open* program: `tape.close` then decides how each such value gets there.
+
+An array that carries derivatives has a shadow of its shape; a view's shadow is the same view of the shadow.
+"""
+
+from dataclasses import dataclass, replace
+
+from zygopy.errors import UnsupportedError
+from zygopy.transform import ops, rules
+from zygopy.transform.activity import Activity
+from zygopy.transform.build import Builder, Traced, constant, integer, lift, zero
+from zygopy.transform.ir import (
+    Block,
+    Const,
+    Effect,
+    For,
+    Function,
+    If,
+    Let,
+    Param,
+    Pop,
+    Push,
+    Statement,
+    Store,
+    Value,
+    Var,
+    While,
+    free_values,
+    leaves,
+    map_leaves,
+    new_key,
+)
+from zygopy.transform.types import INT, Array, Scalar, Stack
+
+Adjoints = dict[Var, Value]
+
+
+@dataclass(frozen=True)
+class Open:
+    """A function whose reverse part names primal variables that are out of scope there."""
+
+    function: Function
+    counters: dict[int, tuple[Var, Var]]  # of while loops: the number of trips so far, and in the end
+
+
+def reverse(function: Function, wrt: list, output: Value, results: object) -> Open:
+    """The program that computes `function` and the adjoints of `wrt` (trees of parameter leaves) for adjoint 1 of `output`.
+
+    `results` is called with the trees of adjoints and gives the tree of what the new function returns.
+    """
+    body, counters = _count_trips(function.body)
+    function = replace(function, body=body)
+    wanted = [v for tree in wrt for v in leaves(tree) if isinstance(v, Var)]
+    sweep = _Sweep(function, wanted, output, counters)
+    b = Builder(function.loc)
+    adjoints: Adjoints = {}
+    sweep.shadow_parameters(function, set(wanted), b)
+    if sweep.activity.active(output):
+        adjoints[output] = constant(1.0, output.type)
+    sweep.block(function.body, adjoints, b)
+    bars = [map_leaves(lambda v: sweep.adjoint_of_parameter(v, adjoints, b), tree) for tree in wrt]
+    tree = results(bars)
+    body = Block((*function.body.statements, *b.statements), tuple(leaves(tree)))
+    whole = replace(function, body=body, results=tree)
+    return Open(whole, counters)
+
+
+def _count_trips(block: Block) -> tuple[Block, dict[int, tuple[Var, Var]]]:
+    """Give each while loop a counter of its trips, as its last variable."""
+    counters: dict[int, tuple[Var, Var]] = {}
+
+    def visit(block: Block) -> Block:
+        return Block(tuple(statement(s) for s in block.statements), block.yields)
+
+    def statement(s: Statement) -> Statement:
+        match s:
+            case For():
+                return replace(s, body=visit(s.body))
+            case If():
+                return replace(s, then=visit(s.then), orelse=visit(s.orelse))
+            case While():
+                trips, total, after = Var("trips", INT), Var("trips", INT), Var("trips", INT)
+                count = Let(after, ops.ADD, (trips, integer(1)), s.loc)
+                body = visit(s.body)
+                counters[s.key] = trips, total
+                return replace(
+                    s,
+                    params=(*s.params, trips),
+                    inits=(*s.inits, integer(0)),
+                    body=Block((*body.statements, count), (*body.yields, after)),
+                    results=(*s.results, total),
+                )
+        return s
+
+    return visit(block), counters
+
+
+class _Sweep:
+    """The reverse sweep over one function."""
+
+    def __init__(self, function: Function, wrt: list[Var], output: Value, counters: dict):
+        self.activity = Activity(function, wrt, [output])
+        self.counters = counters
+        self.shadow: dict[Var, Var] = {}
+
+    def is_active(self, value: Value) -> bool:
+        return self.activity.active(value)
+
+    # -- adjoints ---------------------------------------------------------------------------------------------------------
+
+    def contribute(self, adjoints: Adjoints, b: Builder, value: Value, g: Value) -> None:
+        """adjoint of value += g"""
+        if not (isinstance(value, Var) and self.is_active(value)):
+            return
+        g = b.cast(g, value.type) if g.type.dtype != value.type.dtype else g
+        if value in adjoints and not _is_zero(adjoints[value]):
+            g = b.let(ops.ADD, (adjoints[value], g), value.type, _bar(value))
+        elif isinstance(g, Var) and g.name == "t":
+            g.name = _bar(value)
+        adjoints[value] = g
+
+    def adjoint_of_parameter(self, var: Var, adjoints: Adjoints, b: Builder) -> Value:
+        if isinstance(var.type, Array):
+            return self.shadow[var]
+        return adjoints.get(var, zero(var.type))
+
+    # -- shadows ----------------------------------------------------------------------------------------------------------
+
+    def shadow_parameters(self, function: Function, wanted: set[Var], b: Builder) -> None:
+        for p in function.params:
+            for var in leaves(p.leaves):
+                if isinstance(var.type, Array) and (var in wanted or self.is_active(var)):
+                    self.shadow[var] = self.zeros_like(var, var, b)
+
+    def zeros_like(self, array: Var, prototype: Var, b: Builder) -> Var:
+        """A new shadow for `array` with the shape of `prototype`."""
+        shape = tuple(b.dim(prototype, k) for k in range(array.type.ndim))
+        return b.let(ops.ZEROS, shape, Array(array.type.dtype, array.type.ndim), _bar(array))
+
+    def shadow_block(self, block: Block, b: Builder) -> None:
+        """At the head of a mirror block: shadows of the arrays that the primal block defines."""
+        for s in block.statements:
+            b.loc = s.loc
+            match s:
+                case Let() if isinstance(s.var.type, Stack):
+                    if self.is_active(s.var):
+                        self.shadow[s.var] = b.let(ops.NEW_STACK, (), s.var.type, _bar(s.var))
+                case Let() if isinstance(s.var.type, Array) and self.is_active(s.var):
+                    if s.op is ops.VIEW:
+                        args = (self.shadow[s.args[0]], *s.args[1:])
+                        self.shadow[s.var] = b.let(ops.VIEW, args, s.var.type, _bar(s.var))
+                    elif s.var not in self.shadow:
+                        shape_type = Array(s.var.type.dtype, s.var.type.ndim)
+                        self.shadow[s.var] = b.let(ops.ZEROS, s.args, shape_type, _bar(s.var))
+                case For() | While():
+                    self.shadow_loop_results(s, b)
+                case If():
+                    self.shadow_branch_results(s, b)
+
+    def array_slots(self, s: For | While) -> list[int]:
+        return [k for k, p in enumerate(s.params) if isinstance(p.type, Array) and self.is_active(p)]
+
+    def shadow_loop_results(self, s: For | While, b: Builder) -> None:
+        """Shadows of the arrays that a loop leaves: the same permutation of the shadows, or new ones."""
+        slots = self.array_slots(s)
+        if not slots:
+            return
+        if self.rebinds_to_new(s, slots):
+            for k in slots:
+                self.shadow[s.results[k]] = self.zeros_like(s.results[k], s.results[k], b)
+            return
+        params = tuple(Var(_bar(s.params[k]), s.params[k].type) for k in slots)
+        inits = tuple(self.shadow[s.inits[k]] for k in slots)
+        results = tuple(Var(_bar(s.results[k]), s.results[k].type) for k in slots)
+        position = {s.params[k]: j for j, k in enumerate(slots)}
+        yields = tuple(params[position[s.body.yields[k]]] for k in slots)
+        body = Block((), yields)
+        if isinstance(s, For):
+            b.emit(For(Var("k", INT), s.start, s.stop, s.step, params, inits, body, results, s.loc, new_key()))
+        else:
+            total = self.counters[s.key][1]
+            bounds = (integer(0), total, integer(1))
+            b.emit(For(Var("k", INT), *bounds, params, inits, body, results, s.loc, new_key()))
+        for k, result in zip(slots, results, strict=True):
+            self.shadow[s.results[k]] = result
+
+    def rebinds_to_new(self, s: For | While, slots: list[int]) -> bool:
+        """Whether a loop's array variables go on as new arrays; False if it only permutes them, anything else is refused."""
+        allocated = {t.var for t in s.body.statements if isinstance(t, Let) and t.op.effect is Effect.ALLOCATES}
+        yields = [s.body.yields[k] for k in slots]
+        params = {s.params[k] for k in slots}
+        distinct = len(set(yields)) == len(yields) and len({s.inits[k] for k in slots}) == len(slots)
+        known = all(y in params or y in allocated for y in yields)
+        new = any(y in allocated for y in yields)
+        inside = free_values(s.body)
+        if not (distinct and known) or (new and any(s.inits[k] in inside for k in slots)):
+            names = ", ".join(s.params[k].name for k in slots)
+            raise UnsupportedError(
+                f"the array variable {names} is rebound in this loop in a way that is not supported", s.loc,
+                "the loop may only swap its array variables, or bind them to arrays that the same trip allocates",
+                "copy the elements instead: u[:] = v",
+            )
+        return new
+
+    def shadow_branch_results(self, s: If, b: Builder) -> None:
+        """Shadows of the arrays that a branch leaves: those of the side that ran."""
+        slots = [k for k, r in enumerate(s.results) if isinstance(r.type, Array) and self.is_active(r)]
+        if not slots:
+            return
+        sides = []
+        for block in (s.then, s.orelse):
+            inner = Builder(s.loc)
+            fresh: dict[Value, Var] = {}
+            for k in slots:
+                y = block.yields[k]
+                if y not in self.shadow and y not in fresh:
+                    fresh[y] = self.zeros_like(y, s.results[k], inner)
+            sides.append(inner.block(tuple(self.shadow.get(block.yields[k]) or fresh[block.yields[k]] for k in slots)))
+        results = tuple(Var(_bar(s.results[k]), Array(s.results[k].type.dtype, s.results[k].type.ndim, "A")) for k in slots)
+        b.emit(If(s.test, *sides, results, s.loc, new_key()))
+        for k, result in zip(slots, results, strict=True):
+            self.shadow[s.results[k]] = result
+
+    # -- blocks -----------------------------------------------------------------------------------------------------------
+
+    def block(self, block: Block, adjoints: Adjoints, b: Builder) -> None:
+        """The mirror of a block: its statements backwards."""
+        self.shadow_block(block, b)
+        for s in reversed(block.statements):
+            b.loc = s.loc
+            self.statement(s, adjoints, b)
+
+    def statement(self, s: Statement, adjoints: Adjoints, b: Builder) -> None:
+        match s:
+            case Let():
+                self.let(s, adjoints, b)
+            case Store():
+                self.store(s, adjoints, b)
+            case For() | While():
+                self.loop(s, adjoints, b)
+            case If():
+                self.branch(s, adjoints, b)
+            case Push():
+                if self.is_active(s.stack):
+                    bars = tuple(Var(f"{v.name}_bar" if isinstance(v, Var) else "t", Scalar(s.stack.type.dtype)) for v in s.values)
+                    b.emit(Pop(bars, self.shadow[s.stack], s.loc))
+                    for v, bar in zip(s.values, bars, strict=True):
+                        self.contribute(adjoints, b, v, bar)
+            case Pop():
+                if self.is_active(s.stack):
+                    cell = Scalar(s.stack.type.dtype)
+                    bars = tuple(adjoints.pop(v, zero(cell)) for v in s.vars)
+                    b.emit(Push(self.shadow[s.stack], bars, s.loc))
+
+    def let(self, s: Let, adjoints: Adjoints, b: Builder) -> None:
+        if s.var not in adjoints:
+            return
+        g = adjoints.pop(s.var)
+        match s.op:
+            case ops.LOAD:
+                if self.is_active(s.args[0]):
+                    b.store(self.shadow[s.args[0]], s.args[1:], g, add=True)
+            case ops.CAST:
+                self.contribute(adjoints, b, s.args[0], g)
+            case ops.SELECT:
+                test, x, y = s.args
+                if self.is_active(x):
+                    self.contribute(adjoints, b, x, b.select(test, g, zero(g.type)))
+                if self.is_active(y):
+                    self.contribute(adjoints, b, y, b.select(test, zero(g.type), g))
+            case ops.STOP:
+                pass
+            case _:
+                self.elementwise(s, g, adjoints, b)
+
+    def elementwise(self, s: Let, g: Value, adjoints: Adjoints, b: Builder) -> None:
+        if not any(self.is_active(a) for a in s.args):
+            return
+        traced = tuple(Traced(b, a) for a in s.args)
+        if (rule := rules.ADJOINT.get(s.op)) is not None:
+            bars = rule(Traced(b, g), Traced(b, s.var), *traced)
+            for a, bar in zip(s.args, bars, strict=True):
+                if self.is_active(a) and isinstance(bar, Traced):
+                    self.contribute(adjoints, b, a, lift(bar))
+            return
+        for a, partial in zip(s.args, rules.partials(s.op, Traced(b, s.var), traced), strict=True):
+            if self.is_active(a) and not (isinstance(partial, int | float) and partial == 0):
+                self.contribute(adjoints, b, a, times(b, g, partial))
+
+    def store(self, s: Store, adjoints: Adjoints, b: Builder) -> None:
+        if not self.is_active(s.array):
+            return
+        shadow = self.shadow[s.array]
+        if s.add:
+            if self.is_active(s.value):
+                self.contribute(adjoints, b, s.value, b.load(shadow, s.index))
+            return
+        if self.is_active(s.value):
+            self.contribute(adjoints, b, s.value, b.load(shadow, s.index))
+        b.store(shadow, s.index, zero(shadow.type.element))
+
+    # -- control flow -----------------------------------------------------------------------------------------------------
+
+    def outer_scalars(self, *blocks: Block) -> list[Var]:
+        """The active numbers that blocks read from around them."""
+        found = dict.fromkeys(v for block in blocks for v in free_values(block))
+        return [v for v in found if isinstance(v.type, Scalar) and self.is_active(v)]
+
+    def loop(self, s: For | While, adjoints: Adjoints, b: Builder) -> None:
+        carried = [k for k, p in enumerate(s.params) if isinstance(p.type, Scalar) and self.is_active(p)]
+        outer = [v for v in self.outer_scalars(s.body) if v not in s.params]
+        arrays = self.array_slots(s)
+        renewed = bool(arrays) and self.rebinds_to_new(s, arrays)
+        inits = [adjoints.pop(s.results[k], zero(s.results[k].type)) for k in carried]
+        inits += [adjoints.get(v, zero(v.type)) for v in outer]
+        inits += [self.shadow[s.results[k]] for k in arrays]
+        variables = [s.params[k] for k in carried] + outer + [s.params[k] for k in arrays]
+        params = tuple(Var(_bar(v), i.type if isinstance(v.type, Array) else v.type) for v, i in zip(variables, inits, strict=True))
+        inits = [b.cast(i, p.type) if isinstance(p.type, Scalar) else i for i, p in zip(inits, params, strict=True)]
+        scalars, handles = params[: len(carried) + len(outer)], params[len(carried) + len(outer) :]
+        inside: Adjoints = dict(zip(outer, scalars[len(carried) :], strict=True))
+        inner = Builder(s.loc)
+        for k, bar in zip(carried, scalars, strict=False):
+            self.contribute(inside, inner, s.body.yields[k], bar)
+        self.shadow_handles(s, arrays, handles, inner)
+        self.block(s.body, inside, inner)
+        yields = [inside.get(s.params[k], zero(s.params[k].type)) for k in carried] + [inside[v] for v in outer]
+        yields = [inner.cast(y, p.type) for y, p in zip(yields, scalars, strict=True)]
+        yields += [self.shadow[s.params[k]] for k in arrays]
+        results = tuple(Var(_bar(v), p.type) for v, p in zip(variables, params, strict=True))
+        b.loc = s.loc
+        index, bounds = self.backwards(s, b)
+        b.emit(
+            For(index, *bounds, params, tuple(inits), inner.block(tuple(yields)), results, s.loc, new_key(), mirror=s.key)
+        )
+        for v, r in zip(outer, results[len(carried) :], strict=False):
+            adjoints[v] = r
+        for k, r in zip(carried, results, strict=False):
+            self.contribute(adjoints, b, s.inits[k], r)
+        if renewed:
+            for k, r in zip(arrays, results[len(carried) + len(outer) :], strict=True):
+                self.add_into(self.shadow[s.inits[k]], r, b)
+
+    def shadow_handles(self, s: For | While, slots: list[int], handles: tuple[Var, ...], b: Builder) -> None:
+        """In the mirror of a loop's body: the shadows of its array variables at the start of the trip, from those at its end."""
+        for k, handle in zip(slots, handles, strict=True):
+            self.shadow[s.body.yields[k]] = handle
+        for k in slots:
+            if s.params[k] not in self.shadow:
+                self.shadow[s.params[k]] = self.zeros_like(s.params[k], s.results[k], b)
+
+    def add_into(self, target: Var, source: Var, b: Builder) -> None:
+        """target += source, element by element."""
+
+        def level(axis: int, index: tuple[Var, ...]) -> Block:
+            inner = Builder(b.loc)
+            if axis == target.type.ndim:
+                inner.store(target, index, inner.load(source, index), add=True)
+                return inner.block()
+            k = Var("ijkl"[axis % 4], INT)
+            n = inner.dim(target, axis)
+            bounds = (integer(0), n, integer(1))
+            inner.emit(For(k, *bounds, (), (), level(axis + 1, (*index, k)), (), b.loc, new_key()))
+            return inner.block()
+
+        b.statements += level(0, ()).statements
+
+    def backwards(self, s: For | While, b: Builder) -> tuple[Var, tuple[Value, Value, Value]]:
+        """The range that a loop's mirror runs over."""
+        if isinstance(s, While):
+            total = self.counters[s.key][1]
+            return Var("trip", INT), (b.sub(total, integer(1)), integer(-1), integer(-1))
+        index = Var(s.index.name, INT)
+        if isinstance(s.step, Const) and abs(s.step.value) == 1:
+            step = integer(s.step.value)
+            return index, (b.sub(s.stop, step), b.sub(s.start, step), integer(-step.value))
+        trips = trip_count(s, b)
+        last = b.add(s.start, b.mul(b.sub(trips, integer(1)), s.step))
+        back = integer(-s.step.value) if isinstance(s.step, Const) else b.apply(ops.NEG, s.step)
+        return index, (last, b.sub(s.start, s.step), back)
+
+    def branch(self, s: If, adjoints: Adjoints, b: Builder) -> None:
+        outer = self.outer_scalars(Block(s.then.statements), Block(s.orelse.statements))
+        seeds = {k: adjoints.pop(r) for k, r in enumerate(s.results) if r in adjoints}
+        yielded = [v for k in seeds for v in (s.then.yields[k], s.orelse.yields[k])]
+        for v in yielded:
+            if isinstance(v, Var) and self.is_active(v) and v not in outer and self.is_outside(v, s):
+                outer.append(v)
+        sides = []
+        for block in (s.then, s.orelse):
+            inside = {v: adjoints[v] for v in outer if v in adjoints}
+            inner = Builder(s.loc)
+            self.adopt_branch_shadows(s, block)
+            for k, g in seeds.items():
+                self.contribute(inside, inner, block.yields[k], g)
+            self.block(block, inside, inner)
+            sides.append((inner, inside))
+        (then_b, then), (else_b, orelse) = sides
+        changed = [v for v in outer if then.get(v) is not adjoints.get(v) or orelse.get(v) is not adjoints.get(v)]
+        results = tuple(Var(_bar(v), v.type) for v in changed)
+        blocks = (
+            then_b.block(tuple(then_b.cast(then.get(v, zero(v.type)), v.type) for v in changed)),
+            else_b.block(tuple(else_b.cast(orelse.get(v, zero(v.type)), v.type) for v in changed)),
+        )
+        b.loc = s.loc
+        if changed or blocks[0].statements or blocks[1].statements:
+            b.emit(If(s.test, *blocks, results, s.loc, new_key(), mirror=s.key))
+        adjoints.update(zip(changed, results, strict=True))
+
+    def adopt_branch_shadows(self, s: If, block: Block) -> None:
+        """Arrays that this side of a branch allocates and hands out have the shadow that the join was given."""
+        for k, r in enumerate(s.results):
+            if r in self.shadow and block.yields[k] not in self.shadow:
+                self.shadow[block.yields[k]] = self.shadow[r]
+
+    @staticmethod
+    def is_outside(var: Var, s: If) -> bool:
+        from zygopy.transform.ir import defined
+
+        inside = {v for block in (s.then, s.orelse) for t in block.statements for v in defined(t)}
+        return var not in inside
+
+
+def times(b: Builder, g: Value, partial: object) -> Value:
+    """g * partial, with nothing to do for 1 and -1."""
+    value = lift(partial)
+    if isinstance(value, Const) and value.value == 1:
+        return g
+    if isinstance(value, Const) and value.value == -1:
+        return b.apply(ops.NEG, g)
+    return b.apply(ops.MUL, g, value)
+
+
+def trip_count(s: For, b: Builder) -> Value:
+    """The number of trips of a for loop, 0 if it does not run."""
+    if not isinstance(s.step, Const):
+        up = _trips(b, s.start, s.stop, s.step)
+        down = _trips(b, s.stop, s.start, b.apply(ops.NEG, s.step))
+        return b.select(b.apply(ops.GT, s.step, integer(0)), up, down)
+    if s.step.value > 0:
+        return _trips(b, s.start, s.stop, s.step)
+    return _trips(b, s.stop, s.start, integer(-s.step.value))
+
+
+def _trips(b: Builder, low: Value, high: Value, step: Value) -> Value:
+    span = b.sub(high, low)
+    if not (isinstance(step, Const) and step.value == 1):
+        safe = step if isinstance(step, Const) else b.apply(ops.INT_MAX, step, integer(1))
+        span = b.apply(ops.FLOORDIV, b.add(span, b.sub(safe, integer(1))), safe)
+    return b.apply(ops.INT_MAX, span, integer(0))
+
+
+def _bar(var: Var) -> str:
+    return var.name if var.name.endswith("_bar") else f"{var.name}_bar"
+
+
+def _is_zero(value: Value) -> bool:
+    return isinstance(value, Const) and value.value == 0
+
+
+__all__ = ["Open", "Param", "reverse", "times", "trip_count"]

@@ -1,0 +1,383 @@
+"""Simplification: constants, repeated expressions and dead code.
+
+    t = x * 1.0                  y = x + x
+    y = t + x          ->        a[i] = y
+    z = y * 2.0
+    a[i] = y
+    w = a[i]                     (w is y)
+"""
+
+import operator
+from dataclasses import replace
+
+from zygopy.transform import ops
+from zygopy.transform.build import Builder, constant
+from zygopy.transform.ir import (
+    Block,
+    Check,
+    Const,
+    Effect,
+    For,
+    Function,
+    If,
+    Let,
+    Pop,
+    Print,
+    Push,
+    Statement,
+    Store,
+    Substitution,
+    Value,
+    Var,
+    While,
+    leaves,
+    map_leaves,
+    operands,
+    walk,
+)
+from zygopy.transform.memory import AliasClasses
+from zygopy.transform.types import Array
+
+_ROUNDS = 4
+
+
+def simplify(function: Function) -> Function:
+    """Fold constants, share repeated expressions, remove what nothing reads; until nothing changes."""
+    for _ in range(_ROUNDS):
+        before = function
+        function = remove_dead(_Forward(function).run())
+        if function.body == before.body:
+            break
+    return function
+
+
+class _Forward:
+    """One walk in program order with a table of the expressions that are available."""
+
+    def __init__(self, function: Function):
+        self.function = function
+        self.aliases = AliasClasses(function.body)
+        self.values = Substitution({})
+        self.available: dict[tuple, Value] = {}
+        self.versions: dict[Var, int] = {}
+        self.lets: dict[Var, Let] = {}
+
+    def run(self) -> Function:
+        body = self.block(self.function.body)
+        return replace(self.function, body=body, results=map_leaves(self.values.value, self.function.results))
+
+    def block(self, block: Block) -> Block:
+        """Simplify a block; what becomes available in it is forgotten after it."""
+        outer, self.available = self.available, dict(self.available)
+        out: list[Statement] = []
+        for statement in block.statements:
+            self.statement(statement, out)
+        self.available = outer
+        return Block(tuple(out), tuple(self.values.value(y) for y in block.yields))
+
+    def statement(self, s: Statement, out: list[Statement]) -> None:
+        match s:
+            case Let():
+                self.let(s, out)
+            case Store():
+                s = replace(
+                    s,
+                    array=self.values.value(s.array),
+                    index=tuple(self.values.value(i) for i in s.index),
+                    value=self.values.value(s.value),
+                )
+                out.append(s)
+                self.touch({self.aliases.of(s.array)})
+                if not s.add and s.value.type.dtype == s.array.type.dtype and s.value.type.weak is False:
+                    self.available[self.load_key(s.array, s.index)] = s.value
+            case For():
+                self.for_loop(s, out)
+            case While():
+                self.while_loop(s, out)
+            case If():
+                self.branch(s, out)
+            case Check():
+                s = replace(s, test=self.values.value(s.test))
+                key = ("check", s.test)
+                if not (isinstance(s.test, Const) and s.test.value) and key not in self.available:
+                    self.available[key] = s.test
+                    out.append(s)
+            case Print():
+                out.append(replace(s, args=tuple(self.values.value(a) for a in s.args)))
+            case Push() | Pop():
+                out.append(self.values.statement(s))
+
+    # -- expressions ------------------------------------------------------------------------------------------------------
+
+    def let(self, s: Let, out: list[Statement]) -> None:
+        args = tuple(self.values.value(a) for a in s.args)
+        if (known := self.fold(s, args)) is not None and known.type.dtype == s.var.type.dtype:
+            self.values.values[s.var] = known
+            return
+        s = replace(s, args=args)
+        key = self.key(s)
+        if key is not None and key in self.available:
+            self.values.values[s.var] = self.available[key]
+            return
+        if key is not None:
+            self.available[key] = s.var
+        self.lets[s.var] = s
+        out.append(s)
+
+    def key(self, s: Let) -> tuple | None:
+        if s.op is ops.LOAD:
+            return self.load_key(s.args[0], s.args[1:])
+        if s.op.effect is Effect.PURE:
+            return (s.op, s.args, s.var.type)
+        return None
+
+    def load_key(self, array: Var, index: tuple[Value, ...]) -> tuple:
+        return ("load", array, index, self.versions.get(self.aliases.of(array), 0))
+
+    def touch(self, classes: set[Var]) -> None:
+        """Forget the contents of arrays that were stored into."""
+        for c in classes:
+            self.versions[c] = self.versions.get(c, 0) + 1
+
+    def fold(self, s: Let, args: tuple[Value, ...]) -> Value | None:
+        op = s.op
+        if op is ops.CAST and isinstance(args[0], Const):
+            return constant(s.var.type.dtype.type(args[0].value), s.var.type)
+        if op is ops.CAST and args[0].type.dtype == s.var.type.dtype:
+            return args[0]
+        if op is ops.SELECT:
+            if isinstance(args[0], Const):
+                return args[1] if args[0].value else args[2]
+            return args[1] if args[1] == args[2] else None
+        if args and all(isinstance(a, Const) for a in args) and op in ops._TYPING:
+            from zygopy.transform.build import _fold
+
+            return _fold(op, args, s.var.type)
+        return self.identity(op, args, s)
+
+    def identity(self, op: ops.Op, args: tuple[Value, ...], s: Let) -> Value | None:
+        """x * 1, x / 1, x - 0, not not x, and sums of integers with 0: exact for every x."""
+        a = args[0] if args else None
+        b = args[1] if len(args) > 1 else None
+        if op is ops.MUL and _is(b, 1) or op is ops.DIV and _is(b, 1) or op is ops.SUB and _is(b, 0):
+            return a
+        if op is ops.MUL and _is(a, 1):
+            return b
+        if op is ops.ADD and s.var.type.is_integer and (_is(a, 0) or _is(b, 0)):
+            return b if _is(a, 0) else a
+        if op in (ops.NOT, ops.NEG) and (inner := self.lets.get(a)) is not None and inner.op is op:
+            return inner.args[0]
+        if op in (ops.AND, ops.OR):
+            return self.logic(op, a, b)
+        return None
+
+    @staticmethod
+    def logic(op: ops.Op, a: Value, b: Value) -> Value | None:
+        for x, y in ((a, b), (b, a)):
+            if isinstance(x, Const):
+                return y if bool(x.value) is (op is ops.AND) else x
+        return a if a is b else None
+
+    # -- control flow -----------------------------------------------------------------------------------------------------
+
+    def for_loop(self, s: For, out: list[Statement]) -> None:
+        s = replace(
+            s,
+            start=self.values.value(s.start),
+            stop=self.values.value(s.stop),
+            step=self.values.value(s.step),
+            inits=tuple(self.values.value(i) for i in s.inits),
+        )
+        if all(isinstance(v, Const) for v in (s.start, s.stop, s.step)) and not range(
+            s.start.value, s.stop.value, s.step.value
+        ):
+            self.values.values.update(zip(s.results, s.inits, strict=True))
+            return
+        stored = self.aliases.stored(s.body.statements)
+        self.touch(stored)
+        self.available_loop(s)
+        body = self.block(s.body)
+        self.touch(stored)
+        out.append(self.without_invariants(replace(s, body=body)))
+
+    def while_loop(self, s: While, out: list[Statement]) -> None:
+        s = replace(s, inits=tuple(self.values.value(i) for i in s.inits))
+        stored = self.aliases.stored((*s.body.statements, *s.test.statements))
+        self.touch(stored)
+        test, body = self.block(s.test), self.block(s.body)
+        self.touch(stored)
+        if isinstance(test.yields[0], Const) and not test.yields[0].value:
+            self.values.values.update(zip(s.results, s.inits, strict=True))
+            return
+        out.append(self.without_invariants(replace(s, test=test, body=body)))
+
+    def available_loop(self, s: For) -> None:
+        """Parameters that start alike and go on alike are one; found in the next round through the yields."""
+
+    def without_invariants(self, s: For | While) -> For | While:
+        """Drop parameters that each trip hands on unchanged."""
+        keep = []
+        for k, (param, init) in enumerate(zip(s.params, s.inits, strict=True)):
+            end = s.body.yields[k]
+            if end is param or (isinstance(init, Const) and end == init and param.type.dtype.kind == "f" and False):
+                self.values.values[param] = init
+                self.values.values[s.results[k]] = init
+            else:
+                keep.append(k)
+        if len(keep) == len(s.params):
+            return s
+        s = replace(
+            s,
+            params=tuple(s.params[k] for k in keep),
+            inits=tuple(s.inits[k] for k in keep),
+            results=tuple(s.results[k] for k in keep),
+            body=Block(s.body.statements, tuple(s.body.yields[k] for k in keep)),
+        )
+        return Substitution(self.values.values).statement(s)
+
+    def branch(self, s: If, out: list[Statement]) -> None:
+        test = self.values.value(s.test)
+        if isinstance(test, Const):
+            chosen = s.then if test.value else s.orelse
+            for statement in chosen.statements:
+                self.statement(statement, out)
+            for result, value in zip(s.results, chosen.yields, strict=True):
+                self.values.values[result] = self.values.value(value)
+            return
+        versions = dict(self.versions)
+        then = self.block(s.then)
+        self.versions = versions
+        orelse = self.block(s.orelse)
+        self.touch(self.aliases.stored((*s.then.statements, *s.orelse.statements)))
+        keep = []
+        for k, result in enumerate(s.results):
+            a, b = then.yields[k], orelse.yields[k]
+            if a == b:
+                self.values.values[result] = a
+            elif _is_bool(a, True) and _is_bool(b, False):
+                self.values.values[result] = test
+            else:
+                keep.append(k)
+        s = replace(
+            s,
+            test=test,
+            then=Block(then.statements, tuple(then.yields[k] for k in keep)),
+            orelse=Block(orelse.statements, tuple(orelse.yields[k] for k in keep)),
+            results=tuple(s.results[k] for k in keep),
+        )
+        if s.results or s.then.statements or s.orelse.statements:
+            out.append(s)
+
+
+def _is(value: Value | None, number: int) -> bool:
+    return isinstance(value, Const) and not isinstance(value.value, bool) and value.value == number
+
+
+def _is_bool(value: Value, wanted: bool) -> bool:
+    return isinstance(value, Const) and value.type.is_bool and bool(value.value) is wanted
+
+
+# -- dead code --------------------------------------------------------------------------------------------------------------
+
+
+def remove_dead(function: Function) -> Function:
+    """Remove what nothing reads: values, loop parameters, arrays that are only stored into."""
+    read = _read_arrays(function)
+    live: set[Var] = {v for v in leaves(function.results) if isinstance(v, Var)}
+    body = _Dead(live, read).block(function.body)
+    return replace(function, body=body)
+
+
+def _read_arrays(function: Function) -> AliasClasses:
+    """The classes whose contents somebody reads: loads, results, parameters; others are dead."""
+    aliases = AliasClasses(function.body)
+    own = {s.var for s in walk(function.body) if isinstance(s, Let) and s.op.effect is Effect.ALLOCATES}
+    read = set()
+    arrays = set()
+    for s in walk(function.body):
+        if isinstance(s, Let) and s.op is ops.LOAD:
+            read.add(aliases.of(s.args[0]))
+        for v in operands(s):
+            if isinstance(v, Var) and isinstance(v.type, Array):
+                arrays.add(v)
+    read |= {aliases.of(v) for v in leaves(function.results) if isinstance(v, Var) and isinstance(v.type, Array)}
+    read |= {aliases.of(v) for v in arrays if not any(aliases.of(v) is aliases.of(o) for o in own)}
+    foreign = {v for v in arrays if v not in own}
+    del foreign
+    classes = {aliases.of(o) for o in own}
+    params = [v for p in function.params for v in leaves(p.leaves) if isinstance(v, Var) and isinstance(v.type, Array)]
+    read |= {aliases.of(v) for v in params}
+    aliases.dead = classes - read  # type: ignore[attr-defined]
+    return aliases
+
+
+class _Dead:
+    """One walk backwards with the set of variables that are read later."""
+
+    def __init__(self, live: set[Var], aliases: AliasClasses):
+        self.live, self.aliases = live, aliases
+
+    def use(self, values) -> None:
+        self.live.update(v for v in values if isinstance(v, Var))
+
+    def block(self, block: Block) -> Block:
+        self.use(block.yields)
+        out: list[Statement] = []
+        for statement in reversed(block.statements):
+            if (kept := self.statement(statement)) is not None:
+                out.append(kept)
+        return Block(tuple(reversed(out)), block.yields)
+
+    def statement(self, s: Statement) -> Statement | None:
+        match s:
+            case Let():
+                if s.var not in self.live:
+                    return None
+            case Store():
+                if self.aliases.of(s.array) in self.aliases.dead:
+                    return None
+            case For() | While():
+                return self.loop(s)
+            case If():
+                return self.branch(s)
+        self.use(operands(s))
+        return s
+
+    def loop(self, s: For | While) -> For | While | None:
+        keep = {k for k, r in enumerate(s.results) if r in self.live}
+        while True:
+            trial = _Dead(set(self.live), self.aliases)
+            body = Block(s.body.statements, tuple(s.body.yields[k] for k in sorted(keep)))
+            new_body = trial.block(body)
+            new_test = trial.block(s.test) if isinstance(s, While) else None
+            more = {k for k, p in enumerate(s.params) if p in trial.live} | keep
+            if more == keep:
+                break
+            keep = more
+        if not keep and not _has_effect(new_body) and not isinstance(s, While):
+            return None
+        if isinstance(s, While) and not keep and not _has_effect(new_body) and not _has_effect(new_test):
+            return None
+        order = sorted(keep)
+        pick = lambda items: tuple(items[k] for k in order)  # noqa: E731
+        changes = {"test": new_test} if isinstance(s, While) else {}
+        s = replace(s, params=pick(s.params), inits=pick(s.inits), results=pick(s.results), body=new_body, **changes)
+        self.live |= trial.live
+        self.use(operands(s))
+        return s
+
+    def branch(self, s: If) -> If | None:
+        keep = [k for k, r in enumerate(s.results) if r in self.live]
+        then = self.block(Block(s.then.statements, tuple(s.then.yields[k] for k in keep)))
+        orelse = self.block(Block(s.orelse.statements, tuple(s.orelse.yields[k] for k in keep)))
+        if not (keep or then.statements or orelse.statements):
+            return None
+        self.use((s.test,))
+        return replace(s, then=then, orelse=orelse, results=tuple(s.results[k] for k in keep))
+
+
+def _has_effect(block: Block) -> bool:
+    return bool(block.statements)
+
+
+__all__ = ["Builder", "operator", "remove_dead", "simplify"]

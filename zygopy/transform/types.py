@@ -1,0 +1,116 @@
+"""The types of IR values, and NumPy 2's promotion between them.
+
+A scalar type carries a *weak* bit: Python numbers take the type of the NumPy operand they meet (NEP 50).
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A number or a bool; `weak` marks one that Python, not NumPy, made."""
+
+    dtype: np.dtype
+    weak: bool = False
+
+    def __str__(self) -> str:
+        return f"{_SHORT.get(self.dtype.name, self.dtype.name)}{'?' if self.weak else ''}"
+
+    @property
+    def is_float(self) -> bool:
+        return self.dtype.kind == "f"
+
+    @property
+    def is_integer(self) -> bool:
+        return self.dtype.kind in "iu"
+
+    @property
+    def is_bool(self) -> bool:
+        return self.dtype.kind == "b"
+
+
+@dataclass(frozen=True)
+class Array:
+    """A reference to memory; layout is C (contiguous), F or A (any strides)."""
+
+    dtype: np.dtype
+    ndim: int
+    layout: str = "C"
+    writable: bool = field(default=True, compare=False)
+
+    def __str__(self) -> str:
+        short = _SHORT.get(self.dtype.name, self.dtype.name)
+        return f"{short}[{', '.join([':'] * self.ndim)}]{'' if self.layout == 'C' else self.layout}"
+
+    @property
+    def element(self) -> Scalar:
+        return Scalar(self.dtype)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A tape that grows: rows of `width` cells of one dtype, pushed and popped whole."""
+
+    dtype: np.dtype
+    width: int
+
+    def __str__(self) -> str:
+        return f"stack[{_SHORT.get(self.dtype.name, self.dtype.name)} x {self.width}]"
+
+
+Type = Scalar | Array | Stack
+
+_SHORT = {"float64": "f8", "float32": "f4", "int64": "i8", "int32": "i4", "bool": "b1", "complex128": "c16"}
+
+FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
+INT64, BOOL_ = np.dtype(np.int64), np.dtype(np.bool_)
+
+FLOAT = Scalar(FLOAT64, weak=True)  # a Python float, or a float64 argument
+INT = Scalar(INT64, weak=True)  # a Python int, a loop variable, a dimension
+BOOL = Scalar(BOOL_, weak=True)
+
+
+def of_constant(value: object) -> Scalar:
+    """The type of a Python or NumPy number."""
+    if isinstance(value, np.generic):
+        return Scalar(value.dtype)
+    if isinstance(value, bool):
+        return BOOL
+    return INT if isinstance(value, int) else FLOAT
+
+
+def promote(*types: Scalar) -> Scalar:
+    """The common type of operands (NEP 50): strong types decide, weak ones only raise the kind.
+
+    >>> str(promote(Scalar(FLOAT32), FLOAT)), str(promote(INT, FLOAT)), str(promote(Scalar(INT64), Scalar(FLOAT32)))
+    ('f4', 'f8?', 'f8')
+    """
+    if all(t.weak for t in types):
+        return max(types, key=lambda t: "biuf".index(t.dtype.kind))
+    stand_in = {"b": True, "i": 1, "f": 1.0}
+    operands = [stand_in[t.dtype.kind] if t.weak else t.dtype for t in types]
+    return Scalar(np.result_type(*operands))
+
+
+def inexact(type_: Scalar) -> Scalar:
+    """The floating type that a float function computes in when given `type_`."""
+    if type_.is_float:
+        return type_
+    if type_.weak or type_.dtype.itemsize > 2:
+        return Scalar(FLOAT64, weak=type_.weak)
+    return Scalar(FLOAT32)
+
+
+def unify(a: Type, b: Type) -> Type | None:
+    """The type of a variable that has type `a` on one path and `b` on another; None if there is none."""
+    if a == b:
+        return a
+    if isinstance(a, Scalar) and isinstance(b, Scalar):
+        if a.weak or b.weak:
+            return promote(a, b)
+        return a if a.dtype == b.dtype else None
+    if isinstance(a, Array) and isinstance(b, Array) and (a.dtype, a.ndim) == (b.dtype, b.ndim):
+        return Array(a.dtype, a.ndim, "A")
+    return None

@@ -1,0 +1,199 @@
+"""The values of the abstract interpreter: what a Python name can stand for while a function is specialised.
+
+A number is an IR value, a tuple is a Python tuple of values; the other kinds are here.
+"""
+
+from dataclasses import dataclass, field
+
+from zygopy.errors import Loc
+from zygopy.transform.ir import Const, Value, Var
+from zygopy.transform.parse import Parsed
+
+
+@dataclass(frozen=True)
+class Static:
+    """A Python object known at compile time: a function, module, class, string, None, dtype, slice bound."""
+
+    value: object
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """An axis of the base array at which a view stands still."""
+
+    index: Value
+
+
+@dataclass(frozen=True)
+class Span:
+    """An axis of a view: element k of it is element start + k * step of the base's axis."""
+
+    start: Value
+    step: Value
+    length: Value
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """An array, or a basic slice of one: one Fixed or Span for each axis of `base`.
+
+    Views are symbolic: element accesses go straight to the base array. `frozen` marks stop_gradient.
+    """
+
+    base: Var
+    axes: tuple[Fixed | Span, ...]
+    frozen: bool = False
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        return tuple(a for a in self.axes if isinstance(a, Span))
+
+    @property
+    def ndim(self) -> int:
+        return len(self.spans)
+
+    @property
+    def dtype(self):
+        return self.base.type.dtype
+
+    @property
+    def is_whole(self) -> bool:
+        return all(isinstance(a, Span) and a.whole for a in self.axes)
+
+
+class Frame:
+    """One activation of a function: its names, and where other names are looked up."""
+
+    def __init__(self, parsed: Parsed, outer: "Frame | None", scope: "Scope | None"):
+        self.parsed, self.outer, self.scope = parsed, outer, scope
+        self.names: dict[str, object] = {}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where a Python function finds the names that it does not assign: its cells and its globals."""
+
+    function: object
+
+    def find(self, name: str) -> tuple[bool, object]:
+        """Whether there is such a name, and its object now."""
+        code = self.function.__code__
+        if name in code.co_freevars:
+            cell = self.function.__closure__[code.co_freevars.index(name)]
+            try:
+                return True, cell.cell_contents
+            except ValueError:
+                return False, None
+        namespace = self.function.__globals__
+        if name in namespace:
+            return True, namespace[name]
+        builtins = namespace.get("__builtins__", {})
+        builtins = builtins if isinstance(builtins, dict) else vars(builtins)
+        return name in builtins, builtins.get(name)
+
+
+@dataclass(frozen=True, eq=False)
+class Closure:
+    """A function or lambda defined inside the function being specialised."""
+
+    parsed: Parsed
+    frame: Frame
+    defaults: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Range:
+    start: Value
+    stop: Value
+    step: Value
+
+
+@dataclass(frozen=True)
+class Zip:
+    items: tuple
+
+
+@dataclass(frozen=True)
+class Enumerate:
+    item: object
+    start: Value
+
+
+@dataclass(frozen=True)
+class Reversed:
+    item: object
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method of a value, looked up and not yet called."""
+
+    owner: object
+    name: str
+
+
+@dataclass(frozen=True)
+class Unbound:
+    """A name without a value, and why reading it is refused."""
+
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Maybe:
+    """A name that has a value only where `flag` holds."""
+
+    value: object
+    flag: Value
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, Var | Const)
+
+
+def describe(value: object) -> str:
+    """What a value is, in the words of a message."""
+    match value:
+        case Const():
+            return f"{value.value!r}" if value.type.weak else f"{value.type}"
+        case Var():
+            return {"f": "a float", "i": "an int", "u": "an int", "b": "a bool"}.get(value.type.dtype.kind, "a number") + (
+                "" if value.type.dtype.itemsize == 8 or value.type.dtype.kind == "b" else f" ({value.type.dtype})"
+            )
+        case View():
+            return f"an array of {value.dtype} with {value.ndim} dimension{'s' * (value.ndim != 1)}"
+        case tuple():
+            return f"a tuple of {len(value)}"
+        case Static():
+            if value.value is None:
+                return "None"
+            return f"{value.value!r}" if isinstance(value.value, str) else getattr(value.value, "__name__", repr(value.value))
+        case Closure():
+            return f"the function {value.parsed.name}"
+        case Range():
+            return "a range"
+        case Unbound() | Maybe():
+            return "possibly nothing"
+    return type(value).__name__.lower()
+
+
+__all__ = [
+    "Closure",
+    "Enumerate",
+    "Fixed",
+    "Frame",
+    "Loc",
+    "Maybe",
+    "Method",
+    "Range",
+    "Reversed",
+    "Scope",
+    "Span",
+    "Static",
+    "Unbound",
+    "View",
+    "Zip",
+    "describe",
+    "is_number",
+]
