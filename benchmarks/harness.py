@@ -6,6 +6,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib import metadata
 from itertools import repeat
 from types import FunctionType
@@ -55,10 +56,16 @@ def jax_contender(program: Program, idiom: str, args, on_device: bool) -> Callab
 
     def call():
         result = compiled(*free)
-        result[0].block_until_ready()
+        result[0].block_until_ready()  # all results of one call are ready together
         return result
 
     return call
+
+
+def zygopy_contender(program: Program, args) -> Callable:
+    import zygopy
+
+    return partial(zygopy.value_and_grad(program.fun, program.argnums), *args)
 
 
 def argnums_of(program: Program) -> tuple[int, ...]:
@@ -157,7 +164,7 @@ def ratio(samples: dict[str, list[float]], over: str, under: str) -> float | Non
 
 
 def machine() -> str:
-    """CPU, versions and load in one line."""
+    """The CPU and the versions in one line."""
     cpu = platform.processor() or platform.machine()
     if os.path.exists("/proc/cpuinfo"):
         with open("/proc/cpuinfo") as lines:
@@ -168,10 +175,11 @@ def machine() -> str:
             versions.append(f"{package} {metadata.version(package)}")
         except metadata.PackageNotFoundError:
             continue
-    return f"{cpu}, {os.cpu_count()} cores, one used; {', '.join(versions)}; load {load()}"
+    return f"{cpu}, {os.cpu_count()} cores, one used; {', '.join(versions)}"
 
 
 def load() -> str:
+    """The load averages of the last 1, 5 and 15 minutes."""
     return "/".join(f"{x:.2f}" for x in os.getloadavg())
 
 

@@ -188,7 +188,11 @@ def _unary(function, partial):
 
 
 def _scipy(function):
-    return functools.wraps(function)(lambda x: function(np.asarray(x, float))[()].astype(np.asarray(x).dtype))
+    def of_float(x):
+        kind = np.float32 if isinstance(x, np.float32) else np.float64
+        return kind(function(np.float64(x)))
+
+    return functools.wraps(function)(of_float)
 
 
 def _polygamma(order):

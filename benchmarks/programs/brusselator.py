@@ -34,30 +34,76 @@ def make_inputs(size):
 
 
 @njit(error_model="numpy")
-def hand(u0, v0, a, b, diffusion, dt, steps):
+def _step(u, v, u_next, v_next, a, b, diffusion, dt):
+    """One step; unsigned indices need no test for negative ones."""
+    n, m, one = np.uintp(u.shape[0]), np.uintp(u.shape[1]), np.uintp(1)
+    for i in range(one, n - one):
+        for j in range(one, m - one):
+            spread_u = u[i - one, j] + u[i + one, j] + u[i, j - one] + u[i, j + one] - 4.0 * u[i, j]
+            spread_v = v[i - one, j] + v[i + one, j] + v[i, j - one] + v[i, j + one] - 4.0 * v[i, j]
+            made = u[i, j] * u[i, j] * v[i, j]
+            u_next[i, j] = u[i, j] + dt * (diffusion * spread_u + a + made - (b + 1.0) * u[i, j])
+            v_next[i, j] = v[i, j] + dt * (diffusion * spread_v + b * u[i, j] - made)
+
+
+@njit(error_model="numpy")
+def _undo_step(u, v, u_bar, v_bar, u_next, v_next, rates_bar, b, diffusion, dt):
+    """The reverse of one step, gathered; the rates are summed by columns, so that the inner loop vectorises."""
+    n, m, one = np.uintp(u.shape[0]), np.uintp(u.shape[1]), np.uintp(1)
+    w = dt * diffusion
+    for i in range(one, n - one):
+        for j in range(one, m - one):
+            x, y, p, q = u[i, j], v[i, j], u_bar[i, j], v_bar[i, j]
+            spread_u = u[i - one, j] + u[i + one, j] + u[i, j - one] + u[i, j + one] - 4.0 * x
+            spread_v = v[i - one, j] + v[i + one, j] + v[i, j - one] + v[i, j + one] - 4.0 * y
+            rates_bar[0, j] += p
+            rates_bar[1, j] += (q - p) * x
+            rates_bar[2, j] += p * spread_u + q * spread_v
+            spread_p = u_bar[i - one, j] + u_bar[i + one, j] + u_bar[i, j - one] + u_bar[i, j + one] - 4.0 * p
+            spread_q = v_bar[i - one, j] + v_bar[i + one, j] + v_bar[i, j - one] + v_bar[i, j + one] - 4.0 * q
+            made_bar = p - q
+            u_next[i, j] = p + w * spread_p + dt * (made_bar * (2.0 * x * y - b) - p)
+            v_next[i, j] = q + w * spread_q + dt * made_bar * x * x
+
+
+@njit(error_model="numpy")
+def _copy_rim(source, target):
+    n, m = source.shape
+    for j in range(m):
+        target[0, j] = source[0, j]
+        target[n - 1, j] = source[n - 1, j]
+    for i in range(1, n - 1):
+        target[i, 0] = source[i, 0]
+        target[i, m - 1] = source[i, m - 1]
+
+
+@njit(error_model="numpy")
+def _undo_rim(x_bar, rim_bar, w):
+    """What the cells next to the rim hand to it in the reverse of one step."""
+    n, m = x_bar.shape
+    for j in range(1, m - 1):
+        rim_bar[0, j] += w * x_bar[1, j]
+        rim_bar[n - 1, j] += w * x_bar[n - 2, j]
+    for i in range(1, n - 1):
+        rim_bar[i, 0] += w * x_bar[i, 1]
+        rim_bar[i, m - 1] += w * x_bar[i, m - 2]
+
+
+@njit(error_model="numpy")
+def _adjoint(u0, v0, a, b, diffusion, dt, steps, us, vs):
     n, m = u0.shape
-    us, vs = np.empty((steps + 1, n, m)), np.empty((steps + 1, n, m))
     us[0] = u0
     vs[0] = v0
     for s in range(steps):
-        us[s + 1, 0], us[s + 1, n - 1] = u0[0], u0[n - 1]
-        vs[s + 1, 0], vs[s + 1, n - 1] = v0[0], v0[n - 1]
-        for i in range(1, n - 1):
-            us[s + 1, i, 0], us[s + 1, i, m - 1] = u0[i, 0], u0[i, m - 1]
-            vs[s + 1, i, 0], vs[s + 1, i, m - 1] = v0[i, 0], v0[i, m - 1]
-            for j in range(1, m - 1):
-                u, v = us[s, i, j], vs[s, i, j]
-                spread_u = us[s, i - 1, j] + us[s, i + 1, j] + us[s, i, j - 1] + us[s, i, j + 1] - 4.0 * u
-                spread_v = vs[s, i - 1, j] + vs[s, i + 1, j] + vs[s, i, j - 1] + vs[s, i, j + 1] - 4.0 * v
-                made = u * u * v
-                us[s + 1, i, j] = u + dt * (diffusion * spread_u + a + made - (b + 1.0) * u)
-                vs[s + 1, i, j] = v + dt * (diffusion * spread_v + b * u - made)
+        _copy_rim(u0, us[s + 1])
+        _copy_rim(v0, vs[s + 1])
+        _step(us[s], vs[s], us[s + 1], vs[s + 1], a, b, diffusion, dt)
 
     total = target_bar = 0.0
-    u_bar, v_bar = np.zeros((n, m)), np.zeros((n, m))  # their rims stay zero
+    u0_bar, v0_bar = np.zeros((n, m)), np.zeros((n, m))  # first what the rims receive, then the inner cells
+    u_bar, v_bar = np.zeros((n, m)), np.zeros((n, m))  # zero on the rims
     u_next, v_next = np.zeros((n, m)), np.zeros((n, m))
-    u0_bar, v0_bar = np.zeros((n, m)), np.zeros((n, m))  # while the steps are undone: what the rims receive
-    rates_bar = np.zeros((3, m))  # one sum for each column, so that the loop over columns vectorises
+    rates_bar = np.zeros((3, m))
     for i in range(n):
         for j in range(m):
             residual = us[steps, i, j] - a
@@ -68,37 +114,14 @@ def hand(u0, v0, a, b, diffusion, dt, steps):
                 u_bar[i, j] = slope
             else:
                 u0_bar[i, j] = slope
-    w = dt * diffusion
     for s in range(steps - 1, -1, -1):
-        for j in range(1, m - 1):
-            u0_bar[0, j] += w * u_bar[1, j]
-            v0_bar[0, j] += w * v_bar[1, j]
-            u0_bar[n - 1, j] += w * u_bar[n - 2, j]
-            v0_bar[n - 1, j] += w * v_bar[n - 2, j]
-        for i in range(1, n - 1):
-            u0_bar[i, 0] += w * u_bar[i, 1]
-            v0_bar[i, 0] += w * v_bar[i, 1]
-            u0_bar[i, m - 1] += w * u_bar[i, m - 2]
-            v0_bar[i, m - 1] += w * v_bar[i, m - 2]
-            for j in range(1, m - 1):
-                u, v = us[s, i, j], vs[s, i, j]
-                p, q = u_bar[i, j], v_bar[i, j]
-                spread_u = us[s, i - 1, j] + us[s, i + 1, j] + us[s, i, j - 1] + us[s, i, j + 1] - 4.0 * u
-                spread_v = vs[s, i - 1, j] + vs[s, i + 1, j] + vs[s, i, j - 1] + vs[s, i, j + 1] - 4.0 * v
-                rates_bar[0, j] += p
-                rates_bar[1, j] += (q - p) * u
-                rates_bar[2, j] += p * spread_u + q * spread_v
-                spread_p = u_bar[i - 1, j] + u_bar[i + 1, j] + u_bar[i, j - 1] + u_bar[i, j + 1] - 4.0 * p
-                spread_q = v_bar[i - 1, j] + v_bar[i + 1, j] + v_bar[i, j - 1] + v_bar[i, j + 1] - 4.0 * q
-                made_bar = p - q
-                u_next[i, j] = p + w * spread_p + dt * (made_bar * (2.0 * u * v - b) - p)
-                v_next[i, j] = q + w * spread_q + dt * made_bar * u * u
+        _undo_rim(u_bar, u0_bar, dt * diffusion)
+        _undo_rim(v_bar, v0_bar, dt * diffusion)
+        _undo_step(us[s], vs[s], u_bar, v_bar, u_next, v_next, rates_bar, b, diffusion, dt)
         u_bar, u_next = u_next, u_bar
         v_bar, v_next = v_next, v_bar
-    for i in range(1, n - 1):
-        for j in range(1, m - 1):
-            u0_bar[i, j] = u_bar[i, j]
-            v0_bar[i, j] = v_bar[i, j]
+    u0_bar[1 : n - 1, 1 : m - 1] = u_bar[1 : n - 1, 1 : m - 1]
+    v0_bar[1 : n - 1, 1 : m - 1] = v_bar[1 : n - 1, 1 : m - 1]
     a_bar = b_bar = diffusion_bar = 0.0
     for j in range(m):
         a_bar += rates_bar[0, j]
@@ -107,36 +130,37 @@ def hand(u0, v0, a, b, diffusion, dt, steps):
     return total / (n * m), (u0_bar, v0_bar, dt * a_bar - target_bar, dt * b_bar, dt * diffusion_bar)
 
 
-def _scan(store):
-    def scan(u0, v0, a, b, diffusion, dt, steps):
-        import jax
-        import jax.numpy as jnp
-
-        def spread(x):
-            return x[:-2, 1:-1] + x[2:, 1:-1] + x[1:-1, :-2] + x[1:-1, 2:] - 4.0 * x[1:-1, 1:-1]
-
-        def step(fields, _):
-            u, v = fields
-            inner_u, inner_v = u[1:-1, 1:-1], v[1:-1, 1:-1]
-            made = inner_u * inner_u * inner_v
-            new_u = inner_u + dt * (diffusion * spread(u) + a + made - (b + 1.0) * inner_u)
-            new_v = inner_v + dt * (diffusion * spread(v) + b * inner_u - made)
-            return (store(u, new_u), store(v, new_v)), None
-
-        (u, _), _ = jax.lax.scan(jax.checkpoint(step), (u0, v0), None, length=steps)
-        return jnp.mean((u - a) ** 2)
-
-    return scan
+_tapes = {}
 
 
-def _set_inner(x, inner):
-    return x.at[1:-1, 1:-1].set(inner)
+def hand(u0, v0, a, b, diffusion, dt, steps):
+    """The tape is kept between calls: fresh pages would cost more than the work."""
+    shape = (steps + 1, *u0.shape)
+    if shape not in _tapes:
+        _tapes[shape] = np.empty(shape), np.empty(shape)
+    return _adjoint(u0, v0, a, b, diffusion, dt, steps, *_tapes[shape])
 
 
-def _add_padded(x, inner):
+def scan(u0, v0, a, b, diffusion, dt, steps):
+    import jax
     import jax.numpy as jnp
 
-    return x + jnp.pad(inner - x[1:-1, 1:-1], 1)
+    def spread(x):
+        return x[:-2, 1:-1] + x[2:, 1:-1] + x[1:-1, :-2] + x[1:-1, 2:] - 4.0 * x[1:-1, 1:-1]
+
+    rim = 1.0 - np.pad(np.ones((u0.shape[0] - 2, u0.shape[1] - 2)), 1)
+
+    @jax.checkpoint
+    def step(fields, _):
+        u, v = fields
+        x, y = u[1:-1, 1:-1], v[1:-1, 1:-1]
+        made = x * x * y
+        x_next = x + dt * (diffusion * spread(u) + a + made - (b + 1.0) * x)
+        y_next = y + dt * (diffusion * spread(v) + b * x - made)
+        return (jnp.pad(x_next, 1) + rim * u0, jnp.pad(y_next, 1) + rim * v0), None
+
+    (u, _), _ = jax.lax.scan(step, (u0, v0), None, length=steps)
+    return jnp.mean((u - a) ** 2)
 
 
 PROGRAM = Program(
@@ -147,7 +171,6 @@ PROGRAM = Program(
     sizes={"128 x 128, 100 steps": (128, 100)},
     tiny=(5, 3),
     hand=hand,
-    jax={"scan, at[].set": _scan(_set_inner), "scan, pad": _scan(_add_padded)},
+    jax={"scan, checkpointed step": scan},
     static=1,
-    note="JAX: the step is rewritten on whole fields, rematerialised in reverse",
 )

@@ -58,8 +58,8 @@ def make_inputs(size):
 
 @njit(error_model="numpy")
 def hand(alphas, means, roots, points, gamma, freedom):
-    n, d = points.shape
-    k = len(alphas)
+    # Unsigned indices need no test for negative ones.
+    n, d, k = np.uintp(len(points)), np.uintp(points.shape[1]), np.uintp(len(alphas))
     scales = np.empty((k, d))
     log_scales = np.zeros(k)
     prior = 0.0
@@ -116,13 +116,13 @@ def hand(alphas, means, roots, points, gamma, freedom):
         mass += terms[c]
     for c in range(k):
         log_scale_bar = alphas_bar[c] + freedom
-        alphas_bar[c] -= n * terms[c] / mass
+        alphas_bar[c] -= len(points) * terms[c] / mass
         for a in range(d):
             scale_bar = roots_bar[c, a, a] - gamma * gamma * scales[c, a]
             roots_bar[c, a, a] = scale_bar * scales[c, a] + log_scale_bar
             for b in range(a):
                 roots_bar[c, a, b] -= gamma * gamma * roots[c, a, b]
-    return total - n * (largest + math.log(mass)) - prior, (alphas_bar, means_bar, roots_bar)
+    return total - len(points) * (largest + math.log(mass)) - prior, (alphas_bar, means_bar, roots_bar)
 
 
 def vectorised(alphas, means, roots, points, gamma, freedom):

@@ -71,7 +71,7 @@ def vectorised(weights, features, labels, penalty):
     import jax.numpy as jnp
 
     z = features @ weights
-    return jnp.sum(jnp.logaddexp(0.0, z) - labels * z) + 0.5 * penalty * jnp.sum(weights**2)
+    return jnp.sum(jnp.maximum(z, 0.0) + jnp.log1p(jnp.exp(-abs(z))) - labels * z) + 0.5 * penalty * jnp.sum(weights**2)
 
 
 PROGRAM = Program(

@@ -110,20 +110,25 @@ def hand(sigma, rho, beta, start, dt, steps):
     return cost, (sigma_bar, rho_bar, beta_bar, (x_bar, y_bar, z_bar))
 
 
-def _scan(unroll):
+def _scan(wrap):
     def scan(sigma, rho, beta, start, dt, steps):
         import jax
+        import jax.numpy as jnp
 
-        def body(carry, _):
-            state, cost = carry
+        def step(state, _):
             state = runge_kutta_step(state, dt, sigma, rho, beta)
-            x, y, z = state
-            return (state, cost + dt * (x * x + y * y + (z - 25.0) ** 2)), None
+            return state, state
 
-        (_, cost), _ = jax.lax.scan(body, (start, 0.0), None, length=steps, unroll=unroll)
-        return cost
+        _, (x, y, z) = jax.lax.scan(wrap(step), start, None, length=steps)
+        return dt * jnp.sum(x * x + y * y + (z - 25.0) ** 2)
 
     return scan
+
+
+def _checkpointed(step):
+    import jax
+
+    return jax.checkpoint(step)
 
 
 PROGRAM = Program(
@@ -134,6 +139,6 @@ PROGRAM = Program(
     sizes={"10,000 steps": 10_000},
     tiny=20,
     hand=hand,
-    jax={"scan": _scan(1), "scan, unrolled 8": _scan(8)},
+    jax={"scan": _scan(lambda step: step), "scan, checkpointed step": _scan(_checkpointed)},
     static=1,
 )

@@ -51,6 +51,11 @@ class Facts:
     definitions: dict[Var, Let] = field(default_factory=dict)
     ranges: dict[Var, tuple[Value, Value, Value]] = field(default_factory=dict)  # start, stop, step
     shapes: dict[Var, tuple[Value, ...]] = field(default_factory=dict)  # of arrays
+    assumed: list[list[Affine]] = field(default_factory=list)  # per block: forms that were tested to be 0 or more
+
+    def assume(self, form: Affine) -> None:
+        """A test has found that the form is 0 or more, from here to the end of the block."""
+        self.assumed[-1].append(form)
 
     def affine(self, value: "Value | Affine", depth: int = 40) -> Affine:
         """The value as an affine form over variables that are not sums themselves."""
@@ -103,7 +108,10 @@ class Facts:
         return form
 
     def never_negative(self, value: Affine) -> bool:
-        """Whether the form is proven to be 0 or more."""
+        """Whether the form is proven to be 0 or more, by loop ranges or with the help of one tested form."""
+        return self._proven(value) or any(self._proven(value - a) for forms in self.assumed for a in forms)
+
+    def _proven(self, value: Affine) -> bool:
         bound = self.lower_bound(value)
         return bound.constant >= 0 and all(c > 0 and self._is_count(s) for s, c in bound.terms)
 

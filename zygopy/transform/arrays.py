@@ -156,7 +156,7 @@ def checked(s, i: Value, n: Value, axis: int) -> Value:
         return i if i.value >= 0 else integer(i.value + n.value)
     if isinstance(i, Const) and i.value < 0:
         if not facts.never_negative(facts.affine(n).shift(i.value)):
-            s.check(b.apply(ops.GE, n, integer(-i.value)), OutOfBoundsError, message)
+            s.require_less(integer(-i.value - 1), n, message)
         return b.add(n, i)
     form, length = facts.affine(i), facts.affine(n)
     if facts.never_negative(form):
@@ -292,13 +292,13 @@ def allocate(s, shape: tuple[Value, ...], dtype: np.dtype, op: ops.Op = ops.EMPT
     for length in shape:
         if not s.facts.never_negative(s.facts.affine(length)):
             s.check(s.b.apply(ops.GE, length, integer(0)), ShapeError, "negative dimensions are not allowed")
-    var = s.b.let(op, shape, Array(dtype, len(shape)), name or "a")
+    var = s.b.let(op, shape, Array(dtype, len(shape)), name or "array")
     s.facts.shapes[var] = shape
     return whole(s, var)
 
 
 def copy(s, view: View, name: str = "") -> View:
     """A new array with a view's elements."""
-    new = allocate(s, tuple(span.length for span in view.spans), view.dtype, ops.EMPTY, name or view.base.name)
+    new = allocate(s, tuple(span.length for span in view.spans), view.dtype, ops.EMPTY, name)
     nest(s, tuple(span.length for span in view.spans), lambda ks: store(s, element_at(s, new, ks), load(s, element_at(s, view, ks))))
     return new

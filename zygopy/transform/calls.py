@@ -288,6 +288,26 @@ def _refused(s, *args, **kwargs):
     raise UnsupportedError("this builtin is not supported yet", s.loc, help="write a loop")
 
 
+def stop_gradient(x):
+    """x, as a constant: no gradient flows through it.
+
+    Parameters
+    ----------
+    x : number, array or tuple of them
+
+    Examples
+    --------
+    >>> stop_gradient(2.0)
+    2.0
+    """
+    return x
+
+
+@builtin(stop_gradient)
+def stop_gradient_(s, x):
+    return s.freeze(x)
+
+
 # -- NumPy ----------------------------------------------------------------------------------------------------------------
 
 

@@ -87,8 +87,9 @@ def evaluate(s, node: ast.expr, name: str = "") -> object:
 
 def named(value: object, name: str) -> object:
     """Give a fresh, unnamed variable the user's name for it."""
-    if name and isinstance(value, Var) and value.name == "t":
-        value.name = name
+    fresh = value.base if isinstance(value, View) else value
+    if name and isinstance(fresh, Var) and fresh.name in ("t", "array"):
+        fresh.name = name
     return value
 
 

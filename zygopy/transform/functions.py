@@ -1,16 +1,20 @@
 """Calls of scalar functions: which operation, or which composition of operations, a Python callable becomes."""
 
+import inspect
 import operator
 from collections.abc import Callable
 
-from zygopy.errors import UnsupportedError
+from zygopy.errors import ArgumentError, DtypeError, UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import Builder, Traced, lift
-from zygopy.transform.ir import Value
+from zygopy.transform.ir import Op, Value
 
 COMPOSED: dict[Callable, Callable] = {}  # functions written in terms of other ones, on Traced values
 
 _OPERATIONS = {**ops.UNARY_OPERATORS, **ops.BINARY_OPERATORS, **ops.COMPARISONS, **ops.FUNCTIONS}
+
+_OF_INTEGERS = {ops.BIT_AND, ops.BIT_OR, ops.BIT_XOR, ops.INVERT, ops.SHIFT_LEFT, ops.SHIFT_RIGHT}
+_OF_INTEGERS |= {ops.GCD, ops.LCM, ops.FACTORIAL, ops.COMB, ops.PERM, ops.ISQRT}
 
 
 def composed(*functions: Callable) -> Callable[[Callable], Callable]:
@@ -34,12 +38,30 @@ def is_scalar_function(function: object) -> bool:
 def apply_function(builder: Builder, function: Callable, args: list[Value], strong: bool) -> Value:
     """Write a scalar function's operations; `strong` results are NumPy's, not Python's."""
     if (body := COMPOSED.get(function)) is not None:
+        _check_number(builder, function, body, args)
         result = lift(body(*(Traced(builder, a) for a in args)))
         return builder.cast(result, type(result.type)(result.type.dtype, weak=False)) if strong else result
     op = _OPERATIONS.get(function)
     if op is None:
         raise UnsupportedError(f"{function} has no derivative rule", builder.loc)
+    return apply_op(builder, op, args, strong)
+
+
+def apply_op(builder: Builder, op: Op, args: list[Value], strong: bool = False) -> Value:
+    """Write one operation after a look at the number and kind of its operands."""
+    wanted = op.text.count("{")
+    if len(args) != wanted:
+        raise ArgumentError(f"{op.name} takes {wanted} number{'s' * (wanted > 1)}, not {len(args)}", builder.loc)
+    if op in _OF_INTEGERS and any(a.type.is_float for a in args):
+        raise DtypeError(f"{op.name} needs integers", builder.loc, help="convert the operands with int()")
     return builder.apply(op, *args, strong=strong)
+
+
+def _check_number(builder: Builder, function: Callable, body: Callable, args: list[Value]) -> None:
+    try:
+        inspect.signature(body).bind(*args)
+    except TypeError as error:
+        raise ArgumentError(f"this call of {function.__name__} is not supported: {error}", builder.loc) from None
 
 
 @composed(operator.pos)

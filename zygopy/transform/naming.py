@@ -50,7 +50,9 @@ def name(function: Function, reserved: set[str]) -> Naming:
     """Choose names for a function's variables."""
     inlined = _Inliner(function).inlined
     uses = _Uses(inlined)
-    classes = _Classes(_Interference(function, uses), uses)
+    parameters = {v: v.name for v in param_vars(function)}
+    parameters |= {p.leaves: p.name for p in function.params if isinstance(p.leaves, Var)}
+    classes = _Classes(_Interference(function, uses), uses, parameters)
     classes.merge_block(function.body)
     naming = Naming(inlined=inlined)
     used = Counter()
@@ -58,7 +60,9 @@ def name(function: Function, reserved: set[str]) -> Naming:
         if var in inlined:
             continue
         representative = classes.of(var)
-        if representative not in naming.names:
+        if var in parameters:
+            naming.names[representative] = _unique(parameters[var], used, set())
+        elif representative not in naming.names:
             naming.names[representative] = _unique(_identifier(classes.label(representative)), used, reserved)
         naming.names[var] = naming.names[representative]
     return naming
@@ -254,8 +258,8 @@ def _candidates(function: Function) -> set[Var]:
 class _Classes:
     """Sets of variables with one name."""
 
-    def __init__(self, interference: _Interference, uses: _Uses):
-        self.interference, self.uses = interference, uses
+    def __init__(self, interference: _Interference, uses: _Uses, parameters: dict[Var, str]):
+        self.interference, self.uses, self.parameters = interference, uses, parameters
         self.parent: dict[Var, Var] = {}
         self.members: dict[Var, set[Var]] = {}
         self.labels: dict[Var, str] = {}
@@ -276,6 +280,8 @@ class _Classes:
         if a is b or a.type != b.type and getattr(a.type, "dtype", None) != getattr(b.type, "dtype", None):
             return
         mine, other = self.members.get(a, {a}), self.members.get(b, {b})
+        if any(self.parameters.get(v, label) != label for v in mine | other):
+            return  # a parameter keeps its name
         if any(self.interference.pairs.get(v, set()) & other for v in mine):
             return
         self.parent[b] = a

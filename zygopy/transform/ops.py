@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from zygopy.transform.ir import Effect, Op
-from zygopy.transform.types import BOOL, BOOL_, INT, Scalar, inexact, promote
+from zygopy.transform.types import BOOL, BOOL_, FLOAT64, INT, Scalar, inexact, promote
 
 Typing = Callable[[Sequence[Scalar]], tuple[Scalar, Scalar]]  # operand types -> (what each is cast to, the result's)
 
@@ -33,7 +33,7 @@ def _logical(types):
 
 
 def _predicate(types):
-    return inexact(promote(*types)), Scalar(BOOL_)
+    return inexact(promote(*types)), Scalar(BOOL_, weak=all(t.weak for t in types))
 
 
 _TYPING: dict[Op, Typing] = {}
@@ -114,18 +114,135 @@ COMPARISONS = {
     operator.ne: NE,
 }
 
-FUNCTIONS: dict[Callable, Op] = {}  # NumPy and math functions of scalars that are one operation
+FUNCTIONS: dict[Callable, Op] = {}  # functions of scalars that are one operation, and which
 
 
-def _function(*spellings: Callable, text: str, typing: Typing = _floating, cheap: bool = False) -> Op:
-    op = _op(spellings[0].__name__, text, typing, cheap=cheap)
+def _function(*spellings: Callable, text: str = "", typing: Typing = _floating, cheap: bool = False) -> Op:
+    """An operation for functions that mean the same; without a text it is written as NumPy's function."""
+    name = spellings[0].__name__
+    if not text:
+        text = f"np.{name}({', '.join(f'{{{k}}}' for k in range(spellings[0].nin))})"
+    op = _op(name, text, typing, cheap=cheap)
     FUNCTIONS.update(dict.fromkeys(spellings, op))
     return op
 
 
-ABS = _function(np.absolute, np.fabs, math.fabs, abs, operator.abs, text="abs({0})", typing=_arithmetic, cheap=True)
-SQRT = _function(np.sqrt, math.sqrt, text="np.sqrt({0})", cheap=True)
-EXP = _function(np.exp, math.exp, text="np.exp({0})")
-LOG = _function(np.log, text="np.log({0})")
-SIN = _function(np.sin, math.sin, text="np.sin({0})")
-COS = _function(np.cos, math.cos, text="np.cos({0})")
+def _in_double(types):
+    """Computed in float64 whatever the operands are; `compositions` casts the result back."""
+    common = Scalar(FLOAT64, weak=all(t.weak for t in types))
+    return common, common
+
+
+def _integers(types):
+    return INT, INT
+
+
+# Operators under other names.
+FUNCTIONS |= {
+    np.add: ADD,
+    np.subtract: SUB,
+    np.multiply: MUL,
+    np.divide: DIV,
+    np.floor_divide: FLOORDIV,
+    np.remainder: MOD,
+    np.negative: NEG,
+    np.less: LT,
+    np.less_equal: LE,
+    np.greater: GT,
+    np.greater_equal: GE,
+    np.equal: EQ,
+    np.not_equal: NE,
+    np.bitwise_and: BIT_AND,
+    np.bitwise_or: BIT_OR,
+    np.bitwise_xor: BIT_XOR,
+    np.left_shift: SHIFT_LEFT,
+    np.right_shift: SHIFT_RIGHT,
+    operator.iadd: ADD,
+    operator.isub: SUB,
+    operator.imul: MUL,
+    operator.itruediv: DIV,
+    operator.ifloordiv: FLOORDIV,
+    operator.imod: MOD,
+    operator.iand: BIT_AND,
+    operator.ior: BIT_OR,
+    operator.ixor: BIT_XOR,
+    operator.ilshift: SHIFT_LEFT,
+    operator.irshift: SHIFT_RIGHT,
+}
+
+# Magnitude, sign and order.
+ABS = _function(np.absolute, abs, operator.abs, text="abs({0})", typing=_arithmetic, cheap=True)
+FABS = _function(np.fabs, math.fabs, text="abs({0})", cheap=True)
+SIGN = _function(np.sign, typing=_arithmetic, cheap=True)
+COPYSIGN = _function(np.copysign, math.copysign, cheap=True)
+MAX = _function(max, text="max({0}, {1})", typing=_arithmetic, cheap=True)
+MIN = _function(min, text="min({0}, {1})", typing=_arithmetic, cheap=True)
+MAXIMUM = _function(np.maximum, typing=_arithmetic, cheap=True)
+MINIMUM = _function(np.minimum, typing=_arithmetic, cheap=True)
+FMAX = _function(np.fmax, typing=_arithmetic, cheap=True)
+FMIN = _function(np.fmin, typing=_arithmetic, cheap=True)
+
+# Powers, exponentials and logarithms.
+SQRT = _function(np.sqrt, math.sqrt, cheap=True)
+CBRT = _function(np.cbrt, math.cbrt)
+EXP = _function(np.exp, math.exp)
+EXP2 = _function(np.exp2, math.exp2)
+EXPM1 = _function(np.expm1, math.expm1)
+LOG = _function(np.log)
+LOG2 = _function(np.log2, math.log2)
+LOG10 = _function(np.log10, math.log10)
+LOG1P = _function(np.log1p, math.log1p)
+LOGADDEXP = _function(np.logaddexp)
+LOGADDEXP2 = _function(np.logaddexp2)
+TIMES_ROOT = _op("times_root", "{0} * {1}", _floating, 13)  # x ** 1.5, of x and sqrt(x)
+
+# Trigonometric and hyperbolic functions.
+SIN = _function(np.sin, math.sin)
+COS = _function(np.cos, math.cos)
+TAN = _function(np.tan, math.tan)
+ARCSIN = _function(np.arcsin, math.asin)
+ARCCOS = _function(np.arccos, math.acos)
+ARCTAN = _function(np.arctan, math.atan)
+ARCTAN2 = _function(np.arctan2, math.atan2)
+HYPOT = _function(np.hypot)
+SINH = _function(np.sinh, math.sinh)
+COSH = _function(np.cosh, math.cosh)
+TANH = _function(np.tanh, math.tanh)
+ARCSINH = _function(np.arcsinh, math.asinh)
+ARCCOSH = _function(np.arccosh, math.acosh)
+ARCTANH = _function(np.arctanh, math.atanh)
+DEGREES = _function(np.degrees, np.rad2deg, math.degrees, cheap=True)
+RADIANS = _function(np.radians, np.deg2rad, math.radians, cheap=True)
+
+# Rounding and remainders.
+FLOOR = _function(np.floor, cheap=True)
+CEIL = _function(np.ceil, cheap=True)
+TRUNC = _function(np.trunc, cheap=True)
+RINT = _function(np.rint, cheap=True)
+FMOD = _function(np.fmod, math.fmod)
+IEEE_REMAINDER = _function(math.remainder, text="ieee_remainder({0}, {1})", typing=_in_double)
+NEXTAFTER = _function(np.nextafter, math.nextafter)
+SPACING = _function(np.spacing)
+
+# Properties of a float.
+ISNAN = _function(np.isnan, math.isnan, typing=_predicate, cheap=True)
+ISINF = _function(np.isinf, math.isinf, typing=_predicate, cheap=True)
+ISFINITE = _function(np.isfinite, math.isfinite, typing=_predicate, cheap=True)
+SIGNBIT = _function(np.signbit, typing=_predicate, cheap=True)
+
+# Special functions. A name that is neither np's nor math's is one of backends/runtime.py.
+ERF = _function(math.erf, text="np.float64(math.erf({0}))", typing=_in_double)
+ERFC = _function(math.erfc, text="np.float64(math.erfc({0}))", typing=_in_double)
+GAMMA = _function(math.gamma, text="gamma_function({0})", typing=_in_double)
+LGAMMA = _function(math.lgamma, text="log_gamma({0})", typing=_in_double)
+DIGAMMA = _op("digamma", "digamma({0})", _in_double, cheap=False)
+POLYGAMMA = _op("polygamma", "polygamma({0}, {1})", _in_double, cheap=False)  # the order is a constant
+SINC = _op("sinc", "sinc({0}, {1})", _in_double, cheap=False)  # of np.sinc, the derivative whose order is a constant
+
+# Functions of integers.
+GCD = _function(math.gcd, np.gcd, text="math.gcd({0}, {1})", typing=_integers)
+LCM = _function(math.lcm, np.lcm, text="np.lcm({0}, {1})", typing=_integers)
+FACTORIAL = _function(math.factorial, text="factorial({0})", typing=_integers)
+COMB = _function(math.comb, text="comb({0}, {1})", typing=_integers)
+PERM = _function(math.perm, text="perm({0}, {1})", typing=_integers)
+ISQRT = _function(math.isqrt, text="isqrt({0})", typing=_integers)

@@ -11,7 +11,6 @@ The names of the flags contain "@", so that they cannot meet a user's.
 """
 
 import ast
-import inspect
 import linecache
 import types
 from collections.abc import Callable
@@ -238,6 +237,7 @@ def assigned_names(statements: list[ast.stmt]) -> list[str]:
     return list(found)
 
 
-def signature_of(function: Callable) -> inspect.Signature:
-    """The Python signature of a function."""
-    return inspect.signature(function)
+def parameter_names(function: Callable) -> list[str]:
+    """The names of a function's parameters, in the order of its IR."""
+    args = read(function).args
+    return [a.arg for a in [*args.posonlyargs, *args.args, *args.kwonlyargs]]

@@ -108,6 +108,7 @@ class _Sweep:
 
     def __init__(self, function: Function, wrt: list[Var], output: Value, counters: dict):
         self.activity = Activity(function, wrt, [output])
+        self.wanted = set(wrt)
         self.counters = counters
         self.shadow: dict[Var, Var] = {}
 
@@ -263,7 +264,7 @@ class _Sweep:
     def let(self, s: Let, adjoints: Adjoints, b: Builder) -> None:
         if s.var not in adjoints:
             return
-        g = adjoints.pop(s.var)
+        g = adjoints[s.var] if s.var in self.wanted else adjoints.pop(s.var)
         match s.op:
             case ops.LOAD:
                 if self.is_active(s.args[0]):

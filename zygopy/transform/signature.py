@@ -11,7 +11,7 @@ from zygopy.transform.build import constant
 from zygopy.transform.ir import Function, Leaves, Param, Value, Var, leaves
 from zygopy.transform.parse import read
 from zygopy.transform.specialise import Specialiser, _Raises
-from zygopy.transform.types import Array, Scalar, Type
+from zygopy.transform.types import FLOAT, Array, Scalar, Type
 from zygopy.transform.values import Static, View, describe, is_number
 
 ArgumentType = Type | Static | tuple  # a leaf, an object known at compile time, or a tuple of such
@@ -48,16 +48,24 @@ def type_of_array(array: np.ndarray, name: str) -> Array:
     return Array(dtype, array.ndim, layout, array.flags.writeable)
 
 
-def specialise(function: Callable, types: list[ArgumentType]) -> Specialised:
-    """Specialise a Python function to argument types; the result's leaves are the body's yields."""
+def specialise(function: Callable, types: list[ArgumentType], promote: list[str] = ()) -> Specialised:
+    """Specialise a Python function to argument types; the result's leaves are the body's yields.
+
+    Integers among the parameters named in `promote` become floats.
+    """
     s = Specialiser()
     parsed = read(function)
     names = [a.arg for a in [*parsed.args.posonlyargs, *parsed.args.args, *parsed.args.kwonlyargs]]
     s.b.loc = parsed.loc
-    params, values = [], {}
+    params, values, wrt = [], {}, {}
     for name, type_ in zip(names, types, strict=True):
         tree, values[name] = _argument(s, name, type_)
-        params.append(Param(name, tree))
+        wrt[name] = tree
+        if name in promote:
+            values[name] = _promoted(s, values[name])
+            wrt[name] = _leaves_of(values[name])
+        if not isinstance(type_, Static):
+            params.append(Param(name, tree))
     keywords = {a.arg for a in parsed.args.kwonlyargs}
     args = [values[n] for n in names if n not in keywords]
     try:
@@ -69,7 +77,6 @@ def specialise(function: Callable, types: list[ArgumentType]) -> Specialised:
     body = s.b.block(tuple(leaves(tree)))
     hidden = [Param(f"{var.name}", var) for var in s.captured_arrays.values()]
     ir = Function(parsed.name.strip("<>"), (*params, *hidden), body, tree, parsed.loc)
-    wrt = {p.name: p.leaves for p in params}
     return Specialised(ir, wrt, tuple(s.captured_arrays), tuple(s.captured_numbers))
 
 
@@ -85,6 +92,22 @@ def _argument(s: Specialiser, name: str, type_: ArgumentType) -> tuple[Leaves, o
         arrays.bind_shape(s, var)
         return var, arrays.whole(s, var)
     return var, var
+
+
+def _leaves_of(value: object) -> Leaves:
+    """The leaves of a parameter's value."""
+    if isinstance(value, tuple):
+        return tuple(_leaves_of(item) for item in value)
+    return value.base if isinstance(value, View) else value
+
+
+def _promoted(s: Specialiser, value: object) -> object:
+    """Ints of a parameter as floats."""
+    if isinstance(value, tuple):
+        return tuple(_promoted(s, item) for item in value)
+    if isinstance(value, Var) and isinstance(value.type, Scalar) and not value.type.is_float:
+        return s.b.cast(value, FLOAT)
+    return value
 
 
 def _result(s: Specialiser, value: object) -> Leaves:

@@ -9,7 +9,16 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from zygopy.errors import ArgumentError, DtypeError, Loc, TypeJoinError, UnboundError, UnsupportedError, ZygopyError
+from zygopy.errors import (
+    ArgumentError,
+    DtypeError,
+    Loc,
+    OutOfBoundsError,
+    TypeJoinError,
+    UnboundError,
+    UnsupportedError,
+    ZygopyError,
+)
 from zygopy.transform import arrays, ops
 from zygopy.transform.affine import Affine, Facts
 from zygopy.transform.build import Builder, constant, integer, zero
@@ -97,12 +106,11 @@ class Optional:
 
 @dataclass
 class Level:
-    """A block under construction: what encloses it, and which index bounds have been tested in it."""
+    """A block under construction, and what encloses it."""
 
     builder: Builder
     kind: str  # "function", "for", "while", "branch"
     loop: tuple[Var, Value, Value, Value] | None = None  # index, start, stop, step
-    proved: set[Affine] = field(default_factory=set)
 
 
 class _Raises(Exception):
@@ -144,6 +152,7 @@ class Specialiser:
 
     def _push(self, level: Level) -> None:
         self.levels.append(level)
+        self.facts.assumed.append([])
         level.builder.definitions = self.facts.definitions
         level.builder.homes, level.builder.depth = self.homes, len(self.levels) - 1
 
@@ -156,7 +165,7 @@ class Specialiser:
         try:
             yield self.b
         finally:
-            del self.levels[depth - 1 :]
+            del self.levels[depth - 1 :], self.facts.assumed[depth - 1 :]
             self.b.loc = loc
 
     # -- checks -----------------------------------------------------------------------------------------------------------
@@ -171,29 +180,16 @@ class Specialiser:
 
     def require_less(self, i: Value, n: Value, message: str) -> None:
         """Test i < n, before the loops around this place where that means the same."""
-        from zygopy.errors import OutOfBoundsError
-
         gap = self.facts.affine(n) - self.facts.affine(i).shift(1)  # is to be >= 0
-        if any(gap in level.proved for level in self.levels):
+        self._test(gap, message)
+        self.facts.assume(gap)
+
+    def _test(self, gap: Affine, message: str) -> None:
+        depth, empty = self._place_of_test(gap)
+        for level in range(len(self.levels) - 1, depth, -1):
+            gap = self._outside(gap, level)
+        if self._always(gap, empty):
             return
-        self.levels[-1].proved.add(gap)
-        depth, empty = len(self.levels) - 1, []
-        while self.levels[depth].kind == "for" and (outer := self._outside(gap, depth)) is not None:
-            gap, start, stop, step = outer
-            condition = self.facts.affine(stop) - self.facts.affine(start)
-            condition = condition if step > 0 else condition.scale(-1)  # > 0 when the loop runs
-            if not self.facts.never_negative(condition.shift(-1)):
-                empty.append(condition)
-            depth -= 1
-            if self.facts.never_negative(gap):
-                return
-            if not all(self._visible(form, depth) for form in empty):
-                empty.pop()
-                depth += 1
-                gap = self.facts.affine(n) - self.facts.affine(i).shift(1)
-                break
-            if empty:
-                break
         builder = self.levels[depth].builder
         loc, builder.loc = builder.loc, self.loc
         test = self._not_negative(builder, gap)
@@ -203,7 +199,32 @@ class Specialiser:
             builder.emit(Check(test, OutOfBoundsError, str(ZygopyError(message, self.loc)), self.loc))
         builder.loc = loc
 
-    def _outside(self, gap: Affine, depth: int) -> tuple[Affine, Value, Value, int] | None:
+    def _place_of_test(self, gap: Affine) -> tuple[int, list[Affine]]:
+        """The depth of the outermost block where a test means the same, and the conditions under which loops do not run."""
+        depth, empty = len(self.levels) - 1, []
+        while self.levels[depth].kind == "for" and not empty and (outside := self._outside(gap, depth)) is not None:
+            _, start, stop, step = self.levels[depth].loop
+            runs = (self.facts.affine(stop) - self.facts.affine(start)).scale(step.value)  # > 0 when the loop runs
+            if not self._implied(outside, runs):
+                if not self._visible(runs, depth - 1):
+                    break
+                empty.append(runs)
+            gap = outside
+            depth -= 1
+        return depth, empty
+
+    def _implied(self, gap: Affine, condition: Affine) -> bool:
+        """Whether gap >= 0 holds, or the loop runs, anyway: then the test needs no exception for loops that do not run."""
+        never = self.facts.never_negative
+        return never(condition.shift(-1)) or never(gap + condition)
+
+    def _always(self, gap: Affine, empty: list[Affine]) -> bool:
+        """Whether gap >= 0, or one of the loops does not run (its condition <= 0), is certain."""
+        if self.facts.never_negative(gap):
+            return True
+        return any(not (total := gap - condition).terms and total.constant >= -1 for condition in empty)
+
+    def _outside(self, gap: Affine, depth: int) -> Affine | None:
         """The smallest value of `gap` over the trips of the loop at `depth`, in terms known before the loop."""
         index, start, stop, step = self.levels[depth].loop
         if not isinstance(step, Const) or abs(step.value) != 1:
@@ -213,7 +234,7 @@ class Specialiser:
             first, last = self.facts.affine(start), self.facts.affine(stop).shift(-step.value)
             low, high = (first, last) if step.value > 0 else (last, first)
             gap = gap.substitute(index, low if coefficient > 0 else high)
-        return (gap, start, stop, step.value) if self._visible(gap, depth - 1) else None
+        return gap if self._visible(gap, depth - 1) else None
 
     def _visible(self, form: Affine, depth: int) -> bool:
         return all(self.homes.get(symbol, 0) <= depth for symbol, _ in form.terms)
@@ -530,6 +551,7 @@ class Specialiser:
             return arrays.materialise(self, view)
         finally:
             self.levels.pop()
+            self.facts.assumed.pop()
 
     def _join_unbound(self, name, a, b, then, orelse, results) -> object:
         (value_a, flag_a), (value_b, flag_b) = _optional(a), _optional(b)
@@ -612,7 +634,8 @@ class Specialiser:
         """
         before = self.frame.names
         kinds = {name: _kind(before.get(name, Unbound())) for name in names}
-        marks = [(level, len(level.builder.statements), set(level.proved)) for level in self.levels]
+        marks = [(level.builder, len(level.builder.statements)) for level in self.levels]
+        assumed = [list(forms) for forms in self.facts.assumed]
         for _ in range(20):
             heads, params = {}, []
             for name in names:
@@ -636,9 +659,9 @@ class Specialiser:
                 kinds = wider
                 break
             kinds = wider
-            for level, length, proved in marks:
-                del level.builder.statements[length:]
-                level.proved = proved
+            for builder, length in marks:
+                del builder.statements[length:]
+            self.facts.assumed = [list(forms) for forms in assumed]
         else:
             raise TypeJoinError("the types of this loop's variables do not settle", self.loc)
         self._finish_loop(names, kinds, before, ends, built, finish, params, sure)
@@ -663,6 +686,7 @@ class Specialiser:
                 self._push(Level(ends["builder"], "branch"))
                 flat_yields = self._flatten(kind, ends["names"][name], self.b)
                 self.levels.pop()
+                self.facts.assumed.pop()
                 mine = [Var(p.name, p.type) for p in all_params[position : position + count]]
                 for var, param in zip(mine, all_params[position:], strict=False):
                     self.homes[var] = len(self.levels) - 1

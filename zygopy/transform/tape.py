@@ -579,7 +579,8 @@ class _Rewriting:
             case For():
                 body = inner(s.body, 1)
                 start, stop, step = self._values((s.start, s.stop, s.step), path)
-                return replace(s, start=start, stop=stop, step=step, inits=self._values(s.inits, path), body=body)
+                inits = self._values(s.inits, path)
+                return replace(s, start=start, stop=stop, step=step, inits=inits, body=body, mirror=None)
             case While():
                 return replace(s, inits=self._values(s.inits, path), test=inner(s.test, 0), body=inner(s.body, 1))
             case If():
@@ -593,9 +594,8 @@ class _Rewriting:
             sides[which].append(inner)
             sides[1 - which].append(zero(result.type))
         results = (*s.results, *(p[0] for p in promoted))
-        return replace(
-            s, then=Block(then.statements, tuple(sides[0])), orelse=Block(orelse.statements, tuple(sides[1])), results=results
-        )
+        then, orelse = Block(then.statements, tuple(sides[0])), Block(orelse.statements, tuple(sides[1]))
+        return replace(s, then=then, orelse=orelse, results=results, mirror=None)
 
 
 __all__ = ["Store", "close", "leaves"]

@@ -1,0 +1,166 @@
+"""`python -m benchmarks.compile_time`: seconds to the first gradient, each in a process of its own."""
+
+import benchmarks.one_core  # noqa: F401, I001  (before NumPy)
+
+import argparse
+import ast
+import inspect
+import json
+import statistics
+import subprocess
+import sys
+import textwrap
+import time
+from types import FunctionType
+
+import numpy as np
+
+from benchmarks import generated, harness
+from benchmarks.program import Program
+from benchmarks.programs import NAMES, load
+
+CONTENDERS = ("zygopy", "jax")
+GENERATED = {
+    f"{kind}_{count}": (kind, count) for kind in ("straight", "loop") for count in (125, 250, 500)
+}  # fmt: skip
+EXPLANATION = """\
+The first value and gradient on tiny data, beyond imports and the start-up of Numba and JAX (a trivial function compiled
+before), each in a fresh process on one core. Statements are counted in the program with its helpers and in the source
+that zygopy emits, without definitions and docstrings. mark: 0.3 s + 4 ms for each emitted statement."""
+
+
+def statements(source: str) -> int:
+    """The statements of a source text, without definitions, imports and docstrings."""
+
+    def counts(node: ast.stmt) -> bool:
+        if isinstance(node, ast.FunctionDef | ast.Import | ast.ImportFrom | ast.Pass):
+            return False
+        return not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+
+    return sum(isinstance(node, ast.stmt) and counts(node) for node in ast.walk(ast.parse(textwrap.dedent(source))))
+
+
+def with_helpers(fun: FunctionType) -> set[FunctionType]:
+    """The function and the functions of its file that it calls."""
+    found = {fun}
+    for name in fun.__code__.co_names:
+        helper = fun.__globals__.get(name)
+        if isinstance(helper, FunctionType) and helper.__module__ == fun.__module__ and helper not in found:
+            found |= with_helpers(helper)
+    return found
+
+
+def program_of(name: str) -> Program:
+    if name not in GENERATED:
+        return load(name)
+    kind, count = GENERATED[name]
+    sources = {"straight": (generated.straight,) * 2, "loop": (generated.looped, generated.looped_for_jax)}[kind]
+    fun = generated.load(generated.SCALAR + sources[0](count))
+
+    def for_jax(x):
+        return generated.load(generated.JAX + sources[1](count))(x)
+
+    return Program(
+        title=f"{kind}, {count} statements",
+        fun=fun,
+        argnums=0,
+        make_inputs=lambda size: (np.linspace(0.1, 0.9, size),),
+        sizes={},
+        tiny=8,
+        hand=fun,
+        jax={"same": for_jax},
+    )
+
+
+def first_gradient(name: str, contender: str) -> dict:
+    """Measured in this process, which must be fresh."""
+    program = program_of(name)
+    args = program.make_inputs(program.tiny)
+    record: dict = {"title": program.title}
+    if contender == "zygopy":
+        import numba
+        import zygopy
+
+        numba.njit(lambda x: x[0] + 1.0)(np.ones(3))
+        start = time.perf_counter(), time.process_time()
+        gradient = zygopy.value_and_grad(program.fun, program.argnums)
+        gradient(*args)
+        end = time.perf_counter(), time.process_time()
+        record["primal"] = sum(statements(inspect.getsource(f)) for f in with_helpers(program.fun))
+        record["emitted"] = statements(gradient.source(*args))
+        record["ratio"] = (end[1] - start[1]) / (0.3 + 0.004 * record["emitted"])
+    else:
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
+        jax.jit(lambda x: (x * 2.0).sum())(np.ones(3)).block_until_ready()
+        idiom = list(program.jax)[-1]
+        start = time.perf_counter(), time.process_time()
+        harness.jax_contender(program, idiom, args, on_device=False)()
+        end = time.perf_counter(), time.process_time()
+    return record | {"wall_s": end[0] - start[0], "cpu_s": end[1] - start[1]}
+
+
+def in_fresh_process(name: str, contender: str) -> dict:
+    command = [sys.executable, "-m", "benchmarks.compile_time", "--child", name, contender]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return {"failure": (done.stderr.strip().splitlines() or ["no message"])[-1]}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def rows_of(name: str, records: dict[str, dict]) -> list[str]:
+    ours, jax = records["zygopy"], records.get("jax", {})
+
+    def cell(record: dict, key: str, form: str) -> str:
+        return "raised" if "failure" in record else format(record[key], form) if key in record else "-"
+
+    growth = f"{ours['emitted'] / ours['primal']:.2f}" if "emitted" in ours else "-"
+    counts = [cell(ours, "primal", "d"), cell(ours, "emitted", "d"), growth]
+    seconds = [cell(ours, "wall_s", ".2f"), cell(ours, "cpu_s", ".2f"), cell(ours, "ratio", ".2f")]
+    return [ours.get("title", name), *counts, *seconds, cell(jax, "wall_s", ".2f"), cell(jax, "cpu_s", ".2f")]
+
+
+def main() -> int:
+    """0 where zygopy compiled every program."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.compile_time", description=__doc__)
+    parser.add_argument("--only", help="names of programs, separated by commas")
+    parser.add_argument("--no-jax", action="store_true")
+    parser.add_argument("--json", metavar="PATH", help="write all numbers")
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.child:
+        print(json.dumps(first_gradient(*chosen.child)))
+        return 0
+
+    names = chosen.only.split(",") if chosen.only else [*NAMES, *GENERATED]
+    contenders = CONTENDERS[:1] if chosen.no_jax else CONTENDERS
+    load_before = harness.load()
+    records = {name: {contender: in_fresh_process(name, contender) for contender in contenders} for name in names}
+    print(f"{harness.machine()}\nload {load_before} before, {harness.load()} after\n{EXPLANATION}\n")
+    header = [
+        "program",
+        "primal",
+        "emitted",
+        "emitted/primal",
+        "wall s",
+        "CPU s",
+        "CPU/mark",
+        "jax wall s",
+        "jax CPU s",
+    ]
+    print(harness.table(header, [rows_of(name, record) for name, record in records.items()]))
+    ratios = [record["zygopy"]["ratio"] for record in records.values() if "ratio" in record["zygopy"]]
+    if ratios:
+        print(f"\nCPU/mark: median {statistics.median(ratios):.2f}, largest {max(ratios):.2f}")
+    failures = [(n, c, r["failure"]) for n, record in records.items() for c, r in record.items() if "failure" in r]
+    for name, contender, failure in failures:
+        print(f"{name}: {contender} raised {failure}")
+    if chosen.json:
+        with open(chosen.json, "w") as file:
+            json.dump({"machine": harness.machine(), "records": records}, file, indent=1)
+    return 1 if any(contender == "zygopy" for _, contender, _ in failures) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,842 @@
+"""Everything that zygopy refuses, one program each; `python -m tests.refused` writes docs/refused.md and the messages.
+
+The whole messages stand in tests/golden/errors.txt, with file names and line numbers taken out.
+"""
+
+import contextlib
+import math
+import os
+import re
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import zygopy as zg
+from tests.programs.registry import numbers
+
+ROOT = Path(__file__).parent.parent
+MESSAGES, PAGE = ROOT / "tests" / "golden" / "errors.txt", ROOT / "docs" / "refused.md"
+
+COUNTER = 0
+CAPTURED = np.ones(3)
+NAMES = {"a": 1.0}
+WORDS = np.array(["a", "b"])
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A call that raises: what the user wrote, in words, and the error classes it is."""
+
+    name: str
+    group: str
+    what: str
+    error: type
+    call: Callable
+
+
+REFUSED: dict[str, Refusal] = {}
+_group = ""
+
+
+def group(title: str) -> None:
+    """Start a section of the page."""
+    global _group
+    _group = title
+
+
+def refused(what: str, error: type, *sample, call: Callable | None = None, **options):
+    """Enter a program that is refused when its gradient is taken at the sample, or when `call(function)` is made."""
+
+    def enter(function):
+        def run(backend: str = "python"):
+            if call is not None:
+                return call(function)
+            args = [np.array(a) if isinstance(a, list) else a for a in sample]
+            return zg.grad(function, backend=backend, **options)(*args)
+
+        name = function.__name__
+        assert name not in REFUSED, name
+        REFUSED[name] = Refusal(name, _group, what, error, run)
+        return function
+
+    return enter
+
+
+X = [0.5, 1.0, 1.5]
+
+# -- syntax ---------------------------------------------------------------------------------------------------------------
+
+group("Syntax")
+
+
+@refused("`with`", zg.UnsupportedError, 1.0)
+def with_block(x):
+    with contextlib.suppress(ValueError):
+        x = x * 2
+    return x
+
+
+@refused("`try`", zg.UnsupportedError, 1.0)
+def try_block(x):
+    try:
+        y = x * x
+    except ValueError:
+        y = x
+    return y
+
+
+@refused("`match`", zg.UnsupportedError, 1.0)
+def match_statement(x):
+    match x:
+        case 1.0:
+            return x
+    return x * x
+
+
+@refused("`global`", zg.UnsupportedError, 1.0)
+def global_statement(x):
+    global COUNTER
+    COUNTER = 1
+    return x
+
+
+@refused("`nonlocal`", zg.UnsupportedError, 1.0)
+def nonlocal_statement(x):
+    y = x
+
+    def set_y():
+        nonlocal y
+        y = x * 2
+
+    set_y()
+    return y
+
+
+@refused("`del`", zg.UnsupportedError, 1.0)
+def del_statement(x):
+    y = x * x
+    del y
+    return x
+
+
+@refused("a class inside the function", zg.UnsupportedError, 1.0)
+def inner_class(x):
+    class Point:
+        pass
+
+    return x
+
+
+@refused("`yield`", zg.UnsupportedError, 1.0)
+def generator(x):
+    yield x
+
+
+@refused("`async def`", zg.UnsupportedError, 1.0)
+async def coroutine(x):
+    return x
+
+
+@refused("a dict", zg.UnsupportedError, 1.0)
+def dict_display(x):
+    d = {"a": x}
+    return d["a"]
+
+
+@refused("a set", zg.UnsupportedError, 1.0)
+def set_display(x):
+    s = {x, 1.0}
+    return x + len(s)
+
+
+@refused("a list comprehension", zg.UnsupportedError, 1.0)
+def list_comprehension(x):
+    squares = [x * k for k in range(3)]
+    return squares[1]
+
+
+@refused("a generator expression", zg.UnsupportedError, 1.0)
+def generator_expression(x):
+    return sum(x * k for k in range(3))
+
+
+@refused("a dict comprehension", zg.UnsupportedError, 1.0)
+def dict_comprehension(x):
+    d = {k: x for k in range(3)}
+    return d[0]
+
+
+@refused("an assignment expression", zg.UnsupportedError, 1.0)
+def walrus(x):
+    if (y := x * x) > 0:
+        return y
+    return x
+
+
+@refused("the operator `@`", zg.UnsupportedError, X)
+def matrix_product(a):
+    return a @ a
+
+
+@refused("`**` in a call", zg.UnsupportedError, 1.0)
+def keyword_unpacking(x):
+    return math.sin(**{"x": x})
+
+
+@refused("assigning to an attribute", zg.UnsupportedError, X)
+def attribute_assigned(a):
+    a.scale = 2.0
+    return a[0]
+
+
+@refused("storing into a tuple or list", zg.UnsupportedError, 1.0)
+def list_stored_into(x):
+    items = [x, x]
+    items[0] = 2.0
+    return items[0]
+
+
+@refused("a tuple index that is known only at run time", zg.UnsupportedError, 1.0, 1)
+def tuple_index(x, n):
+    t = (x, x * x)
+    return t[n]
+
+
+@refused("a decorated inner function", zg.UnsupportedError, 1.0)
+def decorated_inner(x):
+    @staticmethod
+    def g(v):
+        return v
+
+    return g(x)
+
+
+@refused("recursion", zg.UnsupportedError, 1.0)
+def recursion(x):
+    if x > 10:
+        return x
+    return recursion(x * 2)
+
+
+@refused("a slice whose step is known only at run time", zg.UnsupportedError, X, 1)
+def slice_step(a, n):
+    b = a[::n]
+    return b[0]
+
+
+@refused("`raise` of something that is not an exception class", zg.UnsupportedError, 1.0)
+def bare_raise(x):
+    if x > 0:
+        raise
+    return x
+
+
+@refused("`print` with keywords", zg.UnsupportedError, 1.0)
+def print_keywords(x):
+    print(x, end="")
+    return x
+
+
+@refused("printing an array", zg.UnsupportedError, X)
+def print_array(a):
+    print(a)
+    return a[0]
+
+
+# -- functions ------------------------------------------------------------------------------------------------------------
+
+group("Functions")
+
+
+@refused("a function of another library", zg.UnsupportedError, 1.0)
+def unknown_function(x):
+    return statistics.fmean((x, x))
+
+
+@refused("a NumPy function without a rule", zg.UnsupportedError, X)
+def unknown_numpy_function(a):
+    return np.unwrap(a)[0]
+
+
+@refused("a method without a rule", zg.UnsupportedError, X)
+def unknown_method(a):
+    return a.searchsorted(1.0)
+
+
+@refused("a Python builtin that is not supported", zg.UnsupportedError, 1.0)
+def unknown_builtin(x):
+    return sorted((x, 1.0))[0]
+
+
+@refused("a keyword of NumPy that has no rule", zg.UnsupportedError, X)
+def unknown_keyword(a):
+    b = np.zeros(3, order="F")
+    b[0] = a[0]
+    return b[0]
+
+
+@refused("calling something that is not a function", zg.DtypeError, 1.0)
+def not_a_function(x):
+    return x(2)
+
+
+@refused("a name that is not defined", zg.UnboundError, 1.0)
+def undefined_name(x):
+    return x * undefined_constant  # noqa: F821
+
+
+@refused("a helper called with too many arguments", zg.ArgumentError, 1.0)
+def too_many_arguments(x):
+    def square(v):
+        return v * v
+
+    return square(x, x)
+
+
+@refused("a helper called without an argument", zg.ArgumentError, 1.0)
+def missing_argument(x):
+    def product(v, w):
+        return v * w
+
+    return product(x)
+
+
+@refused("a helper called with an unknown keyword", zg.ArgumentError, 1.0)
+def unknown_parameter(x):
+    def square(v):
+        return v * v
+
+    return square(v=x, w=x)
+
+
+# -- arrays ---------------------------------------------------------------------------------------------------------------
+
+group("Whole arrays (not yet)")
+
+
+@refused("arithmetic on whole arrays", zg.UnsupportedError, X)
+def array_arithmetic(a):
+    b = a * 2.0
+    return b[0]
+
+
+@refused("a function of a whole array", zg.UnsupportedError, X)
+def array_function(a):
+    return np.sin(a)[0]
+
+
+@refused("comparing whole arrays", zg.UnsupportedError, X)
+def array_comparison(a):
+    m = a > 0
+    return a[0] if m[0] else a[1]
+
+
+@refused("the truth value of an array", zg.DtypeError, X)
+def array_truth(a):
+    return a[0] if a else a[1]
+
+
+@refused("reducing an array", zg.UnsupportedError, X)
+def array_sum(a):
+    return a.sum()
+
+
+@refused("`sum` of an array", zg.UnsupportedError, X)
+def builtin_sum(a):
+    return sum(a)
+
+
+@refused("an array as an index", zg.UnsupportedError, X, [0, 2])
+def fancy_index(a, k):
+    return a[k][0]
+
+
+@refused("`np.newaxis`", zg.UnsupportedError, X)
+def new_axis(a):
+    return a[:, None][0, 0]
+
+
+@refused("unpacking an array", zg.UnsupportedError, X)
+def unpack_array(a):
+    x, y, z = a
+    return x * y * z
+
+
+group("Memory")
+
+
+@refused("storing into a captured array", zg.UnsupportedError, 1.0)
+def captured_stored_into(x):
+    CAPTURED[0] = x
+    return x
+
+
+def _read_only():
+    a = np.ones(3)
+    a.flags.writeable = False
+    return a
+
+
+@refused("storing into a read-only array", zg.DtypeError, call=lambda f: zg.grad(f, backend="python")(_read_only()))
+def read_only(a):
+    a[0] = 1.0
+    return a[1]
+
+
+@refused("storing into the result of stop_gradient", zg.UnsupportedError, X)
+def frozen_stored_into(a):
+    b = zg.stop_gradient(a)
+    b[0] = 1.0
+    return a[0]
+
+
+@refused(
+    "an argument that is stored into and shares memory with another",
+    zg.OverlapError,
+    call=lambda f: zg.grad(f, (0, 1), backend="python")(*(lambda a: (a[:3], a[2:]))(np.ones(5))),
+)
+def overlapping_arguments(a, b):
+    a[0] = b[0] * 2
+    return a[0] * b[1]
+
+
+@refused("an index beyond the end", zg.OutOfBoundsError, X)
+def index_beyond(a):
+    return a[0] * a[3]
+
+
+@refused("an index before the start", zg.OutOfBoundsError, X)
+def index_before(a):
+    return a[-4]
+
+
+@refused("an index that a loop takes too far", zg.OutOfBoundsError, X)
+def index_in_loop(a):
+    s = 0.0
+    for i in range(len(a)):
+        s += a[i] * a[i + 1]
+    return s
+
+
+@refused("an index that data takes too far", zg.OutOfBoundsError, X, 7)
+def index_from_data(a, n):
+    s, k = 0.0, 0
+    while k < n:
+        s += a[k]
+        k += 1
+    return s
+
+
+@refused("a store out of bounds", zg.OutOfBoundsError, X)
+def store_beyond(a):
+    u = np.zeros(2)
+    for i in range(len(a)):
+        u[i] = a[i]
+    return u[0]
+
+
+@refused("too many indices", zg.OutOfBoundsError, X)
+def too_many_indices(a):
+    return a[0, 1]
+
+
+@refused("a tuple index out of range", zg.OutOfBoundsError, 1.0)
+def tuple_index_beyond(x):
+    t = (x, x)
+    return t[2]
+
+
+@refused("an index that is not an int", zg.DtypeError, X)
+def float_index(a):
+    return a[a[0]]
+
+
+@refused("a slice bound that is not an int", zg.DtypeError, X)
+def float_slice(a):
+    return a[0.5:][0]
+
+
+@refused("slices of different lengths", zg.ShapeError, X)
+def slices_differ(a):
+    u = np.zeros(3)
+    u[:] = a[1:]
+    return u[0]
+
+
+@refused("storing an array with more dimensions", zg.ShapeError, X)
+def ranks_differ(a):
+    m = np.zeros((2, 3))
+    u = np.zeros(3)
+    u[:] = m
+    return a[0] * u[0]
+
+
+@refused("a shape that is not made of ints", zg.DtypeError, 1.0)
+def float_shape(x):
+    u = np.zeros(2.0)
+    return x * u[0]
+
+
+@refused("a negative length", zg.ShapeError, 1.0, -1)
+def negative_length(x, n):
+    u = np.zeros(n)
+    return x + len(u)
+
+
+@refused("storing an array into an element", zg.DtypeError, X)
+def array_into_element(a):
+    a[0] = a
+    return a[0]
+
+
+# -- types ----------------------------------------------------------------------------------------------------------------
+
+group("Types")
+
+
+@refused("a variable that is a number on one path and a tuple on another", zg.TypeJoinError, 1.0)
+def number_or_tuple(x):
+    y = x
+    if x > 0:
+        y = (x, x)
+    return y
+
+
+@refused("a variable that is a number on one path and an array on another", zg.TypeJoinError, 1.0, X)
+def number_or_array(x, a):
+    y = a if x > 0 else x
+    return y
+
+
+@refused("a variable that is None on one path", zg.TypeJoinError, 1.0)
+def number_or_none(x):
+    y = None
+    if x > 0:
+        y = x * x
+    return y * 2
+
+
+@refused("arrays of two dtypes on two paths", zg.TypeJoinError, 1.0)
+def two_dtypes(x):
+    u = np.zeros(2, np.float32) if x > 0 else np.zeros(2)
+    return x * u[0]
+
+
+@refused("returns of different types", zg.TypeJoinError, 1.0)
+def two_returns(x):
+    if x > 0:
+        return x
+    return x, x
+
+
+@refused("a function that returns nothing on some path", zg.TypeJoinError, 1.0)
+def return_or_nothing(x):
+    if x > 0:
+        return x * x
+
+
+@refused("a loop variable that changes its type", zg.TypeJoinError, 1.0)
+def type_changes_in_loop(x):
+    y = x
+    for _ in range(3):
+        y = (y, x)
+    return x
+
+
+@refused("a loop variable that changes its shape", zg.TypeJoinError, X)
+def shape_changes_in_loop(a):
+    u = a
+    for k in range(3):
+        u = np.zeros(k + 1)
+    return u[0]
+
+
+@refused("a variable that is bound on another path only", zg.UnboundError, -1.0)
+def unbound_on_a_path(x):
+    if x > 0:
+        y = x
+    return y
+
+
+@refused("a variable that is read before it is bound", zg.UnboundError, 1.0)
+def read_before_bound(x):
+    z = y * x  # noqa: F821, F841
+    y = x
+    return z + y
+
+
+@refused("a variable bound in a loop that does not run", zg.UnboundError, 1.0, 0)
+def unbound_after_loop(x, n):
+    for _ in range(n):
+        y = x * x
+    return y
+
+
+@refused("an integer array to differentiate", zg.DtypeError, [1, 2, 3])
+def integer_array(a):
+    return a[0] * 2.0
+
+
+@refused("a string to differentiate", zg.DtypeError, "text")
+def string_argument(x):
+    return 1.0
+
+
+@refused("None to differentiate", zg.DtypeError, None)
+def none_argument(x):
+    return 1.0
+
+
+@refused("a float16 array", zg.DtypeError, np.zeros(3, np.float16))
+def half_array(a):
+    return a[0]
+
+
+@refused("a complex array", zg.DtypeError, np.zeros(3, complex))
+def complex_array(a):
+    return a[0]
+
+
+@refused("an object array", zg.DtypeError, np.array([1.0, None]))
+def object_array(a):
+    return a[0]
+
+
+@refused("an array of strings", zg.DtypeError, WORDS)
+def string_array(a):
+    return 1.0
+
+
+@refused("a zero-dimensional array", zg.DtypeError, np.array(1.0))
+def zero_dimensional(a):
+    return a * 2.0
+
+
+@refused("a list as an argument", zg.DtypeError, call=lambda f: zg.grad(f, backend="python")([1.0, 2.0]))
+def list_argument(a):
+    return a[0]
+
+
+@refused("a dict as an argument", zg.DtypeError, {"a": 1.0})
+def dict_argument(d):
+    return d["a"]
+
+
+@refused("a captured dict", zg.UnsupportedError, 1.0)
+def captured_dict(x):
+    return x * NAMES["a"]
+
+
+@refused("a complex number in the function", zg.DtypeError, 1.0)
+def complex_constant(x):
+    return abs(x * 1j)
+
+
+@refused("an array of complex numbers in the function", zg.DtypeError, 1.0)
+def complex_zeros(x):
+    u = np.zeros(2, complex)
+    u[0] = x
+    return x
+
+
+@refused("arithmetic with a string", zg.DtypeError, 1.0)
+def string_arithmetic(x):
+    return x + "1"
+
+
+@refused("iterating a number", zg.DtypeError, 1.0)
+def iterate_number(x):
+    s = 0.0
+    for v in x:
+        s += v
+    return s
+
+
+@refused("a float as the length of a range", zg.DtypeError, 3.0)
+def float_range(x):
+    s = 0.0
+    for i in range(x):
+        s += i
+    return s
+
+
+@refused("unpacking a tuple into another number of names", zg.DtypeError, 1.0)
+def unpack_mismatch(x):
+    a, b = (x, x, x)
+    return a + b
+
+
+# -- the operators --------------------------------------------------------------------------------------------------------
+
+group("Operators")
+
+
+@refused("an array as the result", zg.OutputError, X)
+def returns_array(a):
+    return a
+
+
+@refused("a tuple as the result", zg.OutputError, 1.0)
+def returns_tuple(x):
+    return x, x * x
+
+
+@refused("an int as the result", zg.OutputError, 1.0)
+def returns_int(x):
+    return int(x)
+
+
+@refused("nothing as the result", zg.OutputError, 1.0)
+def returns_nothing(x):
+    x * x  # noqa: B018
+
+
+@refused("`has_aux` without a pair as the result", zg.OutputError, 1.0, has_aux=True)
+def aux_missing(x):
+    return x * x
+
+
+@refused("`argnums` beyond the parameters", zg.ArgumentError, 1.0, argnums=2)
+def argnums_beyond(x, y=1.0):
+    return x * y
+
+
+@refused("`argnums` with an unknown name", zg.ArgumentError, 1.0, argnums="z")
+def argnums_unknown(x, y=1.0):
+    return x * y
+
+
+@refused("`argnums` with a parameter twice", zg.ArgumentError, 1.0, argnums=(0, "x"))
+def argnums_twice(x, y=1.0):
+    return x * y
+
+
+@refused("`argnums` empty", zg.ArgumentError, 1.0, argnums=())
+def argnums_empty(x, y=1.0):
+    return x * y
+
+
+@refused("`argnums` that is no number or name", zg.ArgumentError, 1.0, argnums=0.5)
+def argnums_float(x, y=1.0):
+    return x * y
+
+
+@refused("a call without an argument", zg.ArgumentError, 1.0)
+def call_too_few(x, y):
+    return x * y
+
+
+@refused("a call with too many arguments", zg.ArgumentError, 1.0, 2.0)
+def call_too_many(x):
+    return x * x
+
+
+@refused("a call with an unknown keyword", zg.ArgumentError, call=lambda f: zg.grad(f, backend="python")(1.0, z=2.0))
+def call_unknown_keyword(x):
+    return x * x
+
+
+@refused("something that is not a function", zg.ArgumentError, call=lambda f: zg.grad(3.0, backend="python"))
+def differentiate_number():
+    pass
+
+
+@refused("a function without Python source", zg.ArgumentError, call=lambda f: zg.grad(math.sin, backend="python")(1.0))
+def builtin_function():
+    pass
+
+
+def _executed(_):
+    namespace = {}
+    exec("def made(x):\n    return x * x\n", namespace)
+    return zg.grad(namespace["made"], backend="python")(1.0)
+
+
+@refused("a function made by `exec`", zg.SourceError, call=_executed)
+def no_source():
+    pass
+
+
+@refused("an unknown backend", zg.ArgumentError, call=lambda f: zg.grad(f, backend="gpu"))
+def unknown_backend(x):
+    return x
+
+
+@refused(
+    "tangents of another number than the arguments",
+    zg.ArgumentError,
+    call=lambda f: zg.jvp(f, (1.0, 2.0), (1.0,), backend="python"),
+)
+def tangents_missing(x, y):
+    return x * y
+
+
+@refused(
+    "a tangent of another shape than its argument",
+    zg.ShapeError,
+    call=lambda f: zg.jvp(f, (np.ones(3),), (np.ones(2),), backend="python"),
+)
+def tangent_of_another_shape(a):
+    return a[0] * a[1]
+
+
+# -- messages and the page ------------------------------------------------------------------------------------------------
+
+
+def message_of(refusal: Refusal) -> str:
+    """The message that a refusal gives, places taken out."""
+    try:
+        refusal.call()
+    except zg.ZygopyError as error:
+        return normalised(str(error))
+    except Exception as error:  # to be seen in the golden file, where it does not belong
+        return f"NOT A ZYGOPY ERROR: {type(error).__name__}: {error}"
+    return "NOT REFUSED"
+
+
+def normalised(message: str) -> str:
+    """A message without the parts that depend on where the tests lie."""
+    message = re.sub(r"-->\s.*?([^/\\\s]+\.py):\d+", r"--> \1:N", message)
+    message = re.sub(r"^ +\d+ \|", "  N |", message, flags=re.MULTILINE)
+    message = re.sub(r"0x[0-9a-f]+", "0x...", message)
+    return re.sub(r"^ +\| ", "    | ", message, flags=re.MULTILINE).replace(f"{ROOT}{os.sep}", "")
+
+
+def messages_text() -> str:
+    """All messages, as they stand in the golden file."""
+    blocks = [f"== {r.name}: {r.error.__name__}\n{message_of(r)}\n" for r in REFUSED.values()]
+    return "\n".join(blocks)
+
+
+def page_text() -> str:
+    """docs/refused.md"""
+    lines = [
+        "# What zygopy refuses",
+        "",
+        "Nothing wrong is silent: what is not supported is an error that names the line. Every row is a test;",
+        "the page is written by `python -m tests.refused`.",
+    ]
+    title = None
+    for r in REFUSED.values():
+        if r.group != title:
+            title = r.group
+            lines += ["", f"## {title}", "", "| what | error | message | what to do |", "| --- | --- | --- | --- |"]
+        message = message_of(r).replace("|", "\\|").splitlines()
+        help = next((line.removeprefix("help:").strip() for line in message if line.startswith("help:")), "")
+        lines.append(f"| {r.what} | `{r.error.__name__}` | {message[0]} | {help} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    MESSAGES.parent.mkdir(exist_ok=True)
+    MESSAGES.write_text(messages_text())
+    PAGE.write_text(page_text())
+
+
+if __name__ == "__main__":
+    import tests.refused
+
+    tests.refused.main()

@@ -1,0 +1,157 @@
+"""Errors: each refusal's class and whole message, errors of the running program, and the page that lists them."""
+
+import numpy as np
+import pytest
+
+import zygopy as zg
+from tests import refused
+from tests.refused import REFUSED
+
+BUILT_IN = {
+    zg.UnsupportedError: NotImplementedError,
+    zg.DtypeError: TypeError,
+    zg.TypeJoinError: TypeError,
+    zg.OutputError: TypeError,
+    zg.ArgumentError: ValueError,
+    zg.ShapeError: ValueError,
+    zg.OverlapError: ValueError,
+    zg.SourceError: OSError,
+    zg.OutOfBoundsError: IndexError,
+    zg.UnboundError: UnboundLocalError,
+    zg.GradientCheckError: AssertionError,
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name):
+    """The class, and that it is the built-in that a caller expects."""
+    row = REFUSED[name]
+    with pytest.raises(row.error) as caught:
+        row.call()
+    assert isinstance(caught.value, zg.ZygopyError)
+    assert isinstance(caught.value, BUILT_IN[row.error])
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_message(name):
+    """The whole message, places aside; after a change: python -m tests.refused, and read the difference."""
+    row = REFUSED[name]
+    golden = refused.MESSAGES.read_text()
+    assert f"== {row.name}: {row.error.__name__}\n{refused.message_of(row)}\n" in golden
+
+
+def test_page_is_up_to_date():
+    assert refused.PAGE.read_text() == refused.page_text()
+
+
+def test_messages_name_the_users_line():
+    """The place in a message is the user's own file, the line of the construct and its text."""
+    with pytest.raises(zg.UnsupportedError) as caught:
+        REFUSED["list_comprehension"].call()
+    code = refused.list_comprehension.__code__
+    assert f"{code.co_filename}:{code.co_firstlineno + 2}" in str(caught.value)
+    assert "squares = [x * k for k in range(3)]" in str(caught.value)
+
+
+# -- what the user's own program raises -----------------------------------------------------------------------------------
+
+
+def asserts(x):
+    assert x > 0, "x must be positive"
+    return x * x
+
+
+def raises(x):
+    if x < 0:
+        raise ValueError("x is negative")
+    return x * x
+
+
+def divides(x, n):
+    return x * (7 // n)
+
+
+def takes_modulo(x, n):
+    return x * (7 % n)
+
+
+def steps(x, n):
+    s = x
+    for i in range(0, 5, n):
+        s = s * i
+    return s
+
+
+RAISING = [
+    (asserts, (-1.0,), AssertionError, "x must be positive"),
+    (raises, (-1.0,), ValueError, "x is negative"),
+    (divides, (1.0, 0), ZeroDivisionError, "integer division or modulo by zero"),
+    (takes_modulo, (1.0, 0), ZeroDivisionError, "integer division or modulo by zero"),
+    (steps, (1.0, 0), ValueError, "range() arg 3 must not be zero"),
+]
+
+
+@pytest.mark.parametrize("f, args, error, message", RAISING, ids=[row[0].__name__ for row in RAISING])
+@pytest.mark.parametrize("operator", [zg.grad, zg.value_and_grad, zg.jit], ids=lambda o: o.__name__)
+def test_errors_of_the_program(operator, f, args, error, message):
+    with pytest.raises(error) as caught:
+        operator(f, backend="python")(*args)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("name", ["index_in_loop", "store_beyond", "index_from_data", "overlapping_arguments"])
+def test_compiled_code_raises_too(name):
+    """Native code raises with the user's line, and never reads beyond an array."""
+    if name == "overlapping_arguments":
+        a = np.ones(5)
+        with pytest.raises(zg.OverlapError):
+            zg.grad(refused.overlapping_arguments, (0, 1))(a[:3], a[2:])
+        return
+    with pytest.raises(zg.OutOfBoundsError) as caught:
+        REFUSED[name].call(backend="cpu")
+    assert f"{refused.__file__}:" in str(caught.value)
+
+
+# -- what looks alike and is not refused -----------------------------------------------------------------------------------
+
+
+def product(a, b):
+    return a[0] * b[1]
+
+
+def test_reading_overlapping_arguments_is_fine():
+    a = np.array([2.0, 3.0])
+    for g, e in zip(zg.grad(product, (0, 1), backend="python")(a, a), ([3.0, 0.0], [0.0, 2.0]), strict=True):
+        np.testing.assert_array_equal(g, e)
+
+
+def guarded(a, n):
+    s = 0.0
+    for i in range(n):
+        if i < len(a):
+            s += a[i] * a[i]
+    return s
+
+
+def test_guarded_access_is_fine():
+    """An access that would be out of bounds in trips whose guard keeps it from running."""
+    np.testing.assert_array_equal(zg.grad(guarded, backend="python")(np.ones(3), 100), 2 * np.ones(3))
+
+
+def test_empty_loop_reads_nothing():
+    def first_of_each(a, n):
+        s = 1.0
+        for _ in range(n):
+            s += a[5]
+        return s * a[0]
+
+    np.testing.assert_array_equal(zg.grad(first_of_each, backend="python")(np.ones(2), 0), [1.0, 0.0])
+
+
+def test_int_arguments_are_promoted():
+    assert zg.grad(lambda x: x * x, backend="python")(3) == 6.0
+
+
+def test_float_division_by_zero_is_inf():
+    with np.errstate(all="ignore"):
+        assert zg.jit(lambda x: 1.0 / x, backend="python")(0.0) == np.inf

@@ -1,0 +1,41 @@
+"""zygopy: gradients of ordinary numerical Python, at native speed."""
+
+from zygopy.api import grad, jit, jvp, stop_gradient, value_and_grad
+from zygopy.check import check_grads
+from zygopy.errors import (
+    ArgumentError,
+    DtypeError,
+    GradientCheckError,
+    OutOfBoundsError,
+    OutputError,
+    OverlapError,
+    ShapeError,
+    SourceError,
+    TypeJoinError,
+    UnboundError,
+    UnsupportedError,
+    ZygopyError,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ArgumentError",
+    "DtypeError",
+    "GradientCheckError",
+    "OutOfBoundsError",
+    "OutputError",
+    "OverlapError",
+    "ShapeError",
+    "SourceError",
+    "TypeJoinError",
+    "UnboundError",
+    "UnsupportedError",
+    "ZygopyError",
+    "check_grads",
+    "grad",
+    "jit",
+    "jvp",
+    "stop_gradient",
+    "value_and_grad",
+]

@@ -1,0 +1,134 @@
+"""The operators: from a user's function to a compiled derivative.
+
+`grad(f)` is an object that compiles itself for the argument types of its first call, as `@njit` does. Everything else
+about it (`.primal`, `.value_and_grad`, `.source`, `.ir`) makes further such objects or shows what was generated.
+"""
+
+from collections.abc import Callable
+from zygopy.derivative import Compiled, Derivative, call_of, make, task_of
+from zygopy.errors import ArgumentError
+from zygopy.transform import Task
+from zygopy.transform.calls import stop_gradient
+from zygopy.transform.parse import parameter_names
+
+Argnums = int | str | tuple[int | str, ...]
+
+
+def grad(f: Callable | None = None, argnums: Argnums = 0, has_aux: bool = False, *, backend: str = "cpu"):
+    """The gradient of a function of numbers and arrays that returns one real number.
+
+    Parameters
+    ----------
+    f : callable
+        A plain function, lambda, closure or `@njit` function.
+    argnums : int, str or tuple of these
+        The parameters to differentiate with respect to, by position or name.
+    has_aux : bool
+        Whether `f` returns a pair (value, aux); the gradient is then returned as (gradient, aux).
+    backend : {"cpu", "python"}
+        What runs the generated code: Numba's native code, or plain Python for debugging.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`; returns a gradient with the structure, shape and dtype of the argument, or a tuple of
+        such if `argnums` is a tuple.
+
+    Raises
+    ------
+    ArgumentError
+        If `argnums` names no parameter of `f`.
+
+    Examples
+    --------
+    >>> @grad
+    ... def cube(x):
+    ...     return x * x * x
+    >>> cube(2.0)
+    12.0
+    """
+    return _operator("grad", f, argnums, has_aux, backend)
+
+
+def value_and_grad(f: Callable | None = None, argnums: Argnums = 0, has_aux: bool = False, *, backend: str = "cpu"):
+    """Like `grad`, and the value with it: returns (value, gradient), or ((value, aux), gradient).
+
+    Examples
+    --------
+    >>> value_and_grad(lambda x: x * x)(3.0)
+    (9.0, 6.0)
+    """
+    return _operator("value_and_grad", f, argnums, has_aux, backend)
+
+
+def jit(f: Callable | None = None, *, backend: str = "cpu"):
+    """A function compiled through zygopy's pipeline; it keeps its meaning.
+
+    Returns
+    -------
+    callable
+        `f`, compiled; with `.grad(argnums)`, `.value_and_grad(argnums)` and `.source(*args)`.
+    """
+    if f is None:
+        return lambda f: jit(f, backend=backend)
+    return make(python_function(f), Task("primal"), backend)
+
+
+def jvp(f: Callable, primals: tuple, tangents: tuple, *, backend: str = "cpu") -> tuple:
+    """The value of a function and its directional derivative (forward mode).
+
+    Parameters
+    ----------
+    f : callable
+        A function of numbers, arrays and tuples of them.
+    primals, tangents : tuple
+        The arguments, and a direction for each, of the same structure, shapes and dtypes. What cannot be differentiated
+        (an int that counts, say) takes any tangent.
+
+    Returns
+    -------
+    tuple
+        (value, tangent), both with the structure of what `f` returns.
+
+    Examples
+    --------
+    >>> jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
+    (6.0, 3.0)
+    """
+    return jvp_function(f, backend=backend)(*primals, *tangents)
+
+
+_jvp_functions: dict[tuple, Callable] = {}
+
+
+def jvp_function(f: Callable, *, backend: str = "cpu") -> Callable:
+    """The compiled function behind `jvp`: takes all primals, then all tangents."""
+    function = python_function(f)
+    key = (function, backend)
+    if key not in _jvp_functions:
+        _jvp_functions[key] = make(function, Task("jvp", tuple(parameter_names(function))), backend)
+    return _jvp_functions[key]
+
+
+def _operator(kind: str, f: Callable | None, argnums: Argnums, has_aux: bool, backend: str):
+    if f is None:
+        return lambda f: _operator(kind, f, argnums, has_aux, backend)
+    function = python_function(f)
+    return make(function, task_of(kind, function, argnums, has_aux), backend)
+
+
+def python_function(f: Callable) -> Callable:
+    """The Python function that an operator is applied to; a function around a derivative."""
+    if isinstance(f, Compiled):
+        return f.function
+    if isinstance(f, Derivative):
+        return call_of(f)
+    function = getattr(f, "py_func", f)
+    if not hasattr(function, "__code__"):
+        raise ArgumentError(
+            f"cannot differentiate {f!r}", why="it is not a Python function", help="wrap it in a function: lambda x: ..."
+        )
+    return function
+
+
+__all__ = ["grad", "jit", "jvp", "jvp_function", "python_function", "stop_gradient", "value_and_grad"]

@@ -1,0 +1,316 @@
+"""The objects that operators return: functions that generate and compile their code for the types of a call.
+
+A `Derivative` knows what is wanted of which function; `Native` runs it as machine code, `Interpreted` as plain Python. A
+function with arguments or surroundings that Numba cannot type (functions, strings, None; captured arrays, captured numbers
+that may change) is called through a thin layer of Python, `Native.__call__` in `Bound`.
+"""
+
+import inspect
+import linecache
+import types
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+
+from zygopy.backends import python
+from zygopy.backends.numba_private import NativeFunction
+from zygopy.backends.python import typeof
+from zygopy.errors import ArgumentError
+from zygopy.show_source import Text
+from zygopy.transform import Program, Task, build, emit, show
+from zygopy.transform.emit import Source
+from zygopy.transform.parse import parameter_names
+from zygopy.transform.values import Static
+
+
+class Derivative:
+    """A function and what is wanted of it; knows its IR and source for given arguments."""
+
+    function: Callable
+    task: Task
+    backend: str
+
+    def program(self, *args, **kwargs) -> Program:
+        """The IR for the types of these arguments."""
+        return build(self.function, self.types(args, kwargs), self.task)
+
+    def types(self, args: tuple, kwargs: dict) -> list:
+        """The types of a call's arguments, in the order of the parameters (those of tangents left out)."""
+        names = parameter_names(self.function)
+        values = bind(self.function, args[: len(names)] if self.task.kind == "jvp" else args, kwargs)
+        return [type_of_argument(v, n) for n, v in zip(names, values, strict=True)]
+
+    def ir(self, *args, **kwargs) -> Text:
+        """The intermediate representation for arguments like these, as text."""
+        return Text(show(self.program(*args, **kwargs).function), "text")
+
+    def source(self, *args, **kwargs) -> Text:
+        """The generated Python for arguments like these: readable, and what the backends run."""
+        return Text(emit(self.program(*args, **kwargs).function).text, "python")
+
+    def derived(self, **changes) -> "Derivative":
+        """Another operator on the same function."""
+        return make(self.function, replace(self.task, **changes), self.backend)
+
+    def __zygopy_call__(self, s, args: list, kwargs: dict) -> object:
+        """What a call of this object inside a function that is being differentiated becomes."""
+        from zygopy.transform.nested import call_program
+
+        return call_program(s, self.function, self.task, args, kwargs)
+
+
+class Gradient(Derivative):
+    """What `grad` and `value_and_grad` return."""
+
+    @cached_property
+    def primal(self) -> Derivative:
+        """The function itself, compiled."""
+        return make(self.function, Task("primal"), self.backend)
+
+    @cached_property
+    def value_and_grad(self) -> Derivative:
+        """The value and the gradient, with respect to the same parameters."""
+        return self.derived(kind="value_and_grad")
+
+    @cached_property
+    def grad(self) -> Derivative:
+        """The gradient alone, with respect to the same parameters."""
+        return self.derived(kind="grad")
+
+
+class Compiled(Derivative):
+    """What `jit` returns."""
+
+    def grad(self, argnums=0, has_aux: bool = False) -> Derivative:
+        """The gradient with respect to `argnums`."""
+        return make(self.function, task_of("grad", self.function, argnums, has_aux), self.backend)
+
+    def value_and_grad(self, argnums=0, has_aux: bool = False) -> Derivative:
+        """The value and the gradient with respect to `argnums`."""
+        return make(self.function, task_of("value_and_grad", self.function, argnums, has_aux), self.backend)
+
+
+_FACES = {"primal": Compiled, "grad": Gradient, "value_and_grad": Gradient, "jvp": Derivative}
+
+
+def make(function: Callable, task: Task, backend: str) -> Derivative:
+    """An operator on a function."""
+    if backend not in ("cpu", "python"):
+        raise ArgumentError(f"there is no backend {backend!r}", help='use "cpu" or "python"')
+    base = Interpreted if backend == "python" else Bound if needs_binding(function) else Native
+    return _CLASSES[_FACES[task.kind], base](function, task, backend)
+
+
+def call_of(derivative: Derivative) -> Callable:
+    """A plain Python function that calls a derivative, for operators that are applied to it."""
+    names = parameter_names(derivative.function)
+    if derivative.task.kind == "jvp":
+        names = names + [f"{n}_dot" for n in names]
+    name = f"{derivative.function.__name__.strip('<>')}_{derivative.task.kind}"
+    text = f"def {name}({', '.join(names)}):\n    return derivative({', '.join(names)})\n"
+    file = f"<zygopy {name} {id(derivative)}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(True), file)
+    namespace = {"derivative": derivative}
+    exec(compile(text, file, "exec"), namespace)
+    return namespace[name]
+
+
+def task_of(kind: str, function: Callable, argnums: object, has_aux: bool) -> Task:
+    """The task for an operator's arguments."""
+    return Task(kind, wrt_names(function, argnums), not isinstance(argnums, tuple), has_aux)
+
+
+def wrt_names(function: Callable, argnums: object) -> tuple[str, ...]:
+    """The parameters that argnums means."""
+    known = parameter_names(function)
+    given = argnums if isinstance(argnums, tuple) else (argnums,)
+    if not given:
+        raise ArgumentError("argnums is empty", help=f"name one of {', '.join(known)}")
+    found = []
+    for item in given:
+        if isinstance(item, str) and item in known:
+            found.append(item)
+        elif isinstance(item, int | np.integer) and not isinstance(item, bool) and -len(known) <= item < len(known):
+            found.append(known[item])
+        else:
+            raise ArgumentError(
+                f"argnums={item!r} is not a parameter of {function.__name__}",
+                help=f"its parameters are {', '.join(known) or 'none'}",
+            )
+    if len(set(found)) != len(found):
+        raise ArgumentError(f"argnums names a parameter of {function.__name__} twice")
+    return tuple(found)
+
+
+# -- arguments --------------------------------------------------------------------------------------------------------------
+
+
+def bind(function: Callable, args: tuple, kwargs: dict) -> list:
+    """A call's arguments in the order of the parameters, defaults filled in."""
+    bound = inspect.signature(function).bind(*args, **kwargs)
+    bound.apply_defaults()
+    return [bound.arguments[name] for name in parameter_names(function)]
+
+
+def is_static(value: object) -> bool:
+    """Whether an argument steers the compilation: a function, string or None."""
+    return value is None or isinstance(value, str | type | types.ModuleType) or (
+        callable(value) and not isinstance(value, np.generic | np.ndarray)
+    )
+
+
+def type_of_argument(value: object, name: str) -> object:
+    """The type of an argument; functions, strings and None are themselves."""
+    return Static(value) if is_static(value) else typeof(value, name)
+
+
+def needs_binding(function: Callable, seen: set | None = None) -> bool:
+    """Whether a function, or one that it names, captures numbers or arrays, or has a default that Numba cannot type."""
+    seen = set() if seen is None else seen
+    code = function.__code__
+    if code in seen:
+        return False
+    seen.add(code)
+    defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+    if any(is_static(d) for d in defaults) or code.co_kwonlyargcount:
+        return True
+    cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
+    names = {n for c in _codes(code) for n in (*c.co_names, *c.co_freevars)}
+    for name in names:
+        try:
+            value = cells[name].cell_contents if name in cells else function.__globals__.get(name)
+        except ValueError:
+            continue
+        value = getattr(value, "function", getattr(value, "py_func", value))
+        if isinstance(value, int | float | np.generic | np.ndarray | tuple) and not isinstance(value, type):
+            return True
+        if isinstance(value, types.FunctionType) and needs_binding(value, seen):
+            return True
+    return False
+
+
+def _codes(code: types.CodeType) -> list[types.CodeType]:
+    inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
+    return [code, *(found for c in inner for found in _codes(c))]
+
+
+# -- plain Python -----------------------------------------------------------------------------------------------------------
+
+
+class Interpreted(Derivative):
+    """Runs the emitted source by plain Python: slow, and good for debugging."""
+
+    def __init__(self, function: Callable, task: Task, backend: str):
+        self.function, self.task, self.backend = function, task, backend
+        self.__name__, self.__doc__ = function.__name__, function.__doc__
+        self._entries: dict[tuple, tuple[Callable, Program]] = {}
+
+    def __call__(self, *args, **kwargs):
+        count = len(parameter_names(self.function))
+        tangents = args[count:] if self.task.kind == "jvp" else ()
+        values = bind(self.function, args[:count] if tangents else args, kwargs)
+        key = tuple(type_of_argument(v, n) for n, v in zip(parameter_names(self.function), values, strict=True))
+        entry = self._entries.get(key)
+        if entry is None or not unchanged(entry[1]):
+            program = build(self.function, list(key), self.task)
+            entry = self._entries[key] = python.compile(emit(program.function)), program
+        compiled, program = entry
+        kept = [k for k, v in enumerate(values) if not is_static(v)]
+        given = [values[k] for k in kept] + [tangents[k] for k in kept if tangents]
+        return compiled(*given[: len(kept)], *captured_arrays(program), *given[len(kept) :])
+
+
+def unchanged(program: Program) -> bool:
+    """Whether the captured numbers that a program was built from are still the same."""
+    for scope, name, value in program.numbers:
+        now = scope.find(name)[1]
+        if now is not value and not (type(now) is type(value) and now == value):
+            return False
+    return True
+
+
+def captured_arrays(program: Program) -> list[np.ndarray]:
+    """The arrays that a program captures, as they are now."""
+    from zygopy.transform.values import Scope
+
+    return [Scope(function).find(name)[1] for function, name in program.captured]
+
+
+# -- machine code -----------------------------------------------------------------------------------------------------------
+
+
+class Native(Derivative, NativeFunction):
+    """Machine code for natively typed arguments: a Numba dispatcher, at the price of one, callable from `@njit` code."""
+
+    def __init__(self, function: Callable, task: Task, backend: str):
+        self.function, self.task, self.backend = function, task, backend
+        face = jvp_face(function) if task.kind == "jvp" else function
+        NativeFunction.__init__(self, face, self.generate)
+
+    def generate(self, types: tuple) -> Source:
+        """The source for argument types; tangents follow the primals."""
+        count = len(parameter_names(self.function))
+        program = build(self.function, list(types[:count]), self.task)
+        if program.captured:
+            names = ", ".join(name for _, name in program.captured)
+            raise ArgumentError(
+                f"{self.function.__name__} captures the array {names}, which was not there when it was decorated",
+                help="define the array before the function is decorated, or pass it as an argument",
+            )
+        return emit(program.function)
+
+
+def jvp_face(function: Callable) -> Callable:
+    """A Python function with the signature of a jvp: the parameters, then their tangents."""
+    names = parameter_names(function)
+    params = ", ".join([*names, *(f"{n}_dot" for n in names)])
+    namespace: dict = {}
+    exec(f"def {function.__name__.strip('<>')}_jvp({params}): pass", namespace)
+    return namespace[f"{function.__name__.strip('<>')}_jvp"]
+
+
+class Bound(Native):
+    """Native code behind a layer of Python that binds static arguments and what the function captures."""
+
+    def __init__(self, function: Callable, task: Task, backend: str):
+        super().__init__(function, task, backend)
+        self._entries: dict[tuple, tuple[NativeFunction, Program, list[int]]] = {}
+
+    def __call__(self, *args, **kwargs):
+        names = parameter_names(self.function)
+        tangents = args[len(names) :] if self.task.kind == "jvp" else ()
+        values = bind(self.function, args[: len(names)] if tangents else args, kwargs)
+        key = tuple(v if is_static(v) else None for v in values)
+        entry = self._entries.get(key)
+        if entry is None or not unchanged(entry[1]):
+            entry = self._entries[key] = self._entry(names, values)
+        native, program, kept = entry
+        given = [values[k] for k in kept]
+        return native(*given, *captured_arrays(program), *(tangents[k] for k in kept if tangents))
+
+    def _entry(self, names: list[str], values: list) -> tuple[NativeFunction, Program, list[int]]:
+        """The native function for a call's static arguments and the surroundings of now."""
+        program = build(self.function, [type_of_argument(v, n) for n, v in zip(names, values, strict=True)], self.task)
+        kept = [k for k, v in enumerate(values) if not is_static(v)]
+        statics = {k: Static(v) for k, v in enumerate(values) if k not in kept}
+
+        def generate(types: tuple) -> Source:
+            native = iter(types[: len(kept)])
+            full = [statics[k] if k in statics else next(native) for k in range(len(values))]
+            return emit(build(self.function, full, self.task).function)
+
+        params = [p.name for p in program.function.params]
+        namespace: dict = {}
+        name = program.function.name
+        exec(f"def {name}({', '.join(params)}): pass", namespace)
+        return NativeFunction(namespace[name], generate), program, kept
+
+
+_CLASSES = {
+    (face, base): type(face.__name__, (face, base), {"__doc__": face.__doc__, "__module__": __name__})
+    for face in set(_FACES.values())
+    for base in (Interpreted, Native, Bound)
+    if not issubclass(base, face)
+} | {(Derivative, base): base for base in (Interpreted, Native, Bound)}

@@ -1,0 +1,167 @@
+"""From a Python function to the source of its derivative.
+
+    specialise    Python and argument types -> typed IR
+    simplify      constants, repeated expressions, dead code
+    reverse       IR -> IR whose reverse part names primal values freely; `jam`, `tape.close` bring them there
+    forward       IR -> IR with a tangent beside each value
+    emit          IR -> readable Python
+
+Everything is decided here, from types; backends compile what `emit` writes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from zygopy.errors import ArgumentError, DtypeError, OutputError
+from zygopy.transform import ops, rules_all  # noqa: F401  (the rules register themselves)
+from zygopy.transform.build import Builder
+from zygopy.transform.emit import Source, emit
+from zygopy.transform.forward import forward
+from zygopy.transform.ir import Block, Check, Const, Function, Leaves, Param, Var, leaves, map_leaves, walk
+from zygopy.transform.jam import jam
+from zygopy.transform.memory import AliasClasses
+from zygopy.transform.reverse import reverse
+from zygopy.transform.show import show
+from zygopy.transform.signature import ArgumentType, Specialised, specialise
+from zygopy.transform.simplify import simplify
+from zygopy.transform.tape import close
+from zygopy.transform.types import BOOL, FLOAT, Array
+from zygopy.transform.values import Static
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to make of a function: "primal", "grad", "value_and_grad" or "jvp", and with respect to which parameters."""
+
+    kind: str = "primal"
+    wrt: tuple[str, ...] = ()
+    single: bool = True  # one gradient, not a tuple of them
+    has_aux: bool = False
+
+
+@dataclass(frozen=True)
+class Program:
+    """The IR that a task gives, and what of the function's surroundings is in it."""
+
+    function: Function
+    captured: tuple[tuple, ...]
+    numbers: tuple[tuple, ...]
+
+
+def build(function: Callable, types: list[ArgumentType], task: Task) -> Program:
+    """The IR for a task on a function with arguments of the given types.
+
+    Raises
+    ------
+    ZygopyError
+        If the function cannot be differentiated; the message names the line and the reason.
+    """
+    names = differentiable(function, types, task)
+    found = specialise(function, types, promote=names)
+    primal = simplify(_guard_overlap(found.function))
+    return Program(_derive(primal, found, task), found.captured, found.numbers)
+
+
+def _derive(primal: Function, found: Specialised, task: Task) -> Function:
+    match task.kind:
+        case "primal":
+            return primal
+        case "jvp":
+            return simplify(replace(forward(primal, list(task.wrt)), name=f"{primal.name}_jvp"))
+    output, aux = _output(primal, task.has_aux)
+    wrt = [found.wrt[name] for name in task.wrt]
+
+    def results(bars: list[Leaves]) -> Leaves:
+        gradient = bars[0] if task.single else tuple(bars)
+        value = (output, aux) if task.has_aux else output
+        if task.kind == "value_and_grad":
+            return (value, gradient)
+        return (gradient, aux) if task.has_aux else gradient
+
+    program = reverse(primal, wrt, output, results)
+    program = replace(program, function=jam(simplify(program.function)))
+    closed = simplify(close(program))
+    return replace(closed, name=f"{primal.name}_{task.kind}")
+
+
+def differentiable(function: Callable, types: list[ArgumentType], task: Task) -> list[str]:
+    """Check that the parameters to differentiate hold real numbers; the names of those."""
+    from zygopy.transform.parse import parameter_names
+
+    by_name = dict(zip(parameter_names(function), types, strict=True))
+    for name in task.wrt:
+        _check_real(name, by_name[name])
+    return list(task.wrt)
+
+
+def _check_real(name: str, type_: ArgumentType) -> None:
+    if isinstance(type_, tuple):
+        for k, item in enumerate(type_):
+            _check_real(f"{name}[{k}]", item)
+    elif isinstance(type_, Static):
+        raise DtypeError(
+            f"cannot differentiate with respect to {name}: it is {type(type_.value).__name__}, not a number or an array",
+            help="name the arguments to differentiate: argnums=...",
+        )
+    elif isinstance(type_, Array) and type_.dtype.kind != "f":
+        raise DtypeError(
+            f"cannot differentiate with respect to {name}: it is an array of {type_.dtype}",
+            why="a gradient has the dtype of its argument, and integers cannot hold one",
+            help=f"pass {name}.astype(float)",
+        )
+
+
+def _output(primal: Function, has_aux: bool) -> tuple[Var | Const, Leaves]:
+    value, aux = primal.results, ()
+    if has_aux:
+        if not (isinstance(value, tuple) and len(value) == 2):
+            raise OutputError(
+                f"{primal.name} must return a pair (value, aux), as has_aux=True says", primal.loc
+            )
+        value, aux = value
+    if isinstance(value, tuple) or isinstance(value.type, Array):
+        what = "an array" if not isinstance(value, tuple) else f"a tuple of {len(value)}" if value else "None"
+        raise OutputError(
+            f"{primal.name} returns {what}; a gradient needs one real number", primal.loc,
+            help="return a sum or another scalar, or use has_aux=True for (value, rest)",
+        )
+    if not value.type.is_float:
+        raise OutputError(f"{primal.name} returns an integer; a gradient needs a real number", primal.loc)
+    return value, aux
+
+
+def _guard_overlap(function: Function) -> Function:
+    """At entry, refuse that an array the function stores into shares memory with another argument."""
+    from zygopy.errors import OverlapError, ZygopyError
+
+    aliases = AliasClasses(function.body)
+    stored = aliases.stored(function.body.statements)
+    params = [v for p in function.params for v in leaves(p.leaves) if isinstance(v, Var) and isinstance(v.type, Array)]
+    b = Builder(function.loc)
+    seen: set[frozenset] = set()
+    for a in params:
+        for other in params:
+            pair = frozenset((a, other))
+            if a is other or aliases.of(a) not in stored or pair in seen:
+                continue
+            seen.add(pair)
+            message = f"{a.name} is stored into and shares memory with {other.name}: pass a copy of one of them"
+            test = b.apply(ops.NOT, b.let(ops.OVERLAPS, (a, other), BOOL))
+            b.emit(Check(test, OverlapError, str(ZygopyError(message, function.loc)), function.loc))
+    body = Block((*b.statements, *function.body.statements), function.body.yields)
+    return replace(function, body=body)
+
+
+__all__ = [
+    "FLOAT",
+    "ArgumentError",
+    "Param",
+    "Program",
+    "Source",
+    "Task",
+    "build",
+    "emit",
+    "map_leaves",
+    "show",
+    "walk",
+]

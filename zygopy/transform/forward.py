@@ -1,0 +1,219 @@
+"""Forward mode: a function and its tangent, computed side by side, as IR.
+
+    y = x * x                    y_dot = x_dot * x + x_dot * x
+    return y             ->      y = x * x
+                                 return y, y_dot
+
+An array that carries derivatives has a tangent array of its shape, stored into and viewed as it is.
+"""
+
+from dataclasses import replace
+
+from zygopy.transform import ops, rules
+from zygopy.transform.activity import Activity
+from zygopy.transform.build import Builder, Traced, zero
+from zygopy.transform.ir import (
+    Block,
+    Const,
+    Effect,
+    For,
+    Function,
+    If,
+    Leaves,
+    Let,
+    Param,
+    Pop,
+    Push,
+    Scalar,
+    Statement,
+    Store,
+    Value,
+    Var,
+    While,
+    leaves,
+    map_leaves,
+)
+from zygopy.transform.reverse import times
+from zygopy.transform.types import Array, Stack
+
+
+def forward(function: Function, wrt: list[str]) -> Function:
+    """The function that takes a tangent behind each parameter named in `wrt` and returns (results, their tangents)."""
+    sources = [v for p in function.params if p.name in wrt for v in leaves(p.leaves) if _is_real(v)]
+    push = _Push(Activity(function, sources, [v for v in leaves(function.results) if isinstance(v, Var)]))
+    b = Builder(function.loc)
+    dots = [Param(f"{p.name}_dot", map_leaves(push.parameter, p.leaves)) for p in function.params if p.name in wrt]
+    push.parameters(function, wrt, b)
+    push.block(function.body, b)
+    results: Leaves = (function.results, map_leaves(lambda v: push.tangent_of_result(v, b), function.results))
+    visible = [p for p in function.params if p.name in wrt or p.leaves is not None]
+    return replace(
+        function, params=(*visible, *dots), body=b.block(tuple(leaves(results))), results=results
+    )
+
+
+class _Push:
+    """Writes each statement together with its tangent."""
+
+    def __init__(self, activity: Activity):
+        self.activity = activity
+        self.dot: dict[Var, Value] = {}
+
+    def is_active(self, value: Value) -> bool:
+        return self.activity.active(value)
+
+    def parameter(self, var: Var) -> Var:
+        dot = Var(f"{var.name}_dot", var.type)
+        if self.is_active(var):
+            self.dot[var] = dot
+        return dot
+
+    def parameters(self, function: Function, wrt: list[str], b: Builder) -> None:
+        """Tangent arrays of the parameters that only become active when they are stored into."""
+        for p in function.params:
+            for var in leaves(p.leaves):
+                if isinstance(var.type, Array) and self.is_active(var) and var not in self.dot:
+                    shape = tuple(b.dim(var, k) for k in range(var.type.ndim))
+                    self.dot[var] = b.let(ops.ZEROS, shape, Array(var.type.dtype, var.type.ndim), _dot(var))
+
+    def tangent(self, value: Value) -> Value | None:
+        """The tangent of a value; None if it is zero."""
+        return self.dot.get(value) if isinstance(value, Var) else None
+
+    def tangent_or_zero(self, value: Value, type_: Scalar) -> Value:
+        return self.tangent(value) or zero(type_)
+
+    def tangent_of_result(self, value: Value, b: Builder) -> Value:
+        if (found := self.tangent(value)) is not None:
+            return found
+        if isinstance(value.type, Array):
+            shape = tuple(b.dim(value, k) for k in range(value.type.ndim))
+            return b.let(ops.ZEROS, shape, Array(value.type.dtype, value.type.ndim), _dot(value))
+        return zero(value.type)
+
+    def new(self, var: Var) -> Var:
+        self.dot[var] = dot = Var(_dot(var), var.type)
+        return dot
+
+    # -- statements -------------------------------------------------------------------------------------------------------
+
+    def block(self, block: Block, b: Builder) -> None:
+        for s in block.statements:
+            b.loc = s.loc
+            self.statement(s, b)
+
+    def statement(self, s: Statement, b: Builder) -> None:
+        match s:
+            case Let():
+                b.emit(s)
+                if self.is_active(s.var):
+                    self.let(s, b)
+            case Store():
+                if self.is_active(s.array):
+                    dot = self.tangent_or_zero(s.value, s.array.type.element)
+                    if not (s.add and isinstance(dot, Const)):
+                        b.store(self.dot[s.array], s.index, dot, s.add)
+                b.emit(s)
+            case For() | While():
+                self.loop(s, b)
+            case If():
+                self.branch(s, b)
+            case Push():
+                b.emit(s)
+                if self.is_active(s.stack):
+                    cell = Scalar(s.stack.type.dtype)
+                    b.emit(Push(self.dot[s.stack], tuple(self.tangent_or_zero(v, cell) for v in s.values), s.loc))
+            case Pop():
+                b.emit(s)
+                if self.is_active(s.stack):
+                    b.emit(Pop(tuple(self.new(v) for v in s.vars), self.dot[s.stack], s.loc))
+            case _:
+                b.emit(s)
+
+    def let(self, s: Let, b: Builder) -> None:
+        match s.op:
+            case _ if s.op.effect is Effect.ALLOCATES:
+                op = s.op if isinstance(s.var.type, Stack) else ops.ZEROS
+                self.dot[s.var] = b.let(op, s.args, s.var.type, _dot(s.var))
+            case ops.VIEW:
+                self.dot[s.var] = b.let(ops.VIEW, (self.dot[s.args[0]], *s.args[1:]), s.var.type, _dot(s.var))
+            case ops.LOAD:
+                self.dot[s.var] = b.load(self.dot[s.args[0]], s.args[1:], _dot(s.var))
+            case ops.CAST:
+                self.dot[s.var] = b.cast(self.tangent_or_zero(s.args[0], s.args[0].type), s.var.type)
+            case ops.SELECT:
+                test, x, y = s.args
+                sides = self.tangent_or_zero(x, s.var.type), self.tangent_or_zero(y, s.var.type)
+                self.dot[s.var] = b.select(test, *sides)
+            case _:
+                self.elementwise(s, b)
+
+    def elementwise(self, s: Let, b: Builder) -> None:
+        traced = tuple(Traced(b, a) for a in s.args)
+        total: Value | None = None
+        for a, partial in zip(s.args, rules.partials(s.op, Traced(b, s.var), traced), strict=True):
+            dot = self.tangent(a)
+            if dot is None or (isinstance(partial, int | float) and partial == 0):
+                continue
+            dot = b.cast(dot, s.var.type) if dot.type.dtype != s.var.type.dtype else dot
+            term = times(b, dot, partial)
+            total = term if total is None else b.apply(ops.ADD, total, term)
+        if total is not None:
+            total = b.cast(total, s.var.type) if total.type.dtype != s.var.type.dtype else total
+            if isinstance(total, Var) and total.name == "t":
+                total.name = _dot(s.var)
+            self.dot[s.var] = total
+
+    # -- control flow -----------------------------------------------------------------------------------------------------
+
+    def carried(self, vars: tuple[Var, ...]) -> list[int]:
+        return [k for k, v in enumerate(vars) if self.is_active(v)]
+
+    def init(self, value: Value, like: Var) -> Value:
+        if isinstance(like.type, Array):
+            return self.dot[value]
+        return self.tangent_or_zero(value, like.type)
+
+    def loop(self, s: For | While, b: Builder) -> None:
+        slots = self.carried(s.params)
+        inits = tuple(self.init(s.inits[k], s.params[k]) for k in slots)
+        params = tuple(self.new(s.params[k]) for k in slots)
+        changes: dict = {}
+        if isinstance(s, While):
+            test = Builder(s.loc)
+            self.block(s.test, test)
+            changes["test"] = test.block(s.test.yields)
+        inner = Builder(s.loc)
+        self.block(s.body, inner)
+        yields = tuple(self.init(s.body.yields[k], s.params[k]) for k in slots)
+        results = tuple(self.new(s.results[k]) for k in slots)
+        b.loc = s.loc
+        b.emit(
+            replace(
+                s,
+                params=(*s.params, *params),
+                inits=(*s.inits, *inits),
+                body=inner.block((*s.body.yields, *yields)),
+                results=(*s.results, *results),
+                **changes,
+            )
+        )
+
+    def branch(self, s: If, b: Builder) -> None:
+        slots = self.carried(s.results)
+        sides = []
+        for block in (s.then, s.orelse):
+            inner = Builder(s.loc)
+            self.block(block, inner)
+            sides.append(inner.block((*block.yields, *(self.init(block.yields[k], s.results[k]) for k in slots))))
+        results = tuple(self.new(s.results[k]) for k in slots)
+        b.loc = s.loc
+        b.emit(replace(s, then=sides[0], orelse=sides[1], results=(*s.results, *results)))
+
+
+def _dot(var: Var) -> str:
+    return f"{var.name}_dot"
+
+
+def _is_real(v: object) -> bool:
+    return isinstance(v, Var) and v.type.dtype.kind == "f"

@@ -1,0 +1,21 @@
+"""Every function of scalars and every derivative rule: importing this module declares them."""
+
+from zygopy.transform import (
+    compositions,
+    powers,
+    rules_arithmetic,
+    rules_constant,
+    rules_exponential,
+    rules_special,
+    rules_trigonometric,
+)
+
+__all__ = [
+    "compositions",
+    "powers",
+    "rules_arithmetic",
+    "rules_constant",
+    "rules_exponential",
+    "rules_special",
+    "rules_trigonometric",
+]

@@ -1,0 +1,44 @@
+"""Derivative rules of the error function, the gamma function and sinc."""
+
+import math
+
+import numpy as np
+
+from zygopy.transform import ops
+from zygopy.transform.compositions import apply
+from zygopy.transform.rules import elementwise
+
+
+@elementwise(math.erf)
+def erf(ans, x):
+    return 2 / math.sqrt(math.pi) * np.exp(-x * x)
+
+
+@elementwise(math.erfc)
+def erfc(ans, x):
+    return -2 / math.sqrt(math.pi) * np.exp(-x * x)
+
+
+@elementwise(math.gamma)
+def gamma(ans, x):
+    return ans * apply(ops.DIGAMMA, x)
+
+
+@elementwise(math.lgamma)
+def lgamma(ans, x):
+    return apply(ops.DIGAMMA, x)
+
+
+@elementwise(ops.DIGAMMA)
+def digamma(ans, x):
+    return apply(ops.POLYGAMMA, x * 0 + 1, x)
+
+
+@elementwise(ops.POLYGAMMA)
+def polygamma(ans, order, x):
+    return 0, apply(ops.POLYGAMMA, order + 1, x)
+
+
+@elementwise(ops.SINC)
+def sinc(ans, order, x):
+    return 0, apply(ops.SINC, order + 1, x)
