@@ -1,4 +1,4 @@
-"""`python -m benchmarks.call_overhead`: nanoseconds of a call, beside @njit functions of the same arguments and results."""
+"""`python -m benchmarks.call_overhead`: nanoseconds of a call, beside @njit with the same arguments and results."""
 
 import benchmarks.one_core  # noqa: F401, I001  (before NumPy)
 

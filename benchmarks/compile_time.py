@@ -3,51 +3,27 @@
 import benchmarks.one_core  # noqa: F401, I001  (before NumPy)
 
 import argparse
-import ast
 import inspect
 import json
 import statistics
 import subprocess
 import sys
-import textwrap
 import time
-from types import FunctionType
 
 import numpy as np
 
 from benchmarks import generated, harness
+from benchmarks.count import statements, with_helpers
 from benchmarks.program import Program
 from benchmarks.programs import NAMES, load
 
 CONTENDERS = ("zygopy", "jax")
-GENERATED = {
-    f"{kind}_{count}": (kind, count) for kind in ("straight", "loop") for count in (125, 250, 500)
-}  # fmt: skip
+GENERATED = {f"{kind}_{count}": (kind, count) for kind in ("straight", "loop") for count in (125, 250, 500)}
+LIMIT_S = 60
 EXPLANATION = """\
 The first value and gradient on tiny data, beyond imports and the start-up of Numba and JAX (a trivial function compiled
 before), each in a fresh process on one core. Statements are counted in the program with its helpers and in the source
 that zygopy emits, without definitions and docstrings. mark: 0.3 s + 4 ms for each emitted statement."""
-
-
-def statements(source: str) -> int:
-    """The statements of a source text, without definitions, imports and docstrings."""
-
-    def counts(node: ast.stmt) -> bool:
-        if isinstance(node, ast.FunctionDef | ast.Import | ast.ImportFrom | ast.Pass):
-            return False
-        return not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
-
-    return sum(isinstance(node, ast.stmt) and counts(node) for node in ast.walk(ast.parse(textwrap.dedent(source))))
-
-
-def with_helpers(fun: FunctionType) -> set[FunctionType]:
-    """The function and the functions of its file that it calls."""
-    found = {fun}
-    for name in fun.__code__.co_names:
-        helper = fun.__globals__.get(name)
-        if isinstance(helper, FunctionType) and helper.__module__ == fun.__module__ and helper not in found:
-            found |= with_helpers(helper)
-    return found
 
 
 def program_of(name: str) -> Program:
@@ -79,6 +55,7 @@ def first_gradient(name: str, contender: str) -> dict:
     record: dict = {"title": program.title}
     if contender == "zygopy":
         import numba
+
         import zygopy
 
         numba.njit(lambda x: x[0] + 1.0)(np.ones(3))
@@ -103,7 +80,10 @@ def first_gradient(name: str, contender: str) -> dict:
 
 def in_fresh_process(name: str, contender: str) -> dict:
     command = [sys.executable, "-m", "benchmarks.compile_time", "--child", name, contender]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT_S)
+    except subprocess.TimeoutExpired:
+        return {"failure": f"more than {LIMIT_S} s"}
     if done.returncode:
         return {"failure": (done.stderr.strip().splitlines() or ["no message"])[-1]}
     return json.loads(done.stdout.splitlines()[-1])
@@ -113,7 +93,7 @@ def rows_of(name: str, records: dict[str, dict]) -> list[str]:
     ours, jax = records["zygopy"], records.get("jax", {})
 
     def cell(record: dict, key: str, form: str) -> str:
-        return "raised" if "failure" in record else format(record[key], form) if key in record else "-"
+        return "failed" if "failure" in record else format(record[key], form) if key in record else "-"
 
     growth = f"{ours['emitted'] / ours['primal']:.2f}" if "emitted" in ours else "-"
     counts = [cell(ours, "primal", "d"), cell(ours, "emitted", "d"), growth]
@@ -155,7 +135,7 @@ def main() -> int:
         print(f"\nCPU/mark: median {statistics.median(ratios):.2f}, largest {max(ratios):.2f}")
     failures = [(n, c, r["failure"]) for n, record in records.items() for c, r in record.items() if "failure" in r]
     for name, contender, failure in failures:
-        print(f"{name}: {contender} raised {failure}")
+        print(f"{name}: {contender}: {failure}")
     if chosen.json:
         with open(chosen.json, "w") as file:
             json.dump({"machine": harness.machine(), "records": records}, file, indent=1)

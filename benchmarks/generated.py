@@ -15,15 +15,15 @@ STATE = 8
 
 
 def statements(count: int, fresh: bool) -> list[str]:
-    """`count` statements over earlier results: each a variable of its own, or rebinding those of the state."""
-    names = [f"s{k}" for k in range(STATE)]
+    """`count` statements, each over the one before and an older one; they bind new variables or rebind the oldest."""
+    recent = [f"s{k}" for k in range(STATE)]
     lines = []
     for k in range(count):
-        new = f"v{k}" if fresh else names[k % STATE]
-        a, b = names[-1 - k % 3], names[-1 - (7 * k) % STATE]
+        new = f"v{k}" if fresh else recent[0]
+        a, b = recent[-1], recent[-1 - (3 * k + 1) % STATE]
         lines.append(TEMPLATES[k % len(TEMPLATES)].format(new=new, a=a, b=b))
-        names = [*names[1:], new] if fresh else names
-    return [*lines, f"result = {' + '.join(names)}"]
+        recent = [*recent[1:], new]
+    return [*lines, f"result = {' + '.join(recent)}"]
 
 
 def _block(lines: list[str], depth: int) -> str:
@@ -41,13 +41,13 @@ def straight(count: int) -> str:
 def looped(count: int) -> str:
     *body, last = statements(count, fresh=False)
     head = _block([*START, "for i in range(len(x)):"], 1)
-    return f"def fun(x):\n{head}\n{_block(['s0 += x[i]', *body], 2)}\n{_block([last, 'return result'], 1)}\n"
+    return f"def fun(x):\n{head}\n{_block([f's{STATE - 1} += x[i]', *body], 2)}\n{_block([last, 'return result'], 1)}\n"
 
 
 def looped_for_jax(count: int) -> str:
     """The same as a scan."""
     *body, last = statements(count, fresh=False)
-    inner = _block([f"{STATE_NAMES} = carry", "s0 += xi", *body, f"return ({STATE_NAMES}), None"], 2)
+    inner = _block([f"{STATE_NAMES} = carry", f"s{STATE - 1} += xi", *body, f"return ({STATE_NAMES}), None"], 2)
     tail = [f"({STATE_NAMES}), _ = scan(body, ({STATE_NAMES}), x)", last, "return result"]
     return f"def fun(x):\n{_block([*START, 'def body(carry, xi):'], 1)}\n{inner}\n{_block(tail, 1)}\n"
 

@@ -112,7 +112,7 @@ def difference_error(program: Program, primal, args, gradient, h=1e-6) -> float:
     return abs((ends[0] - ends[1]) / (2 * h) - slope) / scale
 
 
-def transpose_error(program: Program, args, gradient) -> float:
+def transpose_error(program: Program, args, gradient, backend="cpu") -> float:
     """How far `zygopy.jvp` along a random direction is from the gradient times that direction."""
     import zygopy
 
@@ -120,7 +120,7 @@ def transpose_error(program: Program, args, gradient) -> float:
     slope, scale = slope_along(gradient, direction)
     active = dict(zip(argnums_of(program), direction, strict=True))
     tangents = tuple(active.get(i, zero_like(arg)) for i, arg in enumerate(args))
-    _, tangent = zygopy.jvp(program.fun, args, tangents)
+    _, tangent = zygopy.jvp(program.fun, args, tangents, backend=backend)
     return abs(float(tangent) - slope) / scale
 
 

@@ -68,6 +68,7 @@ def plot(rows: list[Row], machine: str, path: str) -> None:
     labels = [f"{row.title}, {row.label}  ({shown_time(row.times['hand'])})" for row in rows]
     axes.set_yticks(range(len(rows)), labels)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("time over the adjoint by hand (its own time in brackets); left is faster")
     axes.grid(axis="both", alpha=0.3)
     figure.legend(loc="outside upper center", ncols=5, frameon=False)

@@ -5,7 +5,8 @@ about it (`.primal`, `.value_and_grad`, `.source`, `.ir`) makes further such obj
 """
 
 from collections.abc import Callable
-from zygopy.derivative import Compiled, Derivative, call_of, make, task_of
+from functools import lru_cache
+from zygopy.derivative import Compiled, Derivative, call_of, is_static, make, task_of
 from zygopy.errors import ArgumentError
 from zygopy.transform import Task
 from zygopy.transform.calls import stop_gradient
@@ -82,8 +83,8 @@ def jvp(f: Callable, primals: tuple, tangents: tuple, *, backend: str = "cpu") -
     f : callable
         A function of numbers, arrays and tuples of them.
     primals, tangents : tuple
-        The arguments, and a direction for each, of the same structure, shapes and dtypes. What cannot be differentiated
-        (an int that counts, say) takes any tangent.
+        The arguments, and a direction for each, of the same structure, shapes and dtypes; None for an argument that stands
+        still. What cannot be differentiated (an int that counts, say) takes any tangent.
 
     Returns
     -------
@@ -95,19 +96,20 @@ def jvp(f: Callable, primals: tuple, tangents: tuple, *, backend: str = "cpu") -
     >>> jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
     (6.0, 3.0)
     """
-    return jvp_function(f, backend=backend)(*primals, *tangents)
-
-
-_jvp_functions: dict[tuple, Callable] = {}
-
-
-def jvp_function(f: Callable, *, backend: str = "cpu") -> Callable:
-    """The compiled function behind `jvp`: takes all primals, then all tangents."""
     function = python_function(f)
-    key = (function, backend)
-    if key not in _jvp_functions:
-        _jvp_functions[key] = make(function, Task("jvp", tuple(parameter_names(function))), backend)
-    return _jvp_functions[key]
+    names = parameter_names(function)
+    if not len(names) == len(primals) == len(tangents):
+        raise ArgumentError(
+            f"{function.__name__} has {len(names)} parameters; {len(primals)} primals and {len(tangents)} tangents were given"
+        )
+    moving = tuple(n for n, t in zip(names, tangents, strict=True) if t is not None and not is_static(t))
+    return jvp_function(function, moving, backend)(*primals, *(t for n, t in zip(names, tangents, strict=True) if n in moving))
+
+
+@lru_cache(maxsize=1024)
+def jvp_function(function: Callable, moving: tuple[str, ...], backend: str) -> Derivative:
+    """The compiled function behind `jvp`: takes all primals, then the tangents of those that move."""
+    return make(function, Task("jvp", moving), backend)
 
 
 def _operator(kind: str, f: Callable | None, argnums: Argnums, has_aux: bool, backend: str):

@@ -107,7 +107,7 @@ def call_of(derivative: Derivative) -> Callable:
     """A plain Python function that calls a derivative, for operators that are applied to it."""
     names = parameter_names(derivative.function)
     if derivative.task.kind == "jvp":
-        names = names + [f"{n}_dot" for n in names]
+        names = names + [f"{n}_dot" for n in derivative.task.wrt]
     name = f"{derivative.function.__name__.strip('<>')}_{derivative.task.kind}"
     text = f"def {name}({', '.join(names)}):\n    return derivative({', '.join(names)})\n"
     file = f"<zygopy {name} {id(derivative)}>"
@@ -218,8 +218,7 @@ class Interpreted(Derivative):
             entry = self._entries[key] = python.compile(emit(program.function)), program
         compiled, program = entry
         kept = [k for k, v in enumerate(values) if not is_static(v)]
-        given = [values[k] for k in kept] + [tangents[k] for k in kept if tangents]
-        return compiled(*given[: len(kept)], *captured_arrays(program), *given[len(kept) :])
+        return compiled(*(values[k] for k in kept), *captured_arrays(program), *tangents)
 
 
 def unchanged(program: Program) -> bool:
@@ -246,7 +245,7 @@ class Native(Derivative, NativeFunction):
 
     def __init__(self, function: Callable, task: Task, backend: str):
         self.function, self.task, self.backend = function, task, backend
-        face = jvp_face(function) if task.kind == "jvp" else function
+        face = jvp_face(function, task.wrt) if task.kind == "jvp" else function
         NativeFunction.__init__(self, face, self.generate)
 
     def generate(self, types: tuple) -> Source:
@@ -262,10 +261,9 @@ class Native(Derivative, NativeFunction):
         return emit(program.function)
 
 
-def jvp_face(function: Callable) -> Callable:
-    """A Python function with the signature of a jvp: the parameters, then their tangents."""
-    names = parameter_names(function)
-    params = ", ".join([*names, *(f"{n}_dot" for n in names)])
+def jvp_face(function: Callable, wrt: tuple[str, ...]) -> Callable:
+    """A Python function with the signature of a jvp: the parameters, then the tangents of those that move."""
+    params = ", ".join([*parameter_names(function), *(f"{n}_dot" for n in wrt)])
     namespace: dict = {}
     exec(f"def {function.__name__.strip('<>')}_jvp({params}): pass", namespace)
     return namespace[f"{function.__name__.strip('<>')}_jvp"]
@@ -287,8 +285,7 @@ class Bound(Native):
         if entry is None or not unchanged(entry[1]):
             entry = self._entries[key] = self._entry(names, values)
         native, program, kept = entry
-        given = [values[k] for k in kept]
-        return native(*given, *captured_arrays(program), *(tangents[k] for k in kept if tangents))
+        return native(*(values[k] for k in kept), *captured_arrays(program), *tangents)
 
     def _entry(self, names: list[str], values: list) -> tuple[NativeFunction, Program, list[int]]:
         """The native function for a call's static arguments and the surroundings of now."""

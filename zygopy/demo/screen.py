@@ -38,6 +38,7 @@ class Screen:
         """A program, highlighted."""
         syntax = Syntax(text.rstrip(), "python", theme="ansi_dark", background_color="default", word_wrap=True)
         self.console.print(Panel(syntax, title=title, title_align="left", box=HORIZONTALS, border_style="dim"))
+        self.console.print()
 
     @contextmanager
     def progress(self) -> Iterator["Steps"]:
@@ -53,6 +54,7 @@ class Screen:
 
     def results(self, rows: list[tuple[str, str]]) -> None:
         """Names beside what was found."""
+        self.console.print()
         table = Table(show_header=False, box=None, padding=(0, 2))
         table.add_column(style="cyan")
         table.add_column(overflow="fold")

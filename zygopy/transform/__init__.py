@@ -56,8 +56,8 @@ def build(function: Callable, types: list[ArgumentType], task: Task) -> Program:
     ZygopyError
         If the function cannot be differentiated; the message names the line and the reason.
     """
-    names = differentiable(function, types, task)
-    found = specialise(function, types, promote=names)
+    promoted = [] if task.kind == "jvp" else differentiable(function, types, task)
+    found = specialise(function, types, promoted)
     primal = simplify(_guard_overlap(found.function))
     return Program(_derive(primal, found, task), found.captured, found.numbers)
 

@@ -18,6 +18,7 @@ from zygopy.transform.values import (
     Closure,
     Enumerate,
     Method,
+    Partial,
     Range,
     Reversed,
     Static,
@@ -54,6 +55,8 @@ def method(name: str):
 def call(s, callee: object, args: list, kwargs: dict, name: str = "") -> object:
     """The value of callee(*args, **kwargs)."""
     match callee:
+        case Partial():
+            return call(s, callee.function, [*callee.args, *args], callee.kwargs | kwargs, name)
         case Closure():
             return s.call_closure(callee, args, kwargs)
         case Method():
@@ -256,9 +259,14 @@ def isinstance_(s, value, kinds):
     return constant(issubclass(_python_type(value), tuple(wanted)))
 
 
+@builtin(partial)
+def partial_(s, function, *args, **kwargs):
+    return Partial(function, args, kwargs)
+
+
 @builtin(callable)
 def callable_(s, value):
-    return constant(isinstance(value, Closure) or (isinstance(value, Static) and callable(value.value)))
+    return constant(isinstance(value, Closure | Partial) or (isinstance(value, Static) and callable(value.value)))
 
 
 def _python_type(value: object) -> type:

@@ -10,18 +10,18 @@ import numpy as np
 
 from zygopy.errors import ArgumentError, DtypeError
 from zygopy.transform import ops
-from zygopy.transform.build import Traced, where
+from zygopy.transform.build import Traced, lift, where
 from zygopy.transform.functions import apply_op, composed
 from zygopy.transform.ir import Const, Op
-from zygopy.transform.types import FLOAT, INT, Scalar, inexact, promote
+from zygopy.transform.types import INT, Scalar, inexact, promote
 
 # -- helpers ----------------------------------------------------------------------------------------------------------
 
 
-def apply(op: Op, *args: Traced) -> Traced:
-    """An operation on traced values; what it gives is Python's number where all operands are."""
-    builder = args[0].builder
-    return Traced(builder, apply_op(builder, op, [a.value for a in args]))
+def apply(op: Op, *args: Traced | float) -> Traced:
+    """An operation on traced values and numbers; what it gives is Python's number where all operands are."""
+    builder = next(a.builder for a in args if isinstance(a, Traced))
+    return Traced(builder, apply_op(builder, op, [lift(a) for a in args]))
 
 
 def cast(x: Traced, type_: Scalar) -> Traced:
@@ -284,8 +284,7 @@ composed(math.remainder)(_in_double(ops.IEEE_REMAINDER))
 
 @composed(np.sinc)
 def sinc(x):
-    order = Traced(x.builder, Const(0.0, FLOAT))
-    return cast(apply(ops.SINC, order, x), inexact(x.value.type))
+    return cast(apply(ops.SINC, 0.0, x), inexact(x.value.type))
 
 
 # -- integers ---------------------------------------------------------------------------------------------------------

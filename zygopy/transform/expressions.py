@@ -8,7 +8,7 @@ from zygopy.errors import DtypeError, OutOfBoundsError, TypeJoinError, Unsupport
 from zygopy.transform import arrays, calls, ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import apply_function
-from zygopy.transform.ir import Const, Effect, Let, Value, Var
+from zygopy.transform.ir import Block, Const, Effect, Let, Store, Value, Var, walk
 from zygopy.transform.parse import parse_function
 from zygopy.transform.types import BOOL
 from zygopy.transform.values import (
@@ -545,11 +545,15 @@ def augmented_assign(s, node: ast.AugAssign) -> None:
     if isinstance(target, ast.Subscript):
         owner = evaluate(s, target.value)
         if isinstance(owner, View):
-            items = _index_items(s, target.slice)
-            view = arrays.index(s, owner, items)
+            view = arrays.index(s, owner, _index_items(s, target.slice))
+            before = arrays.load(s, view) if all(isinstance(a, Fixed) for a in view.axes) else None
+            mark = len(s.b.statements)
             value = evaluate(s, node.value)
             s.at(node)
-            _update_view(s, view, function, value)
+            if before is not None and any(isinstance(x, Store) for x in walk(Block(tuple(s.b.statements[mark:])))):
+                arrays.store(s, view, binary(s, function, before, value, node))
+            else:
+                _update_view(s, view, function, value)
             return
         assign_item(s, owner, (), None)
     current = evaluate(s, target)

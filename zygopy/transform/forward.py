@@ -33,7 +33,7 @@ from zygopy.transform.ir import (
     leaves,
     map_leaves,
 )
-from zygopy.transform.reverse import times
+from zygopy.transform.reverse import add_arrays, times
 from zygopy.transform.types import Array, Stack
 
 
@@ -43,13 +43,11 @@ def forward(function: Function, wrt: list[str]) -> Function:
     push = _Push(Activity(function, sources, [v for v in leaves(function.results) if isinstance(v, Var)]))
     b = Builder(function.loc)
     dots = [Param(f"{p.name}_dot", map_leaves(push.parameter, p.leaves)) for p in function.params if p.name in wrt]
-    push.parameters(function, wrt, b)
+    push.parameters(function, b)
     push.block(function.body, b)
     results: Leaves = (function.results, map_leaves(lambda v: push.tangent_of_result(v, b), function.results))
-    visible = [p for p in function.params if p.name in wrt or p.leaves is not None]
-    return replace(
-        function, params=(*visible, *dots), body=b.block(tuple(leaves(results))), results=results
-    )
+    body = b.block(tuple(leaves(results)))
+    return replace(function, params=(*function.params, *dots), body=body, results=results)
 
 
 class _Push:
@@ -68,13 +66,19 @@ class _Push:
             self.dot[var] = dot
         return dot
 
-    def parameters(self, function: Function, wrt: list[str], b: Builder) -> None:
-        """Tangent arrays of the parameters that only become active when they are stored into."""
+    def parameters(self, function: Function, b: Builder) -> None:
+        """Own tangent arrays for the parameters that are stored into: zeros, or a copy of the caller's tangent."""
+        stored = self.activity.aliases.stored(function.body.statements)
         for p in function.params:
             for var in leaves(p.leaves):
-                if isinstance(var.type, Array) and self.is_active(var) and var not in self.dot:
+                if not (isinstance(var.type, Array) and self.is_active(var)):
+                    continue
+                given = self.dot.get(var)
+                if given is None or self.activity.aliases.of(var) in stored:
                     shape = tuple(b.dim(var, k) for k in range(var.type.ndim))
                     self.dot[var] = b.let(ops.ZEROS, shape, Array(var.type.dtype, var.type.ndim), _dot(var))
+                if given is not None and self.dot[var] is not given:
+                    add_arrays(self.dot[var], given, b)
 
     def tangent(self, value: Value) -> Value | None:
         """The tangent of a value; None if it is zero."""

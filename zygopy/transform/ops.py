@@ -56,7 +56,7 @@ DIM = Op("dim", "")  # args: array, axis (Const)
 EMPTY = Op("empty", "", effect=Effect.ALLOCATES)  # args: the shape
 ZEROS = Op("zeros", "", effect=Effect.ALLOCATES)
 VIEW = Op("view", "")  # args: array, then (start, step, length) for each axis
-OVERLAPS = Op("overlaps", "_overlap({0}, {1})")  # args: two arrays
+OVERLAPS = Op("overlaps", "overlap({0}, {1})")  # args: two arrays
 NEW_STACK = Op("stack", "", effect=Effect.ALLOCATES)
 
 # Scalars.

@@ -37,6 +37,7 @@ from zygopy.transform.ir import (
     leaves,
     map_leaves,
     new_key,
+    walk,
 )
 from zygopy.transform.types import INT, Array, Scalar, Stack
 
@@ -108,6 +109,7 @@ class _Sweep:
 
     def __init__(self, function: Function, wrt: list[Var], output: Value, counters: dict):
         self.activity = Activity(function, wrt, [output])
+        self.function = function
         self.wanted = set(wrt)
         self.counters = counters
         self.shadow: dict[Var, Var] = {}
@@ -201,8 +203,7 @@ class _Sweep:
         distinct = len(set(yields)) == len(yields) and len({s.inits[k] for k in slots}) == len(slots)
         known = all(y in params or y in allocated for y in yields)
         new = any(y in allocated for y in yields)
-        inside = free_values(s.body)
-        if not (distinct and known) or (new and any(s.inits[k] in inside for k in slots)):
+        if not (distinct and known) or (new and self.shares_stores(s, slots, allocated)):
             names = ", ".join(s.params[k].name for k in slots)
             raise UnsupportedError(
                 f"the array variable {names} is rebound in this loop in a way that is not supported", s.loc,
@@ -210,6 +211,15 @@ class _Sweep:
                 "copy the elements instead: u[:] = v",
             )
         return new
+
+    def shares_stores(self, s: For | While, slots: list[int], allocated: set[Var]) -> bool:
+        """Whether something stores into an array that may be an initial one, which then would have two shadows."""
+        inits = {s.inits[k] for k in slots}
+        inside = {t.array for t in walk(s.body) if isinstance(t, Store)} - allocated
+        handed_on = {s.results[k] for k in slots}
+        stored = {t.array for t in walk(self.function.body) if isinstance(t, Store)}
+        reads = [t for t in walk(self.function.body) if isinstance(t, Let) and t.op is ops.LOAD and t.args[0] in inits]
+        return bool(inside & ({s.params[k] for k in slots} | inits)) or bool(handed_on & stored and reads)
 
     def shadow_branch_results(self, s: If, b: Builder) -> None:
         """Shadows of the arrays that a branch leaves: those of the side that ran."""
@@ -223,12 +233,34 @@ class _Sweep:
             for k in slots:
                 y = block.yields[k]
                 if y not in self.shadow and y not in fresh:
-                    fresh[y] = self.zeros_like(y, s.results[k], inner)
+                    fresh[y] = self.shadow_in_branch(y, s.results[k], block, inner)
             sides.append(inner.block(tuple(self.shadow.get(block.yields[k]) or fresh[block.yields[k]] for k in slots)))
         results = tuple(Var(_bar(s.results[k]), Array(s.results[k].type.dtype, s.results[k].type.ndim, "A")) for k in slots)
         b.emit(If(s.test, *sides, results, s.loc, new_key()))
         for k, result in zip(slots, results, strict=True):
             self.shadow[s.results[k]] = result
+
+    def shadow_in_branch(self, array: Var, joined: Var, block: Block, b: Builder) -> Var:
+        """The shadow of an array that one side of a branch makes: a view of a shadow, or a new one."""
+        let = next((t for t in block.statements if isinstance(t, Let) and t.var is array), None)
+        if let is None or let.op is not ops.VIEW:
+            return self.zeros_like(array, joined, b)
+        base = self.shadow.get(let.args[0])
+        if base is None:
+            base = self.shadow_in_branch(let.args[0], let.args[0], block, b)
+        args = tuple(self.again(a, block, b) for a in let.args[1:])
+        return b.let(ops.VIEW, (base, *args), array.type, _bar(array))
+
+    def again(self, value: Value, block: Block, b: Builder) -> Value:
+        """A number that a block computes from what is around it, computed once more."""
+        let = next((t for t in block.statements if isinstance(t, Let) and t.var is value), None)
+        if let is None:
+            return value
+        if let.op.effect is not Effect.PURE:
+            raise UnsupportedError(
+                "this view, bound on one side of a branch, is not supported", let.loc, help="copy the slice: x[...].copy()"
+            )
+        return b.let(let.op, tuple(self.again(a, block, b) for a in let.args), value.type, value.name)
 
     # -- blocks -----------------------------------------------------------------------------------------------------------
 
@@ -348,7 +380,7 @@ class _Sweep:
             self.contribute(adjoints, b, s.inits[k], r)
         if renewed:
             for k, r in zip(arrays, results[len(carried) + len(outer) :], strict=True):
-                self.add_into(self.shadow[s.inits[k]], r, b)
+                add_arrays(self.shadow[s.inits[k]], r, b)
 
     def shadow_handles(self, s: For | While, slots: list[int], handles: tuple[Var, ...], b: Builder) -> None:
         """In the mirror of a loop's body: the shadows of its array variables at the start of the trip, from those at its end."""
@@ -356,23 +388,20 @@ class _Sweep:
             self.shadow[s.body.yields[k]] = handle
         for k in slots:
             if s.params[k] not in self.shadow:
-                self.shadow[s.params[k]] = self.zeros_like(s.params[k], s.results[k], b)
+                self.shadow[s.params[k]] = self.zeros_of_param(s, k, b)
 
-    def add_into(self, target: Var, source: Var, b: Builder) -> None:
-        """target += source, element by element."""
-
-        def level(axis: int, index: tuple[Var, ...]) -> Block:
-            inner = Builder(b.loc)
-            if axis == target.type.ndim:
-                inner.store(target, index, inner.load(source, index), add=True)
-                return inner.block()
-            k = Var("ijkl"[axis % 4], INT)
-            n = inner.dim(target, axis)
-            bounds = (integer(0), n, integer(1))
-            inner.emit(For(k, *bounds, (), (), level(axis + 1, (*index, k)), (), b.loc, new_key()))
-            return inner.block()
-
-        b.statements += level(0, ()).statements
+    def zeros_of_param(self, s: For | While, k: int, b: Builder) -> Var:
+        """A new shadow for an array variable of a loop at the start of a trip, of the shape that the trip asks for, if it does."""
+        param = s.params[k]
+        asked = {
+            t.args[1].value: t.var
+            for t in s.body.statements
+            if isinstance(t, Let) and t.op is ops.DIM and t.args[0] is param
+        }
+        if len(asked) < param.type.ndim:
+            return self.zeros_like(param, s.results[k], b)
+        shape = tuple(asked[axis] for axis in range(param.type.ndim))
+        return b.let(ops.ZEROS, shape, Array(param.type.dtype, param.type.ndim), _bar(param))
 
     def backwards(self, s: For | While, b: Builder) -> tuple[Var, tuple[Value, Value, Value]]:
         """The range that a loop's mirror runs over."""
@@ -428,6 +457,23 @@ class _Sweep:
 
         inside = {v for block in (s.then, s.orelse) for t in block.statements for v in defined(t)}
         return var not in inside
+
+
+def add_arrays(target: Var, source: Var, b: Builder) -> None:
+    """target += source, element by element."""
+
+    def level(axis: int, index: tuple[Var, ...]) -> Block:
+        inner = Builder(b.loc)
+        if axis == target.type.ndim:
+            inner.store(target, index, inner.load(source, index), add=True)
+            return inner.block()
+        k = Var("ijkl"[axis % 4], INT)
+        n = inner.dim(target, axis)
+        bounds = (integer(0), n, integer(1))
+        inner.emit(For(k, *bounds, (), (), level(axis + 1, (*index, k)), (), b.loc, new_key()))
+        return inner.block()
+
+    b.statements += level(0, ()).statements
 
 
 def times(b: Builder, g: Value, partial: object) -> Value:

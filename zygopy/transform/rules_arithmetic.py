@@ -56,12 +56,12 @@ def ieee_remainder(ans, a, b):
 @elementwise(ops.POW)
 def power(ans, x, p):
     """p * x**(p - 1) and ans * log(x); the exponent has no derivative at x < 0 (nan), and 0 at x = 0 where p >= 0."""
-    if (n := known(p)) is not None:
-        return (n * (ans / x) if n < 0 else n * x ** (float(n) - 1.0)), 0
-    base = known(x)
+    if known(p) is not None:
+        n = float(known(p))
+        return (n * (ans / x) if n < 0 else n * x ** (n - 1.0)), 0
+    if known(x) is not None and known(x) > 0:
+        return 0, ans * math.log(known(x))
     slope = p * x ** where(np.logical_and(x == 0, p == 0), 0.0, p - 1.0)  # x**0 is 1 for x = 0 too
-    if base is not None and base > 0:
-        return slope, ans * math.log(base)
     return slope, ans * np.log(where(np.logical_and(x == 0, p >= 0), 1.0, x))
 
 

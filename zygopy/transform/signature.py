@@ -8,7 +8,7 @@ import numpy as np
 from zygopy.errors import DtypeError
 from zygopy.transform import arrays
 from zygopy.transform.build import constant
-from zygopy.transform.ir import Function, Leaves, Param, Value, Var, leaves
+from zygopy.transform.ir import Block, Function, Leaves, Param, Value, Var, leaves
 from zygopy.transform.parse import read
 from zygopy.transform.specialise import Specialiser, _Raises
 from zygopy.transform.types import FLOAT, Array, Scalar, Type
@@ -74,7 +74,7 @@ def specialise(function: Callable, types: list[ArgumentType], promote: list[str]
         result = constant(float("nan"))  # every path raises
     s.b.loc = parsed.loc
     tree = _result(s, result)
-    body = s.b.block(tuple(leaves(tree)))
+    body = Block((*s.entry.statements, *s.b.statements), tuple(leaves(tree)))
     hidden = [Param(f"{var.name}", var) for var in s.captured_arrays.values()]
     ir = Function(parsed.name.strip("<>"), (*params, *hidden), body, tree, parsed.loc)
     return Specialised(ir, wrt, tuple(s.captured_arrays), tuple(s.captured_numbers))

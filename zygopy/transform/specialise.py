@@ -77,10 +77,10 @@ class Items:
 
 @dataclass(frozen=True)
 class Handle:
-    """An array variable that the loop rebinds, to arrays of one shape."""
+    """An array variable that the loop rebinds; `shape` is None if the arrays may differ in shape."""
 
     type: Array
-    shape: tuple[Value, ...]
+    shape: tuple[Value, ...] | None
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,11 @@ class Specialiser:
         self.parameters: set[Var] = set()
         self.merged: set[Var] = set()  # array variables that may stand for more than one array
         self.calls: list[object] = []
+        self.unshaped: set[Var] = set()  # array variables of loops whose shape each block asks for
         self.pending: list = []  # questions for the shape of a join, to be asked after it
         self._push(Level(Builder(Loc("", 1)), "function"))
+        self.entry = Builder(Loc("", 1))  # the shapes of captured arrays
+        self.entry.definitions, self.entry.homes = self.facts.definitions, self.homes
 
     # -- state ------------------------------------------------------------------------------------------------------------
 
@@ -359,8 +362,7 @@ class Specialiser:
         if key not in self.captured_arrays:
             var = Var(name, type_of_array(array, name))
             self.captured_arrays[key] = var
-            entry = self.levels[0].builder
-            self.facts.shapes[var] = tuple(entry.dim(var, k) for k in range(var.type.ndim))
+            self.facts.shapes[var] = tuple(self.entry.dim(var, k) for k in range(var.type.ndim))
         return arrays.whole(self, self.captured_arrays[key])
 
     # -- statements -------------------------------------------------------------------------------------------------------
@@ -592,8 +594,9 @@ class Specialiser:
             going = [lambda f=flag: self.b.apply(ops.NOT, self.read_name(f)) for flag in stop_flags]
             return expressions.all_of(self, [*going, test])
 
-        def build(params, inits, run):
+        def build(enter, run):
             with self.nested("while") as test_b:
+                enter()
                 go = whole_test()
             with self.nested("while") as body_b:
                 run(body)
@@ -614,7 +617,7 @@ class Specialiser:
         bounds = (range_.start, range_.stop, range_.step)
         self.facts.ranges[index] = bounds
 
-        def build(params, inits, run):
+        def build(enter, run):
             with self.nested("for", (index, *bounds)) as builder:
                 self.homes[index] = len(self.levels) - 1
                 run(body)
@@ -630,7 +633,8 @@ class Specialiser:
     def loop(self, names: list[str], build: Callable, finish: Callable, sure: bool = False) -> None:
         """Interpret a loop until the kinds of its variables are stable, then emit it.
 
-        `build(params, inits, run)` interprets the blocks; `finish` emits the loop; `sure`: it runs at least once.
+        `build(enter, run)` interprets the blocks: `enter()` binds the loop's variables, `run(body)` does that and interprets
+        the body. `finish` emits the loop; `sure`: it runs at least once.
         """
         before = self.frame.names
         kinds = {name: _kind(before.get(name, Unbound())) for name in names}
@@ -645,12 +649,12 @@ class Specialiser:
             ends: dict = {}
 
             def run(body, heads=heads, params=params, ends=ends):
+                self._enter_block(before, heads)
                 body()
                 ends["names"], ends["builder"] = self.frame.names, self.b
 
-            self.frame.names = before | heads
             try:
-                built = build(tuple(params), (), run)
+                built = build(lambda heads=heads: self._enter_block(before, heads), run)
             except _Raises:
                 raise UnsupportedError("a loop whose body always raises is not supported", self.loc) from None
             after = ends["names"]
@@ -665,6 +669,9 @@ class Specialiser:
         else:
             raise TypeJoinError("the types of this loop's variables do not settle", self.loc)
         self._finish_loop(names, kinds, before, ends, built, finish, params, sure)
+
+    def _enter_block(self, before: dict, heads: dict) -> None:
+        self.frame.names = before | {n: self._views(v, True) for n, v in heads.items()}
 
     def _finish_loop(self, names, kinds, before, ends, built, finish, params, sure) -> None:
         inits: list[Value] = []
@@ -690,8 +697,9 @@ class Specialiser:
                 mine = [Var(p.name, p.type) for p in all_params[position : position + count]]
                 for var, param in zip(mine, all_params[position:], strict=False):
                     self.homes[var] = len(self.levels) - 1
-                    if param in self.facts.shapes:
+                    if param in self.facts.shapes and param not in self.unshaped:
                         self.facts.shapes[var] = self.facts.shapes[param]
+                    if param in self.merged:
                         self.merged.add(var)
                 inits += flat_inits
                 yields += flat_yields
@@ -700,8 +708,8 @@ class Specialiser:
                 joined[name] = self._rebuild(kind, list(mine), sure and isinstance(kinds[name], Late))
             else:
                 joined[name] = kind.value
-        self.frame.names = joined
         finish(built, tuple(all_params), tuple(inits), tuple(yields), tuple(results))
+        self.frame.names = {n: self._views(v, False) for n, v in joined.items()}
 
     def _enter(self, name: str, kind: object, params: list[Var]) -> object:
         """The value at the head of the loop for a kind; its variables are appended to `params`."""
@@ -713,7 +721,7 @@ class Specialiser:
                 return tuple(self._enter(name, item, params) for item in kind.items)
             case Handle():
                 params.append(self._array_var(name, kind))
-                return arrays.whole(self, params[-1])
+                return _Handle(params[-1])
             case Optional():
                 value = self._enter(name, kind.kind, params)
                 params.append(Var("bound", BOOL))
@@ -725,8 +733,20 @@ class Specialiser:
     def _array_var(self, name: str, kind: Handle) -> Var:
         var = Var(_plain(name), kind.type)
         self.merged.add(var)
-        self.facts.shapes[var] = kind.shape
+        if kind.shape is not None:
+            self.facts.shapes[var] = kind.shape
         return var
+
+    def _views(self, value: object, ask: bool) -> object:
+        """A loop's array variables as views, their shapes asked for in the current block where they are not known."""
+        if isinstance(value, _Handle):
+            if ask and value.var in self.unshaped or value.var not in self.facts.shapes:
+                self.unshaped.add(value.var)
+                arrays.bind_shape(self, value.var)
+            return arrays.whole(self, value.var)
+        if isinstance(value, tuple):
+            return tuple(self._views(v, ask) for v in value)
+        return value
 
     def _widen(self, kind: object, end: object) -> object:
         """The kind of a loop variable, given what it is at the end of a trip."""
@@ -761,9 +781,8 @@ class Specialiser:
             return Fixed(Conflict(_describe_kind(kind), describe(end)))
         contiguous = end.is_whole and end.base.type.layout == "C" and kind.type.layout == "C"
         lengths = tuple(s.length for s in end.spans)
-        if not self.same_shape(kind.shape, lengths):
-            return Fixed(Conflict("an array of one shape", "an array of another shape"))
-        return Handle(Array(end.dtype, end.ndim, "C" if contiguous else "A"), kind.shape)
+        same = kind.shape is not None and self.same_shape(kind.shape, lengths)
+        return Handle(Array(end.dtype, end.ndim, "C" if contiguous else "A"), kind.shape if same else None)
 
     def _widen_unbound(self, kind: object, end: object) -> object:
         known = kind.kind if isinstance(kind, Late | Optional) else None
@@ -797,7 +816,7 @@ class Specialiser:
             case Items():
                 return tuple(self._rebuild(item, vars) for item in kind.items)
             case Handle():
-                return arrays.whole(self, vars.pop(0))
+                return _Handle(vars.pop(0))
             case Optional():
                 value = self._rebuild(kind.kind, vars)
                 flag = vars.pop(0)
@@ -822,6 +841,13 @@ class Specialiser:
                 return
         value = apply_function(self.b, operator, [arrays.load(self, view), operand], False)
         arrays.store(self, view, value)
+
+
+@dataclass(frozen=True)
+class _Handle:
+    """An array variable of a loop, before a block gives it a view."""
+
+    var: Var
 
 
 # -- kinds ------------------------------------------------------------------------------------------------------------------

@@ -272,6 +272,8 @@ class _Closing:
         if isinstance(s, Let) and s.op.effect is Effect.ALLOCATES:
             return s.args
         if isinstance(s, For | While):
+            if any(isinstance(t, Let) and t.op is ops.DIM and t.args[0] is array for t in walk(self.function.body)):
+                return None
             where = s.params if array in s.params else s.results
             return self.shape_of(s.inits[where.index(array)])
         return None

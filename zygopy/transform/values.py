@@ -134,6 +134,15 @@ class Method:
 
 
 @dataclass(frozen=True)
+class Partial:
+    """A callable with some of its arguments given: functools.partial."""
+
+    function: object
+    args: tuple
+    kwargs: dict
+
+
+@dataclass(frozen=True)
 class Unbound:
     """A name without a value, and why reading it is refused."""
 
@@ -186,6 +195,7 @@ __all__ = [
     "Loc",
     "Maybe",
     "Method",
+    "Partial",
     "Range",
     "Reversed",
     "Scope",
