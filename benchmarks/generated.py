@@ -1,6 +1,7 @@
 """Functions of any length, made by rule: straight code, and a loop with as long a body."""
 
 import importlib.util
+import os
 import tempfile
 from pathlib import Path
 
@@ -56,11 +57,15 @@ SCALAR = "from math import cos, sin\n\n\n"
 JAX = "from jax.lax import scan\nfrom jax.numpy import cos, sin\n\n\n"
 
 
+_directory = tempfile.TemporaryDirectory(prefix="benchmarks_")  # removed at exit
+
+
 def load(source: str):
     """The function of a source text, from a file of its own (zygopy reads files)."""
-    path = Path(tempfile.mkdtemp(prefix="benchmarks_")) / "generated.py"
+    name = f"generated_{len(os.listdir(_directory.name))}"
+    path = Path(_directory.name, f"{name}.py")
     path.write_text(source)
-    spec = importlib.util.spec_from_file_location(f"generated_{path.parent.name}", path)
+    spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.fun

@@ -5,14 +5,16 @@ The sweeps know casts and selections; everything else is what the rules say.
 
 import math
 
+import numba
 import numpy as np
 
 from zygopy.backends.runtime import HELPERS
 from zygopy.errors import Loc
 from zygopy.transform import ops, rules, rules_all  # noqa: F401
 from zygopy.transform.build import Builder, Traced, constant, lift, zero
+from zygopy.transform.emit import emit
 from zygopy.transform.functions import apply_function
-from zygopy.transform.ir import Const, Let, Value, Var
+from zygopy.transform.ir import Block, Const, Function, Let, Param, Value, Var
 from zygopy.transform.types import Scalar
 
 NAMES = {"np": np, "math": math, **HELPERS}
@@ -54,6 +56,22 @@ class Line:
         tangents = _forward(self.builder, {self.inputs[k]: constant(1.0, self.inputs[k].type)})
         self.outputs = [*self.outputs, tangents.get(result, zero(result.type))]
         return self
+
+
+def compile_lines(lines: list[Line]):
+    """The lines as one Numba function: all inputs in, a flat tuple of all outputs."""
+    inputs = [v for line in lines for v in line.inputs]
+    for k, v in enumerate(inputs):
+        v.name = f"x{k}"
+    statements = tuple(s for line in lines for s in line.builder.statements)
+    outputs = tuple(v for line in lines for v in line.outputs)
+    loc = lines[0].builder.loc
+    function = Function("lines", tuple(Param(v.name, v) for v in inputs), Block(statements, outputs), outputs, loc)
+    source = emit(function, comments=False)
+    helpers = {name: numba.njit(error_model="numpy")(f) for name, f in HELPERS.items()}
+    namespace = {"np": np, "math": math, **helpers, **source.names}
+    exec(source.text, namespace)
+    return numba.njit(error_model="numpy")(namespace[source.name])
 
 
 def _evaluate(s: Let, args: list):

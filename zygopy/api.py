@@ -6,7 +6,7 @@ about it (`.primal`, `.value_and_grad`, `.source`, `.ir`) makes further such obj
 
 from collections.abc import Callable
 from functools import lru_cache
-from zygopy.derivative import Compiled, Derivative, call_of, is_static, make, task_of
+from zygopy.derivative import Compiled, Derivative, bind, call_of, is_static, make, task_of
 from zygopy.errors import ArgumentError
 from zygopy.transform import Task
 from zygopy.transform.calls import stop_gradient
@@ -98,12 +98,11 @@ def jvp(f: Callable, primals: tuple, tangents: tuple, *, backend: str = "cpu") -
     """
     function = python_function(f)
     names = parameter_names(function)
-    if not len(names) == len(primals) == len(tangents):
-        raise ArgumentError(
-            f"{function.__name__} has {len(names)} parameters; {len(primals)} primals and {len(tangents)} tangents were given"
-        )
-    moving = tuple(n for n, t in zip(names, tangents, strict=True) if t is not None and not is_static(t))
-    return jvp_function(function, moving, backend)(*primals, *(t for n, t in zip(names, tangents, strict=True) if n in moving))
+    if len(primals) != len(tangents):
+        raise ArgumentError(f"{len(primals)} primals and {len(tangents)} tangents were given")
+    moving = tuple(n for n, t in zip(names, tangents, strict=False) if not is_static(t))
+    directions = [t for t in tangents if not is_static(t)]
+    return jvp_function(function, moving, backend)(*bind(function, primals, {}), *directions)
 
 
 @lru_cache(maxsize=1024)

@@ -114,7 +114,10 @@ def call_of(derivative: Derivative) -> Callable:
     linecache.cache[file] = (len(text), None, text.splitlines(True), file)
     namespace = {"derivative": derivative}
     exec(compile(text, file, "exec"), namespace)
-    return namespace[name]
+    made = namespace[name]
+    if derivative.task.kind != "jvp":
+        made.__defaults__ = derivative.function.__defaults__
+    return made
 
 
 def task_of(kind: str, function: Callable, argnums: object, has_aux: bool) -> Task:

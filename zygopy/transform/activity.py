@@ -42,7 +42,7 @@ class Activity:
                 pairs = [(s.value, self.node(s.array))]
             case For() | While():
                 groups = zip(s.inits, s.body.yields, s.params, s.results, strict=True)
-                pairs = [pair for i, y, p, r in groups for pair in ((i, p), (y, p), (i, r), (y, r))]
+                pairs = [pair for i, y, p, r in groups for pair in ((i, p), (y, p), (p, r), (y, r))]
             case If():
                 pairs = [*zip(s.then.yields, s.results, strict=True), *zip(s.orelse.yields, s.results, strict=True)]
             case Push():

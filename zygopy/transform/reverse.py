@@ -30,6 +30,7 @@ from zygopy.transform.ir import (
     Push,
     Statement,
     Store,
+    Substitution,
     Value,
     Var,
     While,
@@ -371,9 +372,10 @@ class _Sweep:
         results = tuple(Var(_bar(v), p.type) for v, p in zip(variables, params, strict=True))
         b.loc = s.loc
         index, bounds = self.backwards(s, b)
-        b.emit(
-            For(index, *bounds, params, tuple(inits), inner.block(tuple(yields)), results, s.loc, new_key(), mirror=s.key)
-        )
+        body = inner.block(tuple(yields))
+        if isinstance(s, For):
+            body = Substitution({s.index: index}).block(body)
+        b.emit(For(index, *bounds, params, tuple(inits), body, results, s.loc, new_key(), mirror=s.key))
         for v, r in zip(outer, results[len(carried) :], strict=False):
             adjoints[v] = r
         for k, r in zip(carried, results, strict=False):

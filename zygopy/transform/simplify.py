@@ -195,7 +195,6 @@ class _Forward:
             return
         stored = self.aliases.stored(s.body.statements)
         self.touch(stored)
-        self.available_loop(s)
         body = self.block(s.body)
         self.touch(stored)
         out.append(self.without_invariants(replace(s, body=body)))
@@ -211,17 +210,19 @@ class _Forward:
             return
         out.append(self.without_invariants(replace(s, test=test, body=body)))
 
-    def available_loop(self, s: For) -> None:
-        """Parameters that start alike and go on alike are one; found in the next round through the yields."""
-
     def without_invariants(self, s: For | While) -> For | While:
-        """Drop parameters that each trip hands on unchanged."""
+        """Drop parameters that each trip hands on unchanged, and those that are always equal to another."""
         keep = []
+        first: dict[tuple, int] = {}
         for k, (param, init) in enumerate(zip(s.params, s.inits, strict=True)):
             end = s.body.yields[k]
-            if end is param or (isinstance(init, Const) and end == init and param.type.dtype.kind == "f" and False):
+            twin = first.setdefault((init, end, param.type), k)
+            if end is param:
                 self.values.values[param] = init
                 self.values.values[s.results[k]] = init
+            elif twin != k:
+                self.values.values[param] = s.params[twin]
+                self.values.values[s.results[k]] = s.results[twin]
             else:
                 keep.append(k)
         if len(keep) == len(s.params):
