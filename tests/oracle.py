@@ -206,7 +206,7 @@ def lift(arg, seeds=None, level=1):
     if seeds is not None:
         value = arg if isinstance(arg, np.floating | Dual) else np.float64(arg)
         return Dual(level, value, type(primal(value))(seeds))
-    return np.float64(arg) if type(arg) is float else Rebuild()(arg) if callable(arg) else arg
+    return np.float64(arg) if type(arg) is float else Rebuild()(arg) if callable(arg) and level == 1 else arg
 
 
 def _lift_array(arg, seeds, level):

@@ -44,14 +44,14 @@ class Line:
         return [v.type.dtype.type(value(v)) for v in self.outputs]
 
     def with_gradient(self):
-        """This line with the gradient of its last output appended, by reverse mode."""
+        """The line with the gradient of its last output appended, by reverse mode."""
         result = self.outputs[-1]
         bars = _reverse(self.builder, result)
         self.outputs = [*self.outputs, *(bars.get(v, zero(v.type)) for v in self.inputs)]
         return self
 
     def with_tangent(self, k):
-        """This line with the derivative of its last output along input k appended, by forward mode."""
+        """The line with the derivative of its last output along input k appended, by forward mode."""
         result = self.outputs[-1]
         tangents = _forward(self.builder, {self.inputs[k]: constant(1.0, self.inputs[k].type)})
         self.outputs = [*self.outputs, tangents.get(result, zero(result.type))]
@@ -59,14 +59,14 @@ class Line:
 
 
 def compile_lines(lines: list[Line]):
-    """The lines as one Numba function: all inputs in, a flat tuple of all outputs."""
+    """The lines as one Numba function: all inputs in, a tuple of outputs for each line."""
     inputs = [v for line in lines for v in line.inputs]
     for k, v in enumerate(inputs):
         v.name = f"x{k}"
     statements = tuple(s for line in lines for s in line.builder.statements)
-    outputs = tuple(v for line in lines for v in line.outputs)
-    loc = lines[0].builder.loc
-    function = Function("lines", tuple(Param(v.name, v) for v in inputs), Block(statements, outputs), outputs, loc)
+    outputs = tuple(tuple(line.outputs) for line in lines)
+    body = Block(statements, tuple(v for line in lines for v in line.outputs))
+    function = Function("lines", tuple(Param(v.name, v) for v in inputs), body, outputs, lines[0].builder.loc)
     source = emit(function, comments=False)
     helpers = {name: numba.njit(error_model="numpy")(f) for name, f in HELPERS.items()}
     namespace = {"np": np, "math": math, **helpers, **source.names}

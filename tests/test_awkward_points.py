@@ -80,9 +80,8 @@ def test_compiled():
     for start in range(0, len(ROWS), 25):
         rows = ROWS[start : start + 25]
         compiled = compile_lines([row.line().with_gradient() for row in rows])
-        results = iter(compiled(*(x for row in rows for x in row.point)))
-        for row in rows:
-            found = [next(results) for _ in range(1 + len(row.point))]
+        results = compiled(*(x for row in rows for x in row.point))
+        for row, found in zip(rows, results, strict=True):
             assert same(found, (row.value, *row.derivatives)), (row.text, found)
 
 

@@ -4,6 +4,7 @@ mpmath differentiates the mathematical function numerically with 40 digits; noth
 cannot see: kinks and poles, which the table in docs/semantics.md fixes (test_awkward_points.py).
 """
 
+import builtins
 import math
 import operator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import pytest
 from mpmath import mpf
 
 from tests.straight_line import Line
+from zygopy.backends.runtime import HELPERS
 from zygopy.transform import ops, rules
 from zygopy.transform.types import FLOAT, FLOAT32, Scalar
 
@@ -267,6 +269,10 @@ def test_every_rule_has_a_row():
         line.outputs = line.outputs[-1:]
         used |= {s.op for s in line.with_gradient().builder.statements}
     assert rules.ELEMENTWISE.keys() | rules.ADJOINT.keys() <= used
+
+
+def test_names_in_texts_are_builtins_or_helpers():
+    assert {name for name in ops.CALLED if not hasattr(builtins, name)} == set(HELPERS)
 
 
 def test_operations_have_distinct_names():

@@ -145,7 +145,7 @@ def copies(a):
     return a[0] * c[1] + b[0] * c[0] + b[3]
 
 
-@program(numbers(6), 8, tags="ping_pong", smooth=True, cpu=True)
+@program(numbers(6), 8, tags="ping_pong makes_float64", smooth=True, cpu=True)
 def ping_pong(a, n):
     u = a.copy()
     v = np.zeros(6)
@@ -158,7 +158,7 @@ def ping_pong(a, n):
     return u[2] * u[3]
 
 
-@program(numbers(4), 5, tags="ping_pong conditional_swap")
+@program(numbers(4), 5, tags="ping_pong conditional_swap makes_float64")
 def conditional_swap(a, n):
     u = a.copy()
     v = np.ones(4)
@@ -181,7 +181,7 @@ def ping_pong_while(a):
     return u[1] * v[2]
 
 
-@program(numbers(4), tags="ping_pong")
+@program(numbers(4), tags="ping_pong makes_float64")
 def three_buffers(a):
     u, v, w = a.copy(), np.zeros(4), np.ones(4)
     for k in range(7):
@@ -202,7 +202,7 @@ def allocated_in_loop(a, n):
     return s
 
 
-@program(numbers(4), 5, tags="allocation_in_loop carried_array", smooth=True, cpu=True)
+@program(numbers(4), 5, tags="allocation_in_loop carried_array makes_float64", smooth=True, cpu=True)
 def allocated_and_carried(a, n):
     u = a
     for k in range(n):
@@ -213,7 +213,7 @@ def allocated_and_carried(a, n):
     return u[0] * u[1] + u[2]
 
 
-@program(numbers(4), 0.4, tags="array_in_branch")
+@program(numbers(4), 0.4, tags="array_in_branch makes_float64")
 def array_from_branch(a, x):
     b = np.ones(4)
     if x > 0:
@@ -225,7 +225,7 @@ def array_from_branch(a, x):
     return u[1] * v[1] + u[2] * v[2]
 
 
-@program(numbers(4), 0.4, tags="array_in_branch effects")
+@program(numbers(4), 0.4, tags="array_in_branch effects makes_float64")
 def stored_through_branch(a, x):
     b = np.ones(4)
     u = a if x > 0 else b
@@ -346,7 +346,7 @@ def other_layouts(a, b):
     return s
 
 
-@program(numbers(0), 0.5, tags="empty_array")
+@program(numbers(0), 0.5, tags="empty_array makes_float64")
 def empty_array(a, x):
     s = x
     for v in a:

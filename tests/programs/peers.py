@@ -123,7 +123,7 @@ def running_recurrence(x):
     return u[6] * u[3]
 
 
-@program(numbers(4), 3, tags="peer conditional_swap break ping_pong")
+@program(numbers(4), 3, tags="peer conditional_swap break ping_pong makes_float64")
 def ping_pong_with_break(a, limit):
     u, v = a.copy(), np.zeros(4)
     for k in range(10):

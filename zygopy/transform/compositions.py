@@ -38,7 +38,7 @@ def is_integer(*args: Traced) -> bool:
 
 
 def truth(x: Traced) -> Traced:
-    return x if x.value.type.is_bool else x != 0
+    return x if x.value.type.is_bool else apply(ops.NE, x, 0)
 
 
 def known(x: Traced) -> object:
@@ -152,8 +152,8 @@ def nan_to_num(x):
 
 @composed(math.isclose)
 def math_isclose(a, b):
-    near = abs(a - b) <= 1e-9 * np.maximum(abs(a), abs(b))
-    return (a == b) | (near & np.isfinite(a) & np.isfinite(b))
+    near = abs(a - b) <= 1e-9 * apply(ops.MAXIMUM, abs(a), abs(b))
+    return (a == b) | (near & apply(ops.ISFINITE, a) & apply(ops.ISFINITE, b))
 
 
 @composed(np.isclose)
@@ -242,6 +242,8 @@ def math_log(x, base=None):
 @composed(math.ldexp, np.ldexp)
 def ldexp(x, i):
     """x * 2**i in two steps, of which the first neither overflows nor rounds."""
+    if not is_integer(i):
+        raise DtypeError("ldexp needs an integer exponent", x.builder.loc, help="convert it with int()")
     x, half = as_float(x), i // 2
     return x * 2.0 ** cast(half, x.value.type) * 2.0 ** cast(i - half, x.value.type)
 

@@ -8,6 +8,7 @@ from zygopy.errors import ArgumentError, DtypeError, UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import Builder, Traced, lift
 from zygopy.transform.ir import Op, Value
+from zygopy.transform.types import Scalar
 
 COMPOSED: dict[Callable, Callable] = {}  # functions written in terms of other ones, on Traced values
 
@@ -40,7 +41,7 @@ def apply_function(builder: Builder, function: Callable, args: list[Value], stro
     if (body := COMPOSED.get(function)) is not None:
         _check_number(builder, function, body, args)
         result = lift(body(*(Traced(builder, a) for a in args)))
-        return builder.cast(result, type(result.type)(result.type.dtype, weak=False)) if strong else result
+        return builder.cast(result, Scalar(result.type.dtype)) if strong else result
     op = _OPERATIONS.get(function)
     if op is None:
         raise UnsupportedError(f"{function} has no derivative rule", builder.loc)

@@ -7,7 +7,7 @@ apart, since overlap of a stored argument with another is refused at entry.
 from collections.abc import Iterable
 
 from zygopy.transform import ops
-from zygopy.transform.ir import Block, For, Function, If, Let, Statement, Store, Var, While, walk
+from zygopy.transform.ir import Block, Effect, For, Function, If, Let, Statement, Store, Var, While, walk
 from zygopy.transform.types import Array
 
 
@@ -16,8 +16,16 @@ class AliasClasses:
 
     def __init__(self, block: Block):
         self._parent: dict[Var, Var] = {}
+        self._buffers: dict[Var, tuple[int, str]] = {}  # the buffers that a loop swaps: distinct among themselves in each trip
         for statement in walk(block):
             self._visit(statement)
+            if isinstance(statement, For | While) and permutes(statement):
+                made = {s.var for s in walk(block) if isinstance(s, Let) and s.op.effect is Effect.ALLOCATES}
+                slots = [k for k, p in enumerate(statement.params) if isinstance(p.type, Array)]
+                if slots and {statement.inits[k] for k in slots} <= made:
+                    for k in slots:
+                        self._buffers[statement.params[k]] = (statement.key, "in the loop")
+                        self._buffers[statement.results[k]] = (statement.key, "after it")
 
     def of(self, var: Var) -> Var:
         root = var
@@ -45,9 +53,25 @@ class AliasClasses:
                     self._unite(a, b)
                     self._unite(a, c)
 
+    def may_alias(self, a: Var, b: Var) -> bool:
+        """Whether two array variables, both in scope, may share memory."""
+        if self.of(a) is not self.of(b):
+            return False
+        if a is b:
+            return True
+        return not (a in self._buffers and b in self._buffers and self._buffers[a] == self._buffers[b])
+
     def stored(self, statements: Iterable[Statement]) -> set[Var]:
         """The classes that statements, with all that is nested in them, store into."""
         return {self.of(s.array) for outer in statements for s in _with_nested(outer) if isinstance(s, Store)}
+
+
+def permutes(s: For | While) -> bool:
+    """Whether a loop's array variables, distinct arrays at first, are only swapped."""
+    slots = [k for k, p in enumerate(s.params) if isinstance(p.type, Array)]
+    yields = [s.body.yields[k] for k in slots]
+    params = {s.params[k] for k in slots}
+    return set(yields) == params and len({s.inits[k] for k in slots}) == len(slots)
 
 
 def _with_nested(statement: Statement) -> Iterable[Statement]:
@@ -56,7 +80,5 @@ def _with_nested(statement: Statement) -> Iterable[Statement]:
 
 def allocations(function: Function) -> set[Var]:
     """The array variables that the function allocates."""
-    from zygopy.transform.ir import Effect
-
     lets = (s for s in walk(function.body) if isinstance(s, Let))
     return {s.var for s in lets if s.op.effect is Effect.ALLOCATES}

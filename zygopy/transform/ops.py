@@ -2,6 +2,7 @@
 
 import math
 import operator
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -246,3 +247,6 @@ FACTORIAL = _function(math.factorial, text="factorial({0})", typing=_integers)
 COMB = _function(math.comb, text="comb({0}, {1})", typing=_integers)
 PERM = _function(math.perm, text="perm({0}, {1})", typing=_integers)
 ISQRT = _function(math.isqrt, text="isqrt({0})", typing=_integers)
+
+# The names that texts call beside np's and math's: emission may give them to nothing else.
+CALLED = {name for op in _TYPING for name in re.findall(r"(?<![\w.])(\w+)\(", op.text)}

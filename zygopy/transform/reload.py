@@ -41,6 +41,7 @@ class Clobbering:
     def _clobbers(self, store: Store, store_path: tuple, load: Let) -> bool:
         load_path = self.paths[id(load)]
         common = _common(load_path, store_path)
+        distinct = not self.aliases.may_alias(store.array, load.args[0])
         loops = [self.layout.statements[key] for key, _ in common]
         if any(key in self.layout.mirrored and isinstance(self.layout.statements[key], While) for key, _ in common):
             return True
@@ -52,7 +53,7 @@ class Clobbering:
         if any(isinstance(s, While) for s in inner):
             return True
         own = [s for s in inner if isinstance(s, For)]
-        if later and not self._disjoint(load, store, None, [], own):
+        if later and not distinct and not self._disjoint(load, store, None, [], own):
             return True
         shared = [s for s in loops if isinstance(s, For)]
         for position, loop in enumerate(shared):
@@ -95,7 +96,7 @@ class Clobbering:
         array = load.args[0]
         for outer, loop in zip(loops, loops[1:], strict=False):
             stores = self.stores.get(self.aliases.of(array), [])
-            inside = any((loop.key, 1) in path for _, path in stores)
+            inside = any((loop.key, 1) in path and self.aliases.may_alias(s.array, array) for s, path in stores)
             if inside:
                 continue
             home = self.layout.homes[array].path

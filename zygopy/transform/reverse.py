@@ -17,6 +17,7 @@ from zygopy.errors import UnsupportedError
 from zygopy.transform import ops, rules
 from zygopy.transform.activity import Activity
 from zygopy.transform.build import Builder, Traced, constant, integer, lift, zero
+from zygopy.transform.identify import Numbers, identify, pool_shape, rebound_classes
 from zygopy.transform.ir import (
     Block,
     Const,
@@ -34,11 +35,12 @@ from zygopy.transform.ir import (
     Value,
     Var,
     While,
+    defined,
     free_values,
     leaves,
     map_leaves,
     new_key,
-    walk,
+    param_vars,
 )
 from zygopy.transform.types import INT, Array, Scalar, Stack
 
@@ -61,9 +63,13 @@ def reverse(function: Function, wrt: list, output: Value, results: object) -> Op
     body, counters = _count_trips(function.body)
     function = replace(function, body=body)
     wanted = [v for tree in wrt for v in leaves(tree) if isinstance(v, Var)]
-    sweep = _Sweep(function, wanted, output, counters)
+    activity = Activity(function, wanted, [output])
+    rebound = rebound_classes(function, activity.aliases) & activity.nodes
+    function, numbers = identify(function, rebound, activity.aliases)
+    sweep = _Sweep(function, wanted, activity, numbers, counters)
     b = Builder(function.loc)
     adjoints: Adjoints = {}
+    sweep.make_pools(function, b)
     sweep.shadow_parameters(function, set(wanted), b)
     if sweep.activity.active(output):
         adjoints[output] = constant(1.0, output.type)
@@ -108,11 +114,10 @@ def _count_trips(block: Block) -> tuple[Block, dict[int, tuple[Var, Var]]]:
 class _Sweep:
     """The reverse sweep over one function."""
 
-    def __init__(self, function: Function, wrt: list[Var], output: Value, counters: dict):
-        self.activity = Activity(function, wrt, [output])
-        self.function = function
+    def __init__(self, function: Function, wrt: list[Var], activity: Activity, numbers: Numbers, counters: dict):
+        self.activity, self.numbers, self.counters = activity, numbers, counters
         self.wanted = set(wrt)
-        self.counters = counters
+        self.pools: dict[Var, Var] = {}
         self.shadow: dict[Var, Var] = {}
 
     def is_active(self, value: Value) -> bool:
@@ -132,16 +137,27 @@ class _Sweep:
         adjoints[value] = g
 
     def adjoint_of_parameter(self, var: Var, adjoints: Adjoints, b: Builder) -> Value:
-        if isinstance(var.type, Array):
-            return self.shadow[var]
-        return adjoints.get(var, zero(var.type))
+        if not isinstance(var.type, Array):
+            return adjoints.get(var, zero(var.type))
+        if var in self.numbers.ids:
+            self.shadow[var] = self.zeros_like(var, var, b)
+            add_arrays(self.shadow[var], self.pools[self.activity.node(var)], b, (self.numbers.ids[var],))
+        return self.shadow[var]
 
     # -- shadows ----------------------------------------------------------------------------------------------------------
+
+    def make_pools(self, function: Function, b: Builder) -> None:
+        """The shadows of numbered arrays."""
+        visible = set(param_vars(function)) | {v for s in function.body.statements for v in defined(s)}
+        for class_, roots in self.numbers.roots.items():
+            shape = (self.numbers.rows(class_, b), *pool_shape(roots, visible, b))
+            type_ = Array(class_.type.dtype, class_.type.ndim + 1)
+            self.pools[class_] = b.let(ops.ZEROS, shape, type_, _bar(class_))
 
     def shadow_parameters(self, function: Function, wanted: set[Var], b: Builder) -> None:
         for p in function.params:
             for var in leaves(p.leaves):
-                if isinstance(var.type, Array) and (var in wanted or self.is_active(var)):
+                if isinstance(var.type, Array) and (var in wanted or self.is_active(var)) and var not in self.numbers.ids:
                     self.shadow[var] = self.zeros_like(var, var, b)
 
     def zeros_like(self, array: Var, prototype: Var, b: Builder) -> Var:
@@ -157,7 +173,7 @@ class _Sweep:
                 case Let() if isinstance(s.var.type, Stack):
                     if self.is_active(s.var):
                         self.shadow[s.var] = b.let(ops.NEW_STACK, (), s.var.type, _bar(s.var))
-                case Let() if isinstance(s.var.type, Array) and self.is_active(s.var):
+                case Let() if isinstance(s.var.type, Array) and self.has_shadow(s.var):
                     if s.op is ops.VIEW:
                         args = (self.shadow[s.args[0]], *s.args[1:])
                         self.shadow[s.var] = b.let(ops.VIEW, args, s.var.type, _bar(s.var))
@@ -170,16 +186,16 @@ class _Sweep:
                     self.shadow_branch_results(s, b)
 
     def array_slots(self, s: For | While) -> list[int]:
-        return [k for k, p in enumerate(s.params) if isinstance(p.type, Array) and self.is_active(p)]
+        """The array variables of a loop that have shadows of their own."""
+        return [k for k, p in enumerate(s.params) if isinstance(p.type, Array) and self.has_shadow(p)]
+
+    def has_shadow(self, array: Var) -> bool:
+        return self.is_active(array) and array not in self.numbers.ids
 
     def shadow_loop_results(self, s: For | While, b: Builder) -> None:
-        """Shadows of the arrays that a loop leaves: the same permutation of the shadows, or new ones."""
+        """Shadows of the arrays that a loop leaves: the same permutation of the shadows."""
         slots = self.array_slots(s)
         if not slots:
-            return
-        if self.rebinds_to_new(s, slots):
-            for k in slots:
-                self.shadow[s.results[k]] = self.zeros_like(s.results[k], s.results[k], b)
             return
         params = tuple(Var(_bar(s.params[k]), s.params[k].type) for k in slots)
         inits = tuple(self.shadow[s.inits[k]] for k in slots)
@@ -196,35 +212,9 @@ class _Sweep:
         for k, result in zip(slots, results, strict=True):
             self.shadow[s.results[k]] = result
 
-    def rebinds_to_new(self, s: For | While, slots: list[int]) -> bool:
-        """Whether a loop's array variables go on as new arrays; False if it only permutes them, anything else is refused."""
-        allocated = {t.var for t in s.body.statements if isinstance(t, Let) and t.op.effect is Effect.ALLOCATES}
-        yields = [s.body.yields[k] for k in slots]
-        params = {s.params[k] for k in slots}
-        distinct = len(set(yields)) == len(yields) and len({s.inits[k] for k in slots}) == len(slots)
-        known = all(y in params or y in allocated for y in yields)
-        new = any(y in allocated for y in yields)
-        if not (distinct and known) or (new and self.shares_stores(s, slots, allocated)):
-            names = ", ".join(s.params[k].name for k in slots)
-            raise UnsupportedError(
-                f"the array variable {names} is rebound in this loop in a way that is not supported", s.loc,
-                "the loop may only swap its array variables, or bind them to arrays that the same trip allocates",
-                "copy the elements instead: u[:] = v",
-            )
-        return new
-
-    def shares_stores(self, s: For | While, slots: list[int], allocated: set[Var]) -> bool:
-        """Whether something stores into an array that may be an initial one, which then would have two shadows."""
-        inits = {s.inits[k] for k in slots}
-        inside = {t.array for t in walk(s.body) if isinstance(t, Store)} - allocated
-        handed_on = {s.results[k] for k in slots}
-        stored = {t.array for t in walk(self.function.body) if isinstance(t, Store)}
-        reads = [t for t in walk(self.function.body) if isinstance(t, Let) and t.op is ops.LOAD and t.args[0] in inits]
-        return bool(inside & ({s.params[k] for k in slots} | inits)) or bool(handed_on & stored and reads)
-
     def shadow_branch_results(self, s: If, b: Builder) -> None:
         """Shadows of the arrays that a branch leaves: those of the side that ran."""
-        slots = [k for k, r in enumerate(s.results) if isinstance(r.type, Array) and self.is_active(r)]
+        slots = [k for k, r in enumerate(s.results) if isinstance(r.type, Array) and self.has_shadow(r)]
         if not slots:
             return
         sides = []
@@ -301,7 +291,7 @@ class _Sweep:
         match s.op:
             case ops.LOAD:
                 if self.is_active(s.args[0]):
-                    b.store(self.shadow[s.args[0]], s.args[1:], g, add=True)
+                    b.store(*self.cell(s.args[0], s.args[1:]), g, add=True)
             case ops.CAST:
                 self.contribute(adjoints, b, s.args[0], g)
             case ops.SELECT:
@@ -332,14 +322,17 @@ class _Sweep:
     def store(self, s: Store, adjoints: Adjoints, b: Builder) -> None:
         if not self.is_active(s.array):
             return
-        shadow = self.shadow[s.array]
-        if s.add:
-            if self.is_active(s.value):
-                self.contribute(adjoints, b, s.value, b.load(shadow, s.index))
-            return
+        shadow, index = self.cell(s.array, s.index)
         if self.is_active(s.value):
-            self.contribute(adjoints, b, s.value, b.load(shadow, s.index))
-        b.store(shadow, s.index, zero(shadow.type.element))
+            self.contribute(adjoints, b, s.value, b.load(shadow, index))
+        if not s.add:
+            b.store(shadow, index, zero(shadow.type.element))
+
+    def cell(self, array: Var, index: tuple[Value, ...]) -> tuple[Var, tuple[Value, ...]]:
+        """Where the adjoint of an array's element is."""
+        if (number := self.numbers.ids.get(array)) is not None:
+            return self.pools[self.activity.node(array)], (number, *index)
+        return self.shadow[array], index
 
     # -- control flow -----------------------------------------------------------------------------------------------------
 
@@ -352,7 +345,6 @@ class _Sweep:
         carried = [k for k, p in enumerate(s.params) if isinstance(p.type, Scalar) and self.is_active(p)]
         outer = [v for v in self.outer_scalars(s.body) if v not in s.params]
         arrays = self.array_slots(s)
-        renewed = bool(arrays) and self.rebinds_to_new(s, arrays)
         inits = [adjoints.pop(s.results[k], zero(s.results[k].type)) for k in carried]
         inits += [adjoints.get(v, zero(v.type)) for v in outer]
         inits += [self.shadow[s.results[k]] for k in arrays]
@@ -380,30 +372,11 @@ class _Sweep:
             adjoints[v] = r
         for k, r in zip(carried, results, strict=False):
             self.contribute(adjoints, b, s.inits[k], r)
-        if renewed:
-            for k, r in zip(arrays, results[len(carried) + len(outer) :], strict=True):
-                add_arrays(self.shadow[s.inits[k]], r, b)
 
     def shadow_handles(self, s: For | While, slots: list[int], handles: tuple[Var, ...], b: Builder) -> None:
         """In the mirror of a loop's body: the shadows of its array variables at the start of the trip, from those at its end."""
         for k, handle in zip(slots, handles, strict=True):
             self.shadow[s.body.yields[k]] = handle
-        for k in slots:
-            if s.params[k] not in self.shadow:
-                self.shadow[s.params[k]] = self.zeros_of_param(s, k, b)
-
-    def zeros_of_param(self, s: For | While, k: int, b: Builder) -> Var:
-        """A new shadow for an array variable of a loop at the start of a trip, of the shape that the trip asks for, if it does."""
-        param = s.params[k]
-        asked = {
-            t.args[1].value: t.var
-            for t in s.body.statements
-            if isinstance(t, Let) and t.op is ops.DIM and t.args[0] is param
-        }
-        if len(asked) < param.type.ndim:
-            return self.zeros_like(param, s.results[k], b)
-        shape = tuple(asked[axis] for axis in range(param.type.ndim))
-        return b.let(ops.ZEROS, shape, Array(param.type.dtype, param.type.ndim), _bar(param))
 
     def backwards(self, s: For | While, b: Builder) -> tuple[Var, tuple[Value, Value, Value]]:
         """The range that a loop's mirror runs over."""
@@ -455,19 +428,17 @@ class _Sweep:
 
     @staticmethod
     def is_outside(var: Var, s: If) -> bool:
-        from zygopy.transform.ir import defined
-
         inside = {v for block in (s.then, s.orelse) for t in block.statements for v in defined(t)}
         return var not in inside
 
 
-def add_arrays(target: Var, source: Var, b: Builder) -> None:
-    """target += source, element by element."""
+def add_arrays(target: Var, source: Var, b: Builder, row: tuple[Value, ...] = ()) -> None:
+    """target += source[row], element by element."""
 
     def level(axis: int, index: tuple[Var, ...]) -> Block:
         inner = Builder(b.loc)
         if axis == target.type.ndim:
-            inner.store(target, index, inner.load(source, index), add=True)
+            inner.store(target, index, inner.load(source, (*row, *index)), add=True)
             return inner.block()
         k = Var("ijkl"[axis % 4], INT)
         n = inner.dim(target, axis)

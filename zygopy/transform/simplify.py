@@ -60,6 +60,7 @@ class _Forward:
         self.values = Substitution({})
         self.available: dict[tuple, Value] = {}
         self.versions: dict[Var, int] = {}
+        self.loaded: dict[Var, dict[Var, None]] = {}  # by class, the array variables that were read
         self.lets: dict[Var, Let] = {}
 
     def run(self) -> Function:
@@ -87,7 +88,7 @@ class _Forward:
                     value=self.values.value(s.value),
                 )
                 out.append(s)
-                self.touch({self.aliases.of(s.array)})
+                self.touch_array(s.array)
                 if not s.add and s.value.type.dtype == s.array.type.dtype and s.value.type.weak is False:
                     self.available[self.load_key(s.array, s.index)] = s.value
             case For():
@@ -132,12 +133,20 @@ class _Forward:
         return None
 
     def load_key(self, array: Var, index: tuple[Value, ...]) -> tuple:
-        return ("load", array, index, self.versions.get(self.aliases.of(array), 0))
+        self.loaded.setdefault(self.aliases.of(array), {})[array] = None
+        return ("load", array, index, self.versions.get(array, 0))
 
     def touch(self, classes: set[Var]) -> None:
         """Forget the contents of arrays that were stored into."""
         for c in classes:
-            self.versions[c] = self.versions.get(c, 0) + 1
+            for array in self.loaded.get(c, ()):
+                self.versions[array] = self.versions.get(array, 0) + 1
+
+    def touch_array(self, stored: Var) -> None:
+        """Forget what a store into an array may change."""
+        for array in self.loaded.get(self.aliases.of(stored), ()):
+            if self.aliases.may_alias(array, stored):
+                self.versions[array] = self.versions.get(array, 0) + 1
 
     def fold(self, s: Let, args: tuple[Value, ...]) -> Value | None:
         op = s.op

@@ -350,7 +350,7 @@ class _Rewriting:
                 continue
             if isinstance(var.type, Array):
                 s = self.layout.homes[var].statement
-                raise AssertionError(f"array {var} of {s} is out of scope in the reverse part")
+                raise AssertionError(f"the array {var}, defined at {s.loc if s else ''}, is out of scope in the reverse part")
             found.add(var)
             todo += self.closing.inputs(var) or []
         return found

@@ -1,0 +1,186 @@
+"""Numbering arrays: shadows for array variables that loops rebind.
+
+    u = a                                    u = a; u_id = 0
+    for k in range(n):                       for k in range(n):
+        w = np.empty(m)           ->             w = np.empty(m); w_id = counter[0]; counter[0] += 1
+        ...                                      ...
+        u = w                                    u = w; u_id = w_id
+
+An alias class whose arrays are rebound in a loop, other than by swapping, gets a *pool*: the shadow of the array with number
+k is row k. Numbers flow through loops and branches as their arrays do, and reach the reverse part as any integer does.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from zygopy.errors import UnsupportedError
+from zygopy.transform import ops
+from zygopy.transform.build import Builder, integer
+from zygopy.transform.ir import (
+    Block,
+    Const,
+    Effect,
+    For,
+    Function,
+    If,
+    Let,
+    Statement,
+    Store,
+    Value,
+    Var,
+    While,
+    leaves,
+    param_vars,
+    walk,
+)
+from zygopy.transform.memory import AliasClasses, permutes
+from zygopy.transform.types import INT, INT64, Array
+
+
+@dataclass
+class Numbers:
+    """Which arrays are numbered: their numbers, and for each class its arrays and how many rows its pool needs."""
+
+    ids: dict[Var, Value] = field(default_factory=dict)
+    roots: dict[Var, list[Var | Let]] = field(default_factory=dict)
+    counters: dict[Var, Var] = field(default_factory=dict)
+
+    def rows(self, class_: Var, b: Builder) -> Value:
+        """The number of arrays of a class, known at the end of the forward part."""
+        if class_ in self.counters:
+            return b.let(ops.LOAD, (self.counters[class_], integer(0)), INT, "rows")
+        return integer(len(self.roots[class_]))
+
+
+def identify(function: Function, classes: set[Var], aliases: AliasClasses) -> tuple[Function, Numbers]:
+    """Number the arrays of the given alias classes."""
+    if not classes:
+        return function, Numbers()
+    return _Identify(function, classes, aliases).run()
+
+
+def rebound_classes(function: Function, aliases: AliasClasses) -> set[Var]:
+    """The classes of arrays that some loop rebinds other than by swapping."""
+    found = set()
+    for s in walk(function.body):
+        if isinstance(s, For | While) and not permutes(s):
+            found |= {aliases.of(p) for p in s.params if isinstance(p.type, Array)}
+    return found
+
+
+class _Identify:
+    def __init__(self, function: Function, classes: set[Var], aliases: AliasClasses):
+        self.function, self.classes, self.aliases = function, classes, aliases
+        self.numbers = Numbers(roots={c: [] for c in classes})
+        self.fixed = dict.fromkeys(classes, 0)  # how many arrays are made outside loops
+
+    def run(self) -> tuple[Function, Numbers]:
+        for var in param_vars(self.function):
+            if self.is_numbered(var):
+                self.add_root(var, var)
+        body = self.block(self.function.body, in_loop=False)
+        start = Builder(self.function.loc)
+        for class_, counter in self.numbers.counters.items():
+            start.emit(Let(counter, ops.EMPTY, (integer(1),), start.loc))
+            start.emit(Store(counter, (integer(0),), integer(self.fixed[class_]), False, start.loc))
+        return replace(self.function, body=Block((*start.statements, *body.statements), body.yields)), self.numbers
+
+    def is_numbered(self, value: Value) -> bool:
+        return isinstance(value, Var) and isinstance(value.type, Array) and self.aliases.of(value) in self.classes
+
+    def add_root(self, var: Var, root: Var | Let) -> None:
+        """Give an array that is made once the next fixed number."""
+        class_ = self.aliases.of(var)
+        self.numbers.ids[var] = integer(self.fixed[class_])
+        self.fixed[class_] += 1
+        self.numbers.roots[class_].append(root)
+
+    def block(self, block: Block, in_loop: bool) -> Block:
+        out: list[Statement] = []
+        for s in block.statements:
+            self.statement(s, in_loop, out)
+        return Block(tuple(out), block.yields)
+
+    def statement(self, s: Statement, in_loop: bool, out: list[Statement]) -> None:
+        match s:
+            case Let() if self.is_numbered(s.var):
+                out.append(s)
+                self.let(s, in_loop, out)
+            case For() | While():
+                out.append(self.loop(s))
+            case If():
+                out.append(self.branch(s, in_loop))
+            case _:
+                out.append(s)
+
+    def let(self, s: Let, in_loop: bool, out: list[Statement]) -> None:
+        if s.op is ops.VIEW:
+            raise UnsupportedError(
+                "an array variable that a loop rebinds is here a slice of another array; this is not supported", s.loc,
+                help="copy the slice: x[...].copy()",
+            )
+        assert s.op.effect is Effect.ALLOCATES
+        if not in_loop:
+            self.add_root(s.var, s)
+            return
+        class_ = self.aliases.of(s.var)
+        counter = self.numbers.counters.setdefault(class_, Var("counter", Array(INT64, 1)))
+        b = Builder(s.loc)
+        number = b.load(counter, (integer(0),), f"{s.var.name}_id")
+        b.store(counter, (integer(0),), b.add(number, integer(1)))
+        out += b.statements
+        self.numbers.ids[s.var] = number
+        self.numbers.roots[class_].append(s)
+
+    def extra(self, vars: tuple[Var, ...]) -> tuple[list[int], tuple[Var, ...]]:
+        """The positions of numbered arrays, and a variable for the number of each."""
+        slots = [k for k, v in enumerate(vars) if self.is_numbered(v)]
+        numbers = tuple(Var(f"{vars[k].name}_id", INT) for k in slots)
+        self.numbers.ids.update((vars[k], n) for k, n in zip(slots, numbers, strict=True))
+        return slots, numbers
+
+    def loop(self, s: For | While) -> For | While:
+        inits = tuple(self.numbers.ids[i] for i in s.inits if self.is_numbered(i))
+        slots, params = self.extra(s.params)
+        body = self.block(s.body, in_loop=True)
+        yields = tuple(self.numbers.ids[s.body.yields[k]] for k in slots)
+        _, results = self.extra(s.results)
+        return replace(
+            s,
+            params=(*s.params, *params),
+            inits=(*s.inits, *inits),
+            body=Block(body.statements, (*body.yields, *yields)),
+            results=(*s.results, *results),
+        )
+
+    def branch(self, s: If, in_loop: bool) -> If:
+        then, orelse = self.block(s.then, in_loop), self.block(s.orelse, in_loop)
+        slots, results = self.extra(s.results)
+
+        def side(block: Block) -> Block:
+            return Block(block.statements, (*block.yields, *(self.numbers.ids[block.yields[k]] for k in slots)))
+
+        return replace(s, then=side(then), orelse=side(orelse), results=(*s.results, *results))
+
+
+def pool_shape(roots: list[Var | Let], visible: set[Var], b: Builder) -> tuple[Value, ...]:
+    """A shape that holds each array of a class."""
+    shape: list[Value] | None = None
+    for root in roots:
+        if isinstance(root, Let):
+            if any(isinstance(n, Var) and n not in visible for n in root.args):
+                raise UnsupportedError(
+                    "an array variable that a loop rebinds has a size that is computed in the loop; this is not supported",
+                    root.loc, help="compute the size before the loop",
+                )
+            dims = list(root.args)
+        else:
+            dims = [b.dim(root, k) for k in range(root.type.ndim)]
+        if shape is None:
+            shape = dims
+        else:
+            shape = [m if m is n or m == n else b.apply(ops.INT_MAX, m, n) for m, n in zip(shape, dims, strict=True)]
+    assert shape is not None
+    return tuple(shape)
+
+
+__all__ = ["Const", "Numbers", "identify", "leaves", "pool_shape", "rebound_classes"]
