@@ -251,6 +251,14 @@ class Native(Derivative, NativeFunction):
         face = jvp_face(function, task.wrt) if task.kind == "jvp" else function
         NativeFunction.__init__(self, face, self.generate)
 
+    def _compile_for_args(self, *args, **kwargs):
+        """Numba's hook for new argument types; with functions, strings or None among them, binding is Python's from now on."""
+        if any(is_static(getattr(a, "value", a)) for a in args):
+            self.__class__ = _CLASSES[_FACES[self.task.kind], Bound]
+            self._entries = {}
+            return self.__call__
+        return super()._compile_for_args(*args, **kwargs)
+
     def generate(self, types: tuple) -> Source:
         """The source for argument types; tangents follow the primals."""
         count = len(parameter_names(self.function))

@@ -1,3 +1,132 @@
-"""temporary"""
-class NativeFunction:
-    def __init__(self, py, generate): raise NotImplementedError
+"""The only file that touches Numba's private interfaces: a dispatcher that generates its code for each signature.
+
+Numba's own dispatcher compiles one Python function for the types of a call. `NativeFunction` is such a dispatcher, with the
+same cost per call, whose Python function is made for these types by `generate`. It is callable from `@njit` code.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numba.core import compiler, errors, types
+from numba.core import dispatcher as numba_dispatcher
+from numba.core.registry import CPUDispatcher
+
+from zygopy.backends import cpu
+from zygopy.errors import DtypeError, ZygopyError
+from zygopy.transform.emit import Source
+from zygopy.transform.types import BOOL, FLOAT, INT, Array, Scalar
+from zygopy.transform.values import Static
+
+OPTIONS = {"nopython": True, "error_model": "numpy", "boundscheck": False, "nogil": True}
+
+
+class _Compiler(numba_dispatcher._FunctionCompiler):
+    """Asks its owner for the function to compile."""
+
+    owner: "NativeFunction"
+
+    def _get_implementation(self, args, kws):
+        return self.owner.implementation(args)
+
+
+class NativeFunction(CPUDispatcher):
+    """A function that is generated and compiled to machine code for the types of each call.
+
+    Parameters
+    ----------
+    face : callable
+        A Python function with the signature and defaults; its body does not matter.
+    generate : callable
+        Takes the tuple of argument types, gives the `Source`.
+    """
+
+    def __init__(self, face: Callable, generate: Callable[[tuple], Source]):
+        super().__init__(face, targetoptions=dict(OPTIONS))
+        self._generate = generate
+        self.sources: dict[tuple, Source] = {}
+        options = dict(OPTIONS)
+        self._compiler = _Compiler(face, self.targetdescr, options, {}, compiler.Compiler)
+        self._compiler.owner = self
+
+    def implementation(self, numba_types: tuple) -> Callable:
+        """The Python function that Numba compiles for argument types."""
+        names = list(self._compiler.pysig.parameters)
+        found = tuple(zygopy_type(t, n) for t, n in zip(numba_types, names, strict=True))
+        source = self._generate(found)
+        self.sources[numba_types] = source
+        return cpu.function(source)
+
+    def _compile_for_args(self, *args, **kwargs):
+        try:
+            return super()._compile_for_args(*args, **kwargs)
+        except errors.TypingError as error:
+            if (own := _own_error(error)) is not None:
+                raise own from None
+            raise
+
+    def __reduce__(self):
+        raise TypeError(f"{self.__name__} cannot be pickled yet; pickle the function and apply the operator again")
+
+
+def _own_error(error: BaseException | None) -> ZygopyError | None:
+    """The error of ours that made Numba give up, if there is one."""
+    seen = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, ZygopyError):
+            return error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def zygopy_type(t: types.Type, name: str) -> object:
+    """The type that a Numba type stands for.
+
+    Raises
+    ------
+    DtypeError
+        For types that cannot be computed with; the message says what to do.
+    """
+    if isinstance(t, types.Omitted):
+        return Static(t.value)
+    t = types.unliteral(t)
+    if isinstance(t, types.BaseTuple):
+        return tuple(zygopy_type(item, f"{name}[{k}]") for k, item in enumerate(t.types))
+    if isinstance(t, types.Boolean):
+        return BOOL
+    if t == types.float64:
+        return FLOAT
+    if t == types.int64:
+        return INT
+    if isinstance(t, types.Float | types.Integer) and t != types.float16:
+        return Scalar(np.dtype(t.name))
+    if isinstance(t, types.Array):
+        return _array_type(t, name)
+    if isinstance(t, types.NoneType):
+        return Static(None)
+    raise DtypeError(f"{name} is {_describe(t)}", help=_advice(t))
+
+
+def _array_type(t: types.Array, name: str) -> Array:
+    if not isinstance(t.dtype, types.Float | types.Integer | types.Boolean) or t.dtype == types.float16:
+        raise DtypeError(f"{name} is an array of {t.dtype}", help="convert it: x.astype(float)")
+    if not 1 <= t.ndim <= 8:
+        raise DtypeError(f"{name} is an array with {t.ndim} dimensions", help="pass a number: x.item()")
+    dtype = np.dtype(np.bool_) if isinstance(t.dtype, types.Boolean) else np.dtype(t.dtype.name)
+    return Array(dtype, t.ndim, t.layout, t.mutable)
+
+
+def _describe(t: types.Type) -> str:
+    if isinstance(t, types.UnicodeType):
+        return "a string"
+    if isinstance(t, types.Complex):
+        return f"a complex number ({t})"
+    if isinstance(t, types.List):
+        return "a list"
+    return f"of a type that is not supported ({t})"
+
+
+def _advice(t: types.Type) -> str:
+    if isinstance(t, types.Complex):
+        return "carry real and imaginary parts"
+    return "pass numbers, arrays, or tuples of them" + ("; np.array(x, float)" if isinstance(t, types.List) else "")

@@ -1,31 +1,87 @@
-"""temporary"""
+"""The python backend: emitted source run by plain Python, under NumPy's floating-point rules; and the types of Python values."""
+
+import ast
+import builtins
+import itertools
+import linecache
 import math
+from collections.abc import Callable
+
 import numpy as np
-from zygopy.transform.types import *
+
+from zygopy.backends import runtime, runtime_arrays
 from zygopy.errors import DtypeError
-from zygopy.transform.types import Scalar
-def typeof(v, name="argument"):
-    from zygopy.transform.signature import type_of_array
-    if isinstance(v, tuple): return tuple(typeof(x, name) for x in v)
-    if isinstance(v, np.ndarray): return type_of_array(v, name)
-    if isinstance(v, (bool, np.bool_)): return BOOL
-    if isinstance(v, np.generic): return FLOAT if v.dtype==np.float64 else INT if v.dtype==np.int64 else Scalar(v.dtype)
-    if isinstance(v, int): return INT
-    if isinstance(v, float): return FLOAT
-    raise DtypeError(f"{name} is a {type(v).__name__}")
-def _in(v):
-    if isinstance(v, tuple): return tuple(map(_in, v))
-    return np.float64(v) if isinstance(v, float) else v
-def _out(v):
-    if isinstance(v, tuple): return tuple(map(_out, v))
-    return float(v) if isinstance(v, np.float64) else v
-def compile(source):
-    try:
-        from zygopy.backends.runtime import HELPERS
-    except ImportError: HELPERS={}
-    ns={'np':np,'math':math,'grow':lambda t: np.concatenate([t,np.empty_like(t)]),'overlap':np.may_share_memory,**HELPERS,**source.names}
-    exec(source.text, ns)
-    f=ns[source.name]
-    def run(*a):
-        with np.errstate(all='ignore'): return _out(f(*map(_in,a)))
+from zygopy.transform.emit import Source
+from zygopy.transform.signature import type_of_array
+from zygopy.transform.types import BOOL, FLOAT, INT, Scalar
+
+_numbers = itertools.count(1)
+
+
+def compile(source: Source) -> Callable:
+    """The function of a source; its text can be seen in tracebacks."""
+    file = f"<zygopy {source.name} {next(_numbers)}>"
+    linecache.cache[file] = (len(source.text), None, source.text.splitlines(True), file)
+    namespace = {"np": np, "math": math, "float": np.float64, **runtime.HELPERS, **runtime_arrays.HELPERS, **source.names}
+    tree = ast.fix_missing_locations(_StrongConstants().visit(ast.parse(source.text)))
+    exec(_compile(tree, file, "exec"), namespace)
+    function = namespace[source.name]
+
+    def run(*args):
+        with np.errstate(all="ignore"):
+            return _plain(function(*(_strong(a) for a in args)))
+
     return run
+
+
+_compile = builtins.compile
+
+
+class _StrongConstants(ast.NodeTransformer):
+    """Float constants as NumPy's, so that two of them follow NumPy's rules."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        if not isinstance(node.value, float):
+            return node
+        return ast.copy_location(ast.Call(ast.Name("float", ast.Load()), [node], []), node)
+
+
+def _strong(value: object) -> object:
+    """Python floats as NumPy's, so that 1 / 0 is inf."""
+    if isinstance(value, tuple):
+        return tuple(_strong(v) for v in value)
+    return np.float64(value) if isinstance(value, float) else value
+
+
+def _plain(value: object) -> object:
+    """float64, int64 and bool results as Python's."""
+    if isinstance(value, tuple):
+        return tuple(_plain(v) for v in value)
+    return value.item() if isinstance(value, np.float64 | np.int64 | np.bool_) else value
+
+
+def typeof(value: object, name: str) -> object:
+    """The type of an argument.
+
+    Raises
+    ------
+    DtypeError
+        For values that cannot be computed with; the message says what to do.
+    """
+    if isinstance(value, np.ndarray):
+        return type_of_array(value, name)
+    if type(value) is tuple:
+        return tuple(typeof(item, f"{name}[{k}]") for k, item in enumerate(value))
+    if isinstance(value, bool | np.bool_):
+        return BOOL
+    if isinstance(value, float):  # np.float64 is one
+        return FLOAT
+    if isinstance(value, int | np.int64):
+        return INT
+    if isinstance(value, np.integer | np.floating) and value.dtype != np.float16 and value.dtype.itemsize <= 8:
+        return Scalar(value.dtype)
+    if isinstance(value, complex | np.complexfloating):
+        raise DtypeError(f"{name} is a complex number", help="carry real and imaginary parts")
+    if isinstance(value, list):
+        raise DtypeError(f"{name} is a list", help="pass an array: np.array(x, float), or a tuple")
+    raise DtypeError(f"{name} is of a type that is not supported ({type(value).__name__})", help="pass numbers, arrays, or tuples of them")

@@ -69,7 +69,7 @@ def emit(function: Function, comments: bool = True) -> Source:
     return Source(function.name, "\n".join(writer.lines) + "\n", errors, writer.locs)
 
 
-_RESERVED = {"np", "math", "grow", "overlap", "range", "abs", "min", "max"}
+_RESERVED = {"np", "math", "grow", "overlap", *ops.CALLED}
 
 
 class _Writer:
@@ -360,7 +360,7 @@ def _dtype_name(dtype: np.dtype) -> str:
 
 def _cast(to: Scalar, source: Scalar) -> str:
     if to.dtype == FLOAT64:
-        return "float({0})" if to.weak and source.dtype.kind != "f" else "np.float64({0})"
+        return "float({0})" if to.weak and source.dtype.kind in "iu" else "np.float64({0})"
     if to.dtype == INT64 and source.dtype.kind == "f":
         return "int({0})" if to.weak else "np.int64({0})"
     return f"np.{_dtype_name(to.dtype)}({{0}})"

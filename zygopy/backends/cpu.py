@@ -1,0 +1,91 @@
+"""The CPU backend: emitted source, with its element accesses replaced by intrinsics, as a function for Numba.
+
+    a[i, j] += x * b[j]     ->     _add(a, (i, j), x * _load(b, (j,)))
+"""
+
+import ast
+import itertools
+import linecache
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numba import njit
+
+from zygopy.backends import intrinsics, runtime, runtime_arrays
+from zygopy.transform.emit import Source
+
+_NAMES = {"_load": intrinsics.load, "_store": intrinsics.store, "_add": intrinsics.add_to, "_sub": intrinsics.subtract_from}
+_numbers = itertools.count(1)
+
+
+def function(source: Source) -> Callable:
+    """The Python function of a source, ready for Numba; errors it raises show the user's file and line."""
+    tree = _Accesses().visit(ast.parse(source.text))
+    _place(tree, source)
+    file = next((loc.file for loc in source.lines.values()), f"<zygopy {source.name} {next(_numbers)}>")
+    namespace = {"np": np, "math": math, "__name__": f"zygopy.generated.{source.name}", **_NAMES, **helpers(), **source.names}
+    linecache.checkcache(file)
+    exec(compile(ast.fix_missing_locations(tree), file, "exec"), namespace)
+    return namespace[source.name]
+
+
+_compiled: dict[str, Callable] = {}
+
+
+def helpers() -> dict[str, Callable]:
+    """The runtime functions that emitted text calls, for Numba."""
+    if not _compiled:
+        own = {**runtime.HELPERS, **runtime_arrays.HELPERS}
+        _compiled.update({name: njit(error_model="numpy")(f) for name, f in own.items()})
+    return _compiled
+
+
+def _place(tree: ast.AST, source: Source) -> None:
+    """Give each node the user's line."""
+    for node in ast.walk(tree):
+        if hasattr(node, "lineno") and (loc := source.lines.get(node.lineno)) is not None:
+            node.lineno = node.end_lineno = loc.line
+            node.col_offset, node.end_col_offset = 0, 0
+
+
+class _Accesses(ast.NodeTransformer):
+    """Replaces element accesses of named arrays; slices and shapes are left alone."""
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        self.generic_visit(node)
+        if not _is_element(node) or not isinstance(node.ctx, ast.Load):
+            return node
+        return _call("_load", node, node.value, _tuple(node))
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        self.generic_visit(node)
+        target = node.targets[0]
+        if not _is_element(target):
+            return node
+        return ast.copy_location(ast.Expr(_call("_store", node, target.value, _tuple(target), node.value)), node)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        self.generic_visit(node)
+        target = node.target
+        if not _is_element(target):
+            return node
+        name = "_add" if isinstance(node.op, ast.Add) else "_sub"
+        return ast.copy_location(ast.Expr(_call(name, node, target.value, _tuple(target), node.value)), node)
+
+
+def _is_element(node: ast.AST) -> bool:
+    if not (isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name)):
+        return False
+    items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    return not any(isinstance(item, ast.Slice) for item in items)
+
+
+def _tuple(node: ast.Subscript) -> ast.Tuple:
+    items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    return ast.copy_location(ast.Tuple(list(items), ast.Load()), node)
+
+
+def _call(name: str, like: ast.AST, *args: ast.expr) -> ast.Call:
+    args = tuple(ast.copy_location(ast.Name(a.id, ast.Load()), a) if isinstance(a, ast.Name) else a for a in args)
+    return ast.copy_location(ast.Call(ast.copy_location(ast.Name(name, ast.Load()), like), list(args), []), like)
