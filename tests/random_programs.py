@@ -11,6 +11,7 @@ import importlib.util
 import io
 import itertools
 import multiprocessing
+import signal
 import sys
 import tempfile
 import traceback
@@ -80,8 +81,24 @@ def load(sources: list[str], folder: Path):
     path.write_text(PRELUDE + "\n\n" + "\n\n\n".join(sources) + "\n")
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    _quietly(lambda: spec.loader.exec_module(module))
     return module
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float):
+    """Raise TimeoutError in what runs longer: a loop that a smaller program left without its end."""
+
+    def stop(*_):
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def directions(args, argnums, seed: int) -> tuple:
@@ -150,7 +167,7 @@ def _quietly(run):
 def _zygopy(run):
     try:
         return _quietly(run)
-    except zg.ZygopyError:
+    except (zg.ZygopyError, TimeoutError):
         raise
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
@@ -184,11 +201,14 @@ def _compare_arrays(args, after, rtol, function, make_args, single) -> None:
             raise Wrong(f"argument {n} is left as {left!r} instead of {wanted!r}")
 
 
-def outcome(module, program: RandomProgram, backend: str) -> tuple[str, str]:
+def outcome(module, program: RandomProgram, backend: str, seconds: float = 120.0) -> tuple[str, str]:
     """ "ok", "wrong", "refused" or "unstable" and what was said."""
     try:
         function, make_args = getattr(module, program.name), getattr(module, f"{program.name}_args")
-        check(function, make_args, program.argnums, program.single, backend)
+        with time_limit(seconds):
+            check(function, make_args, program.argnums, program.single, backend)
+    except TimeoutError:
+        return "wrong", f"no result after {seconds} s"
     except zg.ZygopyError as error:
         return "refused", f"{type(error).__name__}: {error.what}"
     except (Wrong, Unstable) as error:
@@ -202,8 +222,7 @@ def shrunk(program: RandomProgram, what: str, backend: str, folder: Path, second
 
     def fails(source: str) -> bool:
         try:
-            module = load([source], folder)
-            found, text = outcome(module, program, backend)
+            found, text = outcome(load([source], folder), program, backend, 10.0 if backend == "python" else 60.0)
         except Exception:  # the smaller program is not a program
             return False
         return found == "wrong" and text.split()[: len(kind)] == kind

@@ -1,6 +1,6 @@
 """The CPU backend: emitted source, with its element accesses replaced by intrinsics, as a function for Numba.
 
-    a[i, j] += x * b[j]     ->     _add(a, (i, j), x * _load(b, (j,)))
+    a[i, j] += x * b[j]     ->     _add_0(a, (i, j), x * _load_1(b, (j,)))
 """
 
 import ast
@@ -15,16 +15,17 @@ from numba import njit
 from zygopy.backends import intrinsics, runtime, runtime_arrays
 from zygopy.transform.emit import Source
 
-_NAMES = {"_load": intrinsics.load, "_store": intrinsics.store, "_add": intrinsics.add_to, "_sub": intrinsics.subtract_from}
 _numbers = itertools.count(1)
 
 
 def function(source: Source) -> Callable:
     """The Python function of a source, ready for Numba; errors it raises show the user's file and line."""
-    tree = _Accesses().visit(ast.parse(source.text))
+    rewriting = _Accesses(source.classes)
+    tree = rewriting.visit(ast.parse(source.text))
     _place(tree, source)
     file = next((loc.file for loc in source.lines.values()), f"<zygopy {source.name} {next(_numbers)}>")
-    namespace = {"np": np, "math": math, "__name__": f"zygopy.generated.{source.name}", **_NAMES, **helpers(), **source.names}
+    namespace = {"np": np, "math": math, "__name__": f"zygopy.generated.{source.name}", **rewriting.names}
+    namespace |= {**helpers(), **source.names}
     linecache.checkcache(file)
     exec(compile(ast.fix_missing_locations(tree), file, "exec"), namespace)
     return namespace[source.name]
@@ -52,26 +53,40 @@ def _place(tree: ast.AST, source: Source) -> None:
 class _Accesses(ast.NodeTransformer):
     """Replaces element accesses of named arrays; slices and shapes are left alone."""
 
+    def __init__(self, classes: dict[str, int]):
+        self.classes = classes
+        self.names: dict[str, object] = {"_sum": intrinsics.sum_of}
+
+    def access(self, kind: str, target: ast.Subscript, *values: ast.expr) -> ast.Call:
+        """A call of the access of the array's class."""
+        class_ = self.classes[target.value.id]
+        name = f"_{kind}_{class_}"
+        self.names[name] = intrinsics.accesses(class_)[kind]
+        return _call(name, target, target.value, _tuple(target), *values)
+
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)
         if not _is_element(node) or not isinstance(node.ctx, ast.Load):
             return node
-        return _call("_load", node, node.value, _tuple(node))
+        return self.access("load", node)
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
         self.generic_visit(node)
         target = node.targets[0]
         if not _is_element(target):
             return node
-        return ast.copy_location(ast.Expr(_call("_store", node, target.value, _tuple(target), node.value)), node)
+        return ast.copy_location(ast.Expr(self.access("store", target, node.value)), node)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         self.generic_visit(node)
         target = node.target
+        if isinstance(target, ast.Name) and isinstance(node.op, ast.Add):
+            total = _call("_sum", node, target, node.value)
+            return ast.copy_location(ast.Assign([target], total), node)
         if not _is_element(target):
             return node
-        name = "_add" if isinstance(node.op, ast.Add) else "_sub"
-        return ast.copy_location(ast.Expr(_call(name, node, target.value, _tuple(target), node.value)), node)
+        kind = "add" if isinstance(node.op, ast.Add) else "sub"
+        return ast.copy_location(ast.Expr(self.access(kind, target, node.value)), node)
 
 
 def _is_element(node: ast.AST) -> bool:

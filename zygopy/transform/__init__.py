@@ -20,6 +20,8 @@ from zygopy.transform.forward import forward
 from zygopy.transform.ir import Block, Check, Const, Function, Leaves, Param, Var, leaves, map_leaves, walk
 from zygopy.transform.jam import jam
 from zygopy.transform.memory import AliasClasses
+from zygopy.transform.orient import orient
+from zygopy.transform.promote import promote
 from zygopy.transform.reverse import reverse
 from zygopy.transform.show import show
 from zygopy.transform.signature import ArgumentType, Specialised, specialise
@@ -80,7 +82,7 @@ def _derive(primal: Function, found: Specialised, task: Task) -> Function:
 
     program = reverse(primal, wrt, output, results)
     program = replace(program, function=jam(simplify(program.function)))
-    closed = simplify(close(program))
+    closed = simplify(orient(promote(simplify(close(program)))))
     return replace(closed, name=f"{primal.name}_{task.kind}")
 
 

@@ -184,7 +184,7 @@ def load(s, view: View, name: str = "") -> Value:
     return value
 
 
-def store(s, view: View, value: Value, add: bool = False) -> None:
+def store(s, view: View, value: Value, add: ops.Op | None = None) -> None:
     """Store into the element a fully indexed view stands at."""
     check_writable(s, view)
     element = view.base.type.element

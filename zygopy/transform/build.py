@@ -111,7 +111,7 @@ class Builder:
         assert isinstance(array.type, Array) and len(index) == array.type.ndim
         return self.let(ops.LOAD, (array, *index), array.type.element, name)
 
-    def store(self, array: Var, index: tuple[Value, ...], value: Value, add: bool = False) -> None:
+    def store(self, array: Var, index: tuple[Value, ...], value: Value, add: Op | None = None) -> None:
         assert isinstance(array.type, Array) and len(index) == array.type.ndim
         self.emit(Store(array, index, self._as_operand(value, array.type.element), add, self.loc))
 
@@ -144,6 +144,7 @@ _FOLDABLE: dict[Op, Callable] = {
     **{op: f for f, op in ops.UNARY_OPERATORS.items()},
     **{op: f for f, op in ops.BINARY_OPERATORS.items()},
     **{op: f for f, op in ops.COMPARISONS.items()},
+    ops.SUM: operator.add,
     ops.INT_MIN: min,
     ops.INT_MAX: max,
     ops.AND: lambda a, b: bool(a) and bool(b),

@@ -35,8 +35,9 @@ from zygopy.transform.ir import (
     leaves,
     walk,
 )
+from zygopy.transform.memory import AliasClasses
 from zygopy.transform.naming import Naming, name
-from zygopy.transform.types import BOOL_, FLOAT64, INT64, Array, Scalar
+from zygopy.transform.types import BOOL_, FLOAT64, INT64, Array, Scalar, Stack
 
 _ATOM = 20
 _NEGATED = {ops.LT: ops.GE, ops.LE: ops.GT, ops.GT: ops.LE, ops.GE: ops.LT, ops.EQ: ops.NE, ops.NE: ops.EQ}
@@ -51,6 +52,7 @@ class Source:
     text: str
     names: dict[str, object] = field(default_factory=dict)
     lines: dict[int, Loc] = field(default_factory=dict)
+    classes: dict[str, int] = field(default_factory=dict)  # the arrays' names -> number of their alias class
 
 
 def emit(function: Function, comments: bool = True) -> Source:
@@ -66,7 +68,16 @@ def emit(function: Function, comments: bool = True) -> Source:
             writer.line(f"{writer.target(p.leaves)} = {p.name}")
     writer.block(function.body)
     writer.line(f"return {writer.tree(function.results)}")
-    return Source(function.name, "\n".join(writer.lines) + "\n", errors, writer.locs)
+    classes = _class_numbers(function, writer.names)
+    return Source(function.name, "\n".join(writer.lines) + "\n", errors, writer.locs, classes)
+
+
+def _class_numbers(function: Function, names: dict[Var, str]) -> dict[str, int]:
+    """For each array's name the number of its alias class; tapes that grow are classes of their own."""
+    aliases = AliasClasses(function.body)
+    numbers: dict[Var, int] = {}
+    arrays = [v for v in names if isinstance(v.type, Array | Stack)]
+    return {names[v]: numbers.setdefault(aliases.of(v), len(numbers)) for v in arrays}
 
 
 _RESERVED = {"np", "math", "grow", "overlap", *ops.CALLED}
@@ -209,7 +220,8 @@ class _Writer:
                 text = self.expression(s)[0]
                 if s.op is ops.SELECT:
                     text = text[1:-1]
-                self.statement_line(s, f"{self.names[s.var]} = {text}")
+                terms = self.added_to(self.names[s.var], s)
+                self.statement_line(s, f"{self.names[s.var]} += {terms}" if terms else f"{self.names[s.var]} = {text}")
             case Store():
                 sign, value = ("+=", self.value(s.value)) if s.add else ("=", self.value(s.value))
                 if s.add and (let := self.inlined.get(s.value)) is not None and let.op is ops.NEG:
@@ -234,6 +246,22 @@ class _Writer:
                 self.push(s)
             case Pop():
                 self.pop(s)
+
+    def added_to(self, name: str, s: Let) -> str | None:
+        """For x = x + a + b of adjoints, x called `name`: the text of what is added, a + b."""
+        terms = self.terms(s) if s.op is ops.SUM else []
+        own = [t for t in terms if isinstance(t, Var) and self.names.get(t) == name]
+        if len(own) != 1 or any(name in self.reads(t) for t in terms if t is not own[0]):
+            return None
+        return " + ".join(self.value(t, 13) for t in terms if t is not own[0])
+
+    def terms(self, s: Let) -> list[Value]:
+        """The terms of a sum of adjoints, nested sums opened."""
+        found: list[Value] = []
+        for a in s.args:
+            inner = self.inlined.get(a) if isinstance(a, Var) else None
+            found += self.terms(inner) if inner is not None and inner.op is ops.SUM else [a]
+        return found
 
     def negated(self, test: Value) -> str:
         let = self.inlined.get(test) if isinstance(test, Var) else None
@@ -297,15 +325,17 @@ class _Writer:
 
     def copies(self, pairs: list[tuple[Var, Value]]) -> None:
         """Assign all pairs as if at once."""
-        left = [(self.names[a], self.value(b), self.reads(b)) for a, b in pairs]
-        left = [(a, text, reads) for a, text, reads in left if a != text]
+        left = [(self.names[a], b, self.reads(b)) for a, b in pairs]
+        left = [(a, b, reads) for a, b, reads in left if a != self.value(b)]
         while left:
             free = next((c for c in left if not any(c[0] in o[2] for o in left if o is not c)), None)
             if free is None:
-                self.line(f"{', '.join(c[0] for c in left)} = {', '.join(c[1] for c in left)}")
+                self.line(f"{', '.join(c[0] for c in left)} = {', '.join(self.value(c[1]) for c in left)}")
                 return
             left.remove(free)
-            self.line(f"{free[0]} = {free[1]}")
+            let = self.inlined.get(free[1]) if isinstance(free[1], Var) else None
+            terms = self.added_to(free[0], let) if let is not None else None
+            self.line(f"{free[0]} += {terms}" if terms else f"{free[0]} = {self.value(free[1])}")
 
     def reads(self, value: Value) -> set[str]:
         """The names that a value's expression reads."""

@@ -81,7 +81,7 @@ class _Identify:
         start = Builder(self.function.loc)
         for class_, counter in self.numbers.counters.items():
             start.emit(Let(counter, ops.EMPTY, (integer(1),), start.loc))
-            start.emit(Store(counter, (integer(0),), integer(self.fixed[class_]), False, start.loc))
+            start.emit(Store(counter, (integer(0),), integer(self.fixed[class_]), None, start.loc))
         return replace(self.function, body=Block((*start.statements, *body.statements), body.yields)), self.numbers
 
     def is_numbered(self, value: Value) -> bool:

@@ -3,7 +3,7 @@
     function  = Function(name, params, body)
     block     = Block(statements, yields)
     statement = Let(var, op, args)                     one operation, one result
-              | Store(array, index, value, add)        array[index] = value, or += value
+              | Store(array, index, value, add)        array[index] = value; += if add is an Op
               | For(index, start, stop, step, params, inits, body, results)
               | While(params, inits, test, body, results)
               | If(test, then, orelse, results)
@@ -102,7 +102,7 @@ class Store:
     array: Var
     index: tuple[Value, ...]
     value: Value
-    add: bool
+    add: Op | None  # ADD for the user's +=, SUM for adjoints, whose order is free
     loc: Loc
 
 

@@ -70,7 +70,7 @@ class _Jam:
         first, last = statements.index(loop), statements.index(mirror)
         self.facts.assumed = [self.tested(statements[:first], loop)]
         between = statements[first + 1 : last]
-        if not _only_adds_up(mirror) or any(isinstance(s, Push | Pop) for s in walk(Block((loop, mirror)))):
+        if not only_adds_up(mirror) or any(isinstance(s, Push | Pop) for s in walk(Block((loop, mirror)))):
             return None
         if not self.memory_allows(loop, mirror, between):
             return None
@@ -254,7 +254,7 @@ class _Jam:
 # -- sums -------------------------------------------------------------------------------------------------------------------
 
 
-def _only_adds_up(mirror: For) -> bool:
+def only_adds_up(mirror: For) -> bool:
     """Whether each variable of the loop is a sum to which trips add, in any order."""
     if any(isinstance(p.type, Array) for p in mirror.params):
         return False
@@ -270,7 +270,7 @@ def _is_sum(param: Var, end: Value, block: Block) -> bool:
         if not read and not nested:
             continue
         match s:
-            case Let() if s.op is ops.ADD and len(read) == 1:
+            case Let() if s.op in (ops.ADD, ops.SUM) and len(read) == 1:
                 chain.add(s.var)
             case For() if not nested and len(read) == 1 and read[0] in s.inits:
                 k = s.inits.index(read[0])

@@ -131,7 +131,7 @@ class _Sweep:
             return
         g = b.cast(g, value.type) if g.type.dtype != value.type.dtype else g
         if value in adjoints and not _is_zero(adjoints[value]):
-            g = b.let(ops.ADD, (adjoints[value], g), value.type, _bar(value))
+            g = b.let(ops.SUM, (adjoints[value], g), value.type, _bar(value))
         elif isinstance(g, Var) and g.name == "t":
             g.name = _bar(value)
         adjoints[value] = g
@@ -291,7 +291,7 @@ class _Sweep:
         match s.op:
             case ops.LOAD:
                 if self.is_active(s.args[0]):
-                    b.store(*self.cell(s.args[0], s.args[1:]), g, add=True)
+                    b.store(*self.cell(s.args[0], s.args[1:]), g, ops.SUM)
             case ops.CAST:
                 self.contribute(adjoints, b, s.args[0], g)
             case ops.SELECT:
@@ -438,7 +438,7 @@ def add_arrays(target: Var, source: Var, b: Builder, row: tuple[Value, ...] = ()
     def level(axis: int, index: tuple[Var, ...]) -> Block:
         inner = Builder(b.loc)
         if axis == target.type.ndim:
-            inner.store(target, index, inner.load(source, (*row, *index)), add=True)
+            inner.store(target, index, inner.load(source, (*row, *index)), ops.SUM)
             return inner.block()
         k = Var("ijkl"[axis % 4], INT)
         n = inner.dim(target, axis)

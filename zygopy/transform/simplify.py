@@ -62,17 +62,25 @@ class _Forward:
         self.versions: dict[Var, int] = {}
         self.loaded: dict[Var, dict[Var, None]] = {}  # by class, the array variables that were read
         self.lets: dict[Var, Let] = {}
+        self.costly: dict[tuple | None, dict[tuple, Var]] = {}  # by block: its costly expressions, for its mirror
 
     def run(self) -> Function:
         body = self.block(self.function.body)
         return replace(self.function, body=body, results=map_leaves(self.values.value, self.function.results))
 
-    def block(self, block: Block) -> Block:
-        """Simplify a block; what becomes available in it is forgotten after it."""
-        outer, self.available = self.available, dict(self.available)
+    def block(self, block: Block, place: tuple | None = None, mirrored: tuple | None = None) -> Block:
+        """Simplify a block; what becomes available in it is forgotten after it.
+
+        In the mirror of a block, what was costly to compute there (exp, sin, ...) is available as it is.
+        """
+        outer, self.available = self.available, self.available | self.costly.get(mirrored, {})
         out: list[Statement] = []
         for statement in block.statements:
             self.statement(statement, out)
+        if place is not None:
+            self.costly[place] = {
+                (s.op, s.args, s.var.type): s.var for s in out if isinstance(s, Let) and not s.op.cheap
+            }
         self.available = outer
         return Block(tuple(out), tuple(self.values.value(y) for y in block.yields))
 
@@ -204,7 +212,7 @@ class _Forward:
             return
         stored = self.aliases.stored(s.body.statements)
         self.touch(stored)
-        body = self.block(s.body)
+        body = self.block(s.body, (s.key, 1), (s.mirror, 1))
         self.touch(stored)
         out.append(self.without_invariants(replace(s, body=body)))
 
@@ -212,7 +220,7 @@ class _Forward:
         s = replace(s, inits=tuple(self.values.value(i) for i in s.inits))
         stored = self.aliases.stored((*s.body.statements, *s.test.statements))
         self.touch(stored)
-        test, body = self.block(s.test), self.block(s.body)
+        test, body = self.block(s.test), self.block(s.body, (s.key, 1))
         self.touch(stored)
         if isinstance(test.yields[0], Const) and not test.yields[0].value:
             self.values.values.update(zip(s.results, s.inits, strict=True))
@@ -255,9 +263,9 @@ class _Forward:
                 self.values.values[result] = self.values.value(value)
             return
         versions = dict(self.versions)
-        then = self.block(s.then)
+        then = self.block(s.then, (s.key, 0), (s.mirror, 0))
         self.versions = versions
-        orelse = self.block(s.orelse)
+        orelse = self.block(s.orelse, (s.key, 1), (s.mirror, 1))
         self.touch(self.aliases.stored((*s.then.statements, *s.orelse.statements)))
         keep = []
         for k, result in enumerate(s.results):

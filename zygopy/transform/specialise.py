@@ -837,7 +837,7 @@ class Specialiser:
             if result.dtype == element.dtype and not view.frozen:
                 arrays.check_writable(self, view)
                 value = operand if operator is python.add else apply_function(self.b, python.neg, [operand], False)
-                arrays.store(self, view, value, add=True)
+                arrays.store(self, view, value, ops.ADD)
                 return
         value = apply_function(self.b, operator, [arrays.load(self, view), operand], False)
         arrays.store(self, view, value)

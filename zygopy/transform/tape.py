@@ -92,6 +92,15 @@ class _Closing:
         self.aliases = AliasClasses(self.function.body)
         self.clobbering = Clobbering(self.function, self.layout, self.aliases)
         self.snapshots: dict[tuple, _Snapshot] = {}
+        self.kept: dict[Var, Let | None] = {}
+        self.stored_values = {
+            s.value: s
+            for s in walk(self.function.body)
+            if isinstance(s, Store)
+            and s.add is None
+            and isinstance(s.value, Var)
+            and self.layout.homes[s.value].path == self.clobbering.paths[id(s)]
+        }
         self.mirror_of: dict[int, Statement] = {
             s.mirror: s for s in walk(self.function.body) if isinstance(s, For | If) and s.mirror is not None
         }
@@ -157,6 +166,8 @@ class _Closing:
     def inputs(self, var: Var) -> list[Var] | None:
         """What a value would be computed again from; None if it has to be stored."""
         s = self.layout.homes[var].statement
+        if (load := self.kept_in_memory(var)) is not None:
+            return [a for a in load.args[1:] if isinstance(a, Var)]
         match s:
             case Let() if s.op is ops.LOAD:
                 return self._reload_inputs(s)
@@ -169,6 +180,19 @@ class _Closing:
                 free = dict.fromkeys([s.test, *free_values(s.then), *free_values(s.orelse)])
                 return [v for v in free if isinstance(v, Var) and not isinstance(v.type, Array)]
         return None
+
+    def kept_in_memory(self, var: Var) -> Let | None:
+        """A load that gives a computed value, if the program stored it where nothing changes it later."""
+        if var not in self.kept:
+            self.kept[var] = None
+            store = self.stored_values.get(var)
+            if store is not None and self.is_free(store.array) and store.array.type.dtype == var.type.dtype:
+                load = Let(Var(var.name, var.type), ops.LOAD, (store.array, *store.index), store.loc)
+                self.layout.order[id(load)] = self.layout.order[id(store)]
+                self.clobbering.paths[id(load)] = self.clobbering.paths[id(store)]
+                if not self.clobbering.between_load_and_reverse(load):
+                    self.kept[var] = load
+        return self.kept[var]
 
     def _is_cheap(self, s: If) -> bool:
         """Whether a branch only computes cheap numbers."""
@@ -514,6 +538,8 @@ class _Rewriting:
         s = home.statement
         if var in self.mapping:
             return
+        if (load := self.closing.kept_in_memory(var)) is not None:
+            s = load
         if isinstance(s, Let):
             self.mapping[var] = copy = Var(var.name, var.type)
             self._late_heads(home.path, lambda b: self._write_again(b, s, copy))
@@ -525,7 +551,7 @@ class _Rewriting:
 
     def _write_again(self, b: Builder, s: Let, copy: Var) -> None:
         args = tuple(self._resolve(a) for a in s.args)
-        if s.op is ops.LOAD and (snap := self.closing.snapshot(s)) is not None:
+        if s.op is ops.LOAD and s.var in self.layout.homes and (snap := self.closing.snapshot(s)) is not None:
             counters = tuple(self._mirror_counter(loop, b) for loop in self._outer_loops(snap))
             args = (snap.tape, *counters, *args[1:])
         b.emit(Let(copy, s.op, args, s.loc))

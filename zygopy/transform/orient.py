@@ -1,0 +1,98 @@
+"""Running mirror loops upwards again, where the order of trips does not matter: such loops vectorise better.
+
+    for j in range(n - 1, -1, -1):               for j in range(n):
+        x_bar[j] += g * w[j]             ->          x_bar[j] += g * w[j]
+"""
+
+from dataclasses import replace
+
+from zygopy.transform import ops
+from zygopy.transform.affine import Affine, Facts
+from zygopy.transform.build import Builder, integer
+from zygopy.transform.ir import (
+    Block,
+    Const,
+    For,
+    Function,
+    If,
+    Let,
+    Statement,
+    Store,
+    Var,
+    While,
+    blocks,
+    walk,
+)
+from zygopy.transform.jam import only_adds_up
+from zygopy.transform.memory import AliasClasses
+
+
+def orient(function: Function) -> Function:
+    """Turn innermost downward loops around if no trip depends on another one."""
+    return replace(function, body=_Orientation(function).block(function.body))
+
+
+class _Orientation:
+    def __init__(self, function: Function):
+        self.aliases = AliasClasses(function.body)
+        self.facts = Facts()
+        for s in walk(function.body):
+            if isinstance(s, Let):
+                self.facts.definitions[s.var] = s
+
+    def block(self, block: Block) -> Block:
+        out: list[Statement] = []
+        for s in block.statements:
+            match s:
+                case For():
+                    out += self.loop(replace(s, body=self.block(s.body)))
+                case While():
+                    out.append(replace(s, body=self.block(s.body)))
+                case If():
+                    out.append(replace(s, then=self.block(s.then), orelse=self.block(s.orelse)))
+                case _:
+                    out.append(s)
+        return Block(tuple(out), block.yields)
+
+    def loop(self, s: For) -> list[Statement]:
+        downwards = isinstance(s.step, Const) and s.step.value == -1
+        if not downwards or not only_adds_up(s) or not self.any_order(s):
+            return [s]
+        b = Builder(s.loc)
+        start, stop = b.add(s.stop, integer(1)), b.add(s.start, integer(1))
+        return [*b.statements, replace(s, start=start, stop=stop, step=integer(1))]
+
+    def any_order(self, s: For) -> bool:
+        """Whether no trip reads or overwrites what another one writes."""
+        accesses: list[tuple[Var, tuple, bool, bool]] = []  # array, index, is a store, is an addition
+        for t in walk(s.body):
+            match t:
+                case Let() if t.op is ops.LOAD:
+                    accesses.append((t.args[0], t.args[1:], False, False))
+                case Let():
+                    if t.op in (ops.VIEW, ops.EMPTY, ops.ZEROS, ops.NEW_STACK):
+                        return False
+                case Store():
+                    accesses.append((t.array, t.index, True, t.add is ops.SUM))
+                case If() if not any(blocks(i) for b in blocks(t) for i in b.statements):
+                    pass
+                case _:
+                    return False
+        for array, index, stores, adds in accesses:
+            for other, at, other_stores, other_adds in accesses:
+                if not stores or (adds and other_adds) or not self.aliases.may_alias(array, other):
+                    continue
+                if array is not other or not self.one_trip_only(index, at, s.index):
+                    return False
+        return True
+
+    def one_trip_only(self, a: tuple, b: tuple, index: Var) -> bool:
+        """Whether two accesses meet in one and the same trip only: some axis tells the trip by an offset of 0."""
+        for x, y in zip(a, b, strict=True):
+            form, other = self.facts.affine(x), self.facts.affine(y)
+            if form - other == Affine() and form.coefficient(index):
+                return True
+        return False
+
+
+__all__ = ["orient"]

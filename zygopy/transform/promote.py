@@ -1,0 +1,144 @@
+"""Keeping sums in registers: a loop that adds to one array element adds to a variable instead.
+
+    for j in range(n):                       total = 0.0
+        a_bar[i, k] += g * b[j]              for j in range(n):
+        b_bar[j] += g * a[i, k]      ->          total += g * b[j]
+                                                 b_bar[j] += g * a[i, k]
+                                             a_bar[i, k] += total
+"""
+
+from dataclasses import replace
+
+from zygopy.transform import ops
+from zygopy.transform.affine import Facts
+from zygopy.transform.build import Builder, zero
+from zygopy.transform.ir import (
+    Block,
+    For,
+    Function,
+    If,
+    Let,
+    Statement,
+    Store,
+    Value,
+    Var,
+    While,
+    block_params,
+    blocks,
+    defined,
+    new_key,
+    walk,
+)
+from zygopy.transform.memory import AliasClasses
+
+
+def promote(function: Function) -> Function:
+    """Move additions of adjoints to a fixed element out of loops."""
+    return replace(function, body=_Promotion(function).block(function.body))
+
+
+class _Promotion:
+    def __init__(self, function: Function):
+        self.aliases = AliasClasses(function.body)
+        self.facts = Facts()
+        for s in walk(function.body):
+            if isinstance(s, Let):
+                self.facts.definitions[s.var] = s
+            elif isinstance(s, For):
+                self.facts.ranges[s.index] = (s.start, s.stop, s.step)
+
+    def block(self, block: Block) -> Block:
+        out: list[Statement] = []
+        for s in block.statements:
+            match s:
+                case For():
+                    out += self.loop(replace(s, body=self.block(s.body)))
+                case While():
+                    out.append(replace(s, body=self.block(s.body)))
+                case If():
+                    out.append(replace(s, then=self.block(s.then), orelse=self.block(s.orelse)))
+                case _:
+                    out.append(s)
+        return Block(tuple(out), block.yields)
+
+    def loop(self, s: For) -> list[Statement]:
+        """The loop with its sums in variables, and the additions behind it."""
+        inside = _defined_inside(s)
+        groups: dict[tuple, list[Store]] = {}
+        for t in s.body.statements:
+            if isinstance(t, Store) and t.add is ops.SUM and not inside & {t.array, *t.index}:
+                groups.setdefault((t.array, t.index), []).append(t)
+        after: list[Statement] = []
+        for (array, index), stores in groups.items():
+            if self.is_alone(array, index, s):
+                s, statements = self.sum_in_variable(s, array, index, stores)
+                after += statements
+        return [s, *after]
+
+    def is_alone(self, array: Var, index: tuple[Value, ...], loop: For) -> bool:
+        """Whether nothing else in the loop touches the element."""
+        for t in walk(loop.body):
+            if isinstance(t, Store):
+                other, at = t.array, t.index
+                if other is array and at == index and t.add:
+                    continue
+            elif isinstance(t, Let) and t.op is ops.LOAD:
+                other, at = t.args[0], t.args[1:]
+            elif isinstance(t, Let) and t.op is ops.VIEW:
+                other, at = t.args[0], None
+            else:
+                continue
+            if self.aliases.may_alias(other, array) and not (other is array and self.apart(index, at)):
+                return False
+        return all(t in loop.body.statements for t in walk(loop.body) if isinstance(t, Store) and t.array is array and t.index == index)
+
+    def apart(self, a: tuple[Value, ...], b: tuple[Value, ...] | None) -> bool:
+        """Whether two elements differ in each trip."""
+        if b is None:
+            return False
+        never = self.facts.never_negative
+        gaps = [self.facts.affine(x) - self.facts.affine(y) for x, y in zip(a, b, strict=True)]
+        return any(never(gap.shift(-1)) or never(gap.scale(-1).shift(-1)) for gap in gaps)
+
+    def sum_in_variable(self, s: For, array: Var, index: tuple, stores: list[Store]) -> tuple[For, list[Statement]]:
+        type_ = array.type.element
+        param, result = Var(array.name, type_), Var(array.name, type_)
+        total: Value = param
+        body: list[Statement] = []
+        for t in s.body.statements:
+            if not any(t is store for store in stores):
+                body.append(t)
+                continue
+            b = Builder(t.loc)
+            total = b.let(ops.SUM, (total, b.cast(t.value, type_)), type_, array.name)
+            body += b.statements
+        new = replace(
+            s,
+            params=(*s.params, param),
+            inits=(*s.inits, zero(type_)),
+            body=Block(tuple(body), (*s.body.yields, total)),
+            results=(*s.results, result),
+        )
+        return new, self.add_after(s, Store(array, index, result, ops.SUM, stores[0].loc))
+
+    def add_after(self, s: For, store: Store) -> list[Statement]:
+        """The addition behind the loop; only if it ran, since the element may not exist otherwise."""
+        b = Builder(store.loc)
+        forward = b.apply(ops.GT, s.step, zero(s.step.type))
+        runs = b.select(forward, b.apply(ops.LT, s.start, s.stop), b.apply(ops.LT, s.stop, s.start))
+        b.emit(If(runs, Block((store,)), Block(()), (), store.loc, new_key()))
+        return b.statements
+
+
+def _defined_inside(s: For) -> set[Var]:
+    found = set(block_params(s))
+
+    def visit(block: Block) -> None:
+        for t in block.statements:
+            found.update(defined(t))
+            found.update(block_params(t))
+            for inner in blocks(t):
+                visit(inner)
+
+    visit(s.body)
+    return found
