@@ -67,9 +67,9 @@ def build(function: Callable, types: list[ArgumentType], task: Task) -> Program:
 def _derive(primal: Function, found: Specialised, task: Task) -> Function:
     match task.kind:
         case "primal":
-            return primal
+            return _tuned(primal)
         case "jvp":
-            return simplify(replace(forward(primal, list(task.wrt)), name=f"{primal.name}_jvp"))
+            return replace(_tuned(simplify(forward(primal, list(task.wrt)))), name=f"{primal.name}_jvp")
     output, aux = _output(primal, task.has_aux)
     wrt = [found.wrt[name] for name in task.wrt]
 
@@ -82,8 +82,12 @@ def _derive(primal: Function, found: Specialised, task: Task) -> Function:
 
     program = reverse(primal, wrt, output, results)
     program = replace(program, function=jam(simplify(program.function)))
-    closed = simplify(orient(promote(simplify(close(program)))))
-    return replace(closed, name=f"{primal.name}_{task.kind}")
+    return replace(_tuned(simplify(close(program))), name=f"{primal.name}_{task.kind}")
+
+
+def _tuned(function: Function) -> Function:
+    """The same program in the form that compiles to the fastest loops."""
+    return simplify(orient(promote(function)))
 
 
 def differentiable(function: Callable, types: list[ArgumentType], task: Task) -> list[str]:

@@ -20,6 +20,7 @@ from zygopy.transform.ir import (
     Let,
     Statement,
     Store,
+    Substitution,
     Value,
     Var,
     While,
@@ -73,7 +74,30 @@ class _Promotion:
             if self.is_alone(array, index, s):
                 s, statements = self.sum_in_variable(s, array, index, stores)
                 after += statements
-        return [s, *after]
+        before, s = self.fixed_loads(s)
+        return [*before, s, *after]
+
+    def fixed_loads(self, s: For) -> tuple[list[Statement], For]:
+        """Loads of a fixed element that no store in the loop meets, moved before the loop; LLVM cannot tell it is safe."""
+        inside = _defined_inside(s)
+        stores = [t for t in walk(s.body) if isinstance(t, Store)]
+        moved: list[Let] = []
+        for t in s.body.statements:
+            if not (isinstance(t, Let) and t.op is ops.LOAD) or inside & set(t.args):
+                continue
+            near = [x for x in stores if self.aliases.may_alias(x.array, t.args[0])]
+            if near and all(x.array is t.args[0] and self.apart(x.index, t.args[1:]) for x in near):
+                moved.append(t)
+        if not moved or any(isinstance(t, While | For | If) for t in s.body.statements):
+            return [], s
+        body = Block(tuple(t for t in s.body.statements if t not in moved), s.body.yields)
+        b = Builder(s.loc)
+        outside = tuple(Var(t.var.name, t.var.type) for t in moved)
+        then = Block(tuple(moved), tuple(t.var for t in moved))
+        orelse = Block((), tuple(zero(t.var.type) for t in moved))
+        b.emit(If(_runs(s, b), then, orelse, outside, s.loc, new_key()))
+        renamed = Substitution(dict(zip((t.var for t in moved), outside, strict=True)))
+        return b.statements, replace(s, body=renamed.block(body))
 
     def is_alone(self, array: Var, index: tuple[Value, ...], loop: For) -> bool:
         """Whether nothing else in the loop touches the element."""
@@ -124,10 +148,14 @@ class _Promotion:
     def add_after(self, s: For, store: Store) -> list[Statement]:
         """The addition behind the loop; only if it ran, since the element may not exist otherwise."""
         b = Builder(store.loc)
-        forward = b.apply(ops.GT, s.step, zero(s.step.type))
-        runs = b.select(forward, b.apply(ops.LT, s.start, s.stop), b.apply(ops.LT, s.stop, s.start))
-        b.emit(If(runs, Block((store,)), Block(()), (), store.loc, new_key()))
+        b.emit(If(_runs(s, b), Block((store,)), Block(()), (), store.loc, new_key()))
         return b.statements
+
+
+def _runs(s: For, b: Builder) -> Value:
+    """Whether a loop has a trip."""
+    forward = b.apply(ops.GT, s.step, zero(s.step.type))
+    return b.select(forward, b.apply(ops.LT, s.start, s.stop), b.apply(ops.LT, s.stop, s.start))
 
 
 def _defined_inside(s: For) -> set[Var]:
