@@ -6,8 +6,8 @@ The whole messages stand in tests/golden/errors.txt, with file names and line nu
 import contextlib
 import math
 import os
+import random
 import re
-import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -253,7 +253,7 @@ group("Functions")
 
 @refused("a function of another library", zg.UnsupportedError, 1.0)
 def unknown_function(x):
-    return statistics.fmean((x, x))
+    return x * random.random()
 
 
 @refused("a NumPy function without a rule", zg.UnsupportedError, X)
@@ -546,7 +546,7 @@ def type_changes_in_loop(x):
     return x
 
 
-@refused("a loop variable that changes its shape", zg.TypeJoinError, X)
+@refused("an array variable whose size changes in a loop", zg.UnsupportedError, X)
 def shape_changes_in_loop(a):
     u = a
     for k in range(3):
@@ -722,21 +722,6 @@ def argnums_empty(x, y=1.0):
 @refused("`argnums` that is no number or name", zg.ArgumentError, 1.0, argnums=0.5)
 def argnums_float(x, y=1.0):
     return x * y
-
-
-@refused("a call without an argument", zg.ArgumentError, 1.0)
-def call_too_few(x, y):
-    return x * y
-
-
-@refused("a call with too many arguments", zg.ArgumentError, 1.0, 2.0)
-def call_too_many(x):
-    return x * x
-
-
-@refused("a call with an unknown keyword", zg.ArgumentError, call=lambda f: zg.grad(f, backend="python")(1.0, z=2.0))
-def call_unknown_keyword(x):
-    return x * x
 
 
 @refused("something that is not a function", zg.ArgumentError, call=lambda f: zg.grad(3.0, backend="python"))

@@ -112,6 +112,18 @@ def test_compiled_code_raises_too(name):
     assert f"{refused.__file__}:" in str(caught.value)
 
 
+def two(x, y):
+    return x * y
+
+
+@pytest.mark.parametrize("args, kwargs", [((1.0,), {}), ((1.0, 2.0, 3.0), {}), ((1.0,), {"z": 2.0}), ((1.0, 2.0), {"x": 1.0})])
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_wrong_calls_are_type_errors(args, kwargs, backend):
+    """As for any Python function."""
+    with pytest.raises(TypeError):
+        zg.grad(two, backend=backend)(*args, **kwargs)
+
+
 # -- what looks alike and is not refused -----------------------------------------------------------------------------------
 
 
@@ -152,6 +164,26 @@ def test_int_arguments_are_promoted():
     assert zg.grad(lambda x: x * x, backend="python")(3) == 6.0
 
 
-def test_float_division_by_zero_is_inf():
+def quotient(x, y):
+    return x / y
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_float_division_by_zero_is_inf(backend):
     with np.errstate(all="ignore"):
-        assert zg.jit(lambda x: 1.0 / x, backend="python")(0.0) == np.inf
+        assert zg.jit(quotient, backend=backend)(1.0, 0.0) == np.inf
+        assert zg.grad(quotient, backend=backend)(1.0, 0.0) == np.inf
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_lambdas_can_be_compiled(backend):
+    assert zg.jit(lambda x: x * x, backend=backend)(3.0) == 9.0
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_defaults_need_not_be_passed(backend):
+    def scaled(x, scale=2.5, table=(1.0, 3.0), kind=None, *, shift=1.0):
+        return x * scale * table[1] + shift
+
+    assert zg.grad(scaled, backend=backend)(2.0) == 7.5
+    assert zg.grad(scaled, backend=backend)(2.0, shift=3.0, scale=2.0) == 6.0

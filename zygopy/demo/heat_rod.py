@@ -73,7 +73,7 @@ def problem(small: bool) -> Problem:
 
 
 def _row(numbers) -> str:
-    return " ".join(f"{x:.3f}" for x in numbers)
+    return " ".join(f"{x:.2f}" for x in numbers)
 
 
 def _temperatures(conductivity, start, times, sweeps) -> np.ndarray:

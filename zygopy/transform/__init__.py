@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from zygopy.errors import ArgumentError, DtypeError, OutputError
 from zygopy.transform import ops, rules_all  # noqa: F401  (the rules register themselves)
 from zygopy.transform.build import Builder
+from zygopy.transform.distribute import distribute
 from zygopy.transform.emit import Source, emit
 from zygopy.transform.forward import forward
 from zygopy.transform.ir import Block, Check, Const, Function, Leaves, Param, Var, leaves, map_leaves, walk
@@ -87,7 +88,7 @@ def _derive(primal: Function, found: Specialised, task: Task) -> Function:
 
 def _tuned(function: Function) -> Function:
     """The same program in the form that compiles to the fastest loops."""
-    return simplify(orient(promote(function)))
+    return simplify(orient(distribute(promote(function))))
 
 
 def differentiable(function: Callable, types: list[ArgumentType], task: Task) -> list[str]:

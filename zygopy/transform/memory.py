@@ -17,15 +17,23 @@ class AliasClasses:
     def __init__(self, block: Block):
         self._parent: dict[Var, Var] = {}
         self._buffers: dict[Var, tuple[int, str]] = {}  # the buffers that a loop swaps: distinct among themselves in each trip
+        self._made: set[Var] = set()
         for statement in walk(block):
             self._visit(statement)
-            if isinstance(statement, For | While) and permutes(statement):
-                made = {s.var for s in walk(block) if isinstance(s, Let) and s.op.effect is Effect.ALLOCATES}
-                slots = [k for k, p in enumerate(statement.params) if isinstance(p.type, Array)]
-                if slots and {statement.inits[k] for k in slots} <= made:
-                    for k in slots:
-                        self._buffers[statement.params[k]] = (statement.key, "in the loop")
-                        self._buffers[statement.results[k]] = (statement.key, "after it")
+            if isinstance(statement, Let) and statement.op.effect is Effect.ALLOCATES:
+                self._made.add(statement.var)
+            elif isinstance(statement, For | While) and permutes(statement):
+                self._swaps(statement)
+
+    def _swaps(self, s: For | While) -> None:
+        """Note that the arrays a loop swaps are distinct, if they are so at first."""
+        slots = [k for k, p in enumerate(s.params) if isinstance(p.type, Array)]
+        inits = {s.inits[k] for k in slots}
+        groups = {self._buffers.get(i) for i in inits}
+        if inits <= self._made or (len(groups) == 1 and None not in groups):
+            for k in slots:
+                self._buffers[s.params[k]] = (s.key, "in the loop")
+                self._buffers[s.results[k]] = (s.key, "after it")
 
     def of(self, var: Var) -> Var:
         root = var

@@ -56,43 +56,42 @@ class _Orientation:
 
     def loop(self, s: For) -> list[Statement]:
         downwards = isinstance(s.step, Const) and s.step.value == -1
-        if not downwards or not only_adds_up(s) or not self.any_order(s):
+        if not downwards or not only_adds_up(s) or not any_order(s, self.aliases, self.facts):
             return [s]
         b = Builder(s.loc)
         start, stop = b.add(s.stop, integer(1)), b.add(s.start, integer(1))
         return [*b.statements, replace(s, start=start, stop=stop, step=integer(1))]
 
-    def any_order(self, s: For) -> bool:
-        """Whether no trip reads or overwrites what another one writes."""
-        accesses: list[tuple[Var, tuple, bool, bool]] = []  # array, index, is a store, is an addition
-        for t in walk(s.body):
-            match t:
-                case Let() if t.op is ops.LOAD:
-                    accesses.append((t.args[0], t.args[1:], False, False))
-                case Let():
-                    if t.op in (ops.VIEW, ops.EMPTY, ops.ZEROS, ops.NEW_STACK):
-                        return False
-                case Store():
-                    accesses.append((t.array, t.index, True, t.add is ops.SUM))
-                case If() if not any(blocks(i) for b in blocks(t) for i in b.statements):
-                    pass
-                case _:
+
+def any_order(s: For, aliases: AliasClasses, facts: Facts) -> bool:
+    """Whether no trip reads or overwrites what another one writes."""
+    accesses: list[tuple[Var, tuple, bool, bool]] = []  # array, index, is a store, is an addition
+    for t in walk(s.body):
+        match t:
+            case Let() if t.op is ops.LOAD:
+                accesses.append((t.args[0], t.args[1:], False, False))
+            case Let():
+                if t.op in (ops.VIEW, ops.EMPTY, ops.ZEROS, ops.NEW_STACK):
                     return False
-        for array, index, stores, adds in accesses:
-            for other, at, other_stores, other_adds in accesses:
-                if not stores or (adds and other_adds) or not self.aliases.may_alias(array, other):
-                    continue
-                if array is not other or not self.one_trip_only(index, at, s.index):
-                    return False
-        return True
-
-    def one_trip_only(self, a: tuple, b: tuple, index: Var) -> bool:
-        """Whether two accesses meet in one and the same trip only: some axis tells the trip by an offset of 0."""
-        for x, y in zip(a, b, strict=True):
-            form, other = self.facts.affine(x), self.facts.affine(y)
-            if form - other == Affine() and form.coefficient(index):
-                return True
-        return False
+            case Store():
+                accesses.append((t.array, t.index, True, t.add is ops.SUM))
+            case If() if not any(blocks(i) for b in blocks(t) for i in b.statements):
+                pass
+            case _:
+                return False
+    for array, index, stores, adds in accesses:
+        for other, at, other_stores, other_adds in accesses:
+            if not stores or (adds and other_adds) or not aliases.may_alias(array, other):
+                continue
+            if array is not other or not one_trip_only(index, at, s.index, facts):
+                return False
+    return True
 
 
-__all__ = ["orient"]
+def one_trip_only(a: tuple, b: tuple, index: Var, facts: Facts) -> bool:
+    """Whether two accesses meet in one and the same trip only: some axis tells the trip by an offset of 0."""
+    for x, y in zip(a, b, strict=True):
+        form, other = facts.affine(x), facts.affine(y)
+        if form - other == Affine() and form.coefficient(index):
+            return True
+    return False

@@ -64,7 +64,7 @@ class _Promotion:
 
     def loop(self, s: For) -> list[Statement]:
         """The loop with its sums in variables, and the additions behind it."""
-        inside = _defined_inside(s)
+        inside = defined_inside(s)
         groups: dict[tuple, list[Store]] = {}
         for t in s.body.statements:
             if isinstance(t, Store) and t.add is ops.SUM and not inside & {t.array, *t.index}:
@@ -79,7 +79,7 @@ class _Promotion:
 
     def fixed_loads(self, s: For) -> tuple[list[Statement], For]:
         """Loads of a fixed element that no store in the loop meets, moved before the loop; LLVM cannot tell it is safe."""
-        inside = _defined_inside(s)
+        inside = defined_inside(s)
         stores = [t for t in walk(s.body) if isinstance(t, Store)]
         moved: list[Let] = []
         for t in s.body.statements:
@@ -158,7 +158,7 @@ def _runs(s: For, b: Builder) -> Value:
     return b.select(forward, b.apply(ops.LT, s.start, s.stop), b.apply(ops.LT, s.stop, s.start))
 
 
-def _defined_inside(s: For) -> set[Var]:
+def defined_inside(s: For) -> set[Var]:
     found = set(block_params(s))
 
     def visit(block: Block) -> None:

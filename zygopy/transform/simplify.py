@@ -11,7 +11,7 @@ import operator
 from dataclasses import replace
 
 from zygopy.transform import ops
-from zygopy.transform.build import Builder, constant
+from zygopy.transform.build import Builder, constant, integer
 from zygopy.transform.ir import (
     Block,
     Check,
@@ -36,7 +36,7 @@ from zygopy.transform.ir import (
     walk,
 )
 from zygopy.transform.memory import AliasClasses
-from zygopy.transform.types import Array
+from zygopy.transform.types import Array, Scalar
 
 _ROUNDS = 4
 
@@ -123,7 +123,10 @@ class _Forward:
         if (known := self.fold(s, args)) is not None and known.type.dtype == s.var.type.dtype:
             self.values.values[s.var] = known
             return
-        s = replace(s, args=args)
+        s = self.offset(replace(s, args=args))
+        if s.op is ops.ADD and _is(s.args[1], 0) and s.var.type.is_integer:
+            self.values.values[s.var] = s.args[0]
+            return
         key = self.key(s)
         if key is not None and key in self.available:
             self.values.values[s.var] = self.available[key]
@@ -171,6 +174,24 @@ class _Forward:
 
             return _fold(op, args, s.var.type)
         return self.identity(op, args, s)
+
+    def offset(self, s: Let) -> Let:
+        """(x + 2) - 1 as x + 1, for integers."""
+        if not (isinstance(s.var.type, Scalar) and s.var.type.is_integer and s.op in (ops.ADD, ops.SUB)):
+            return s
+        if isinstance(s.args[0], Const) and s.op is ops.ADD:
+            s = replace(s, args=(s.args[1], s.args[0]))
+        base, by = s.args
+        if not isinstance(by, Const):
+            return s
+        total = by.value if s.op is ops.ADD else -by.value
+        inner = self.lets.get(base)
+        if inner is None or inner.op not in (ops.ADD, ops.SUB) or not isinstance(inner.args[1], Const):
+            return s
+        total += inner.args[1].value if inner.op is ops.ADD else -inner.args[1].value
+        if total < 0:
+            return replace(s, op=ops.SUB, args=(inner.args[0], integer(-total)))
+        return replace(s, op=ops.ADD, args=(inner.args[0], integer(total)))
 
     def identity(self, op: ops.Op, args: tuple[Value, ...], s: Let) -> Value | None:
         """x * 1, x / 1, x - 0, not not x, and sums of integers with 0: exact for every x."""

@@ -1,0 +1,159 @@
+"""Distributing scatters: additions to neighbouring elements get loops of their own, which vectorise.
+
+    for j in range(1, n - 1):                    for j in range(1, n - 1):
+        g = y_bar[j] * w[j]                          g = y_bar[j] * w[j]
+        x_bar[j - 1] += g            ->              row[j - 1] = g
+        x_bar[j + 1] += g                        for j in range(1, n - 1):
+                                                     x_bar[j - 1] += row[j - 1]
+                                                 for j in range(1, n - 1):
+                                                     x_bar[j + 1] += row[j - 1]
+"""
+
+from dataclasses import dataclass, field, replace
+
+from zygopy.transform import ops
+from zygopy.transform.affine import Facts
+from zygopy.transform.build import Builder, integer
+from zygopy.transform.ir import (
+    Block,
+    Const,
+    For,
+    Function,
+    If,
+    Let,
+    Statement,
+    Store,
+    Substitution,
+    Value,
+    Var,
+    While,
+    new_key,
+    walk,
+)
+from zygopy.transform.jam import only_adds_up
+from zygopy.transform.memory import AliasClasses
+from zygopy.transform.orient import any_order, one_trip_only
+from zygopy.transform.promote import defined_inside
+from zygopy.transform.types import INT, Array
+
+
+def distribute(function: Function) -> Function:
+    """Split the additions to neighbouring elements off the innermost loops that would vectorise without them."""
+    return replace(function, body=_Distribution(function).block(function.body))
+
+
+@dataclass
+class _Scope:
+    """A loop around the place at work: what it defines, and statements to put before it."""
+
+    inside: set[Var]
+    before: list[Statement] = field(default_factory=list)
+
+
+class _Distribution:
+    def __init__(self, function: Function):
+        self.aliases = AliasClasses(function.body)
+        self.facts = Facts()
+        self.scopes: list[_Scope] = []
+        for s in walk(function.body):
+            if isinstance(s, Let):
+                self.facts.definitions[s.var] = s
+
+    def block(self, block: Block) -> Block:
+        out: list[Statement] = []
+        for s in block.statements:
+            match s:
+                case For():
+                    self.scopes.append(_Scope(defined_inside(s)))
+                    s = replace(s, body=self.block(s.body))
+                    scope = self.scopes.pop()
+                    out += [*scope.before, *self.loop(s)]
+                case While():
+                    out.append(replace(s, body=self.block(s.body)))
+                case If():
+                    out.append(replace(s, then=self.block(s.then), orelse=self.block(s.orelse)))
+                case _:
+                    out.append(s)
+        return Block(tuple(out), block.yields)
+
+    def loop(self, s: For) -> list[Statement]:
+        scattered = self.scattered(s)
+        if not scattered:
+            return [s]
+        rest = replace(s, body=Block(tuple(t for t in s.body.statements if t not in scattered), s.body.yields))
+        if not only_adds_up(rest) or not any_order(rest, self.aliases, self.facts):
+            return [s]
+        rows: dict[Value, Var] = {}
+        b = Builder(s.loc)
+        low = b.add(s.stop, integer(1)) if s.step.value < 0 else s.start
+        high = b.add(s.start, integer(1)) if s.step.value < 0 else s.stop
+        for t in scattered:
+            if isinstance(t.value, Var) and t.value in defined_inside(s) and t.value not in rows:
+                rows[t.value] = self.row(s, t, b.statements)
+        keep = Builder(s.loc)
+        place = (keep.sub(s.index, low),)
+        for value, row in rows.items():
+            keep.store(row, place, value)
+        body = Block((*rest.body.statements, *keep.statements), rest.body.yields)
+        main = replace(s, start=low, stop=high, step=integer(1), body=body)
+        return [*b.statements, main, *(self.addition(s, t, rows, low, high) for t in scattered)]
+
+    def scattered(self, s: For) -> list[Store]:
+        """The additions of a loop to elements that other trips add to as well."""
+        if not (isinstance(s.step, Const) and abs(s.step.value) == 1):
+            return []
+        adds = [t for t in s.body.statements if isinstance(t, Store) and t.add is ops.SUM]
+        if len(adds) != sum(isinstance(t, Store) and t.add is ops.SUM for t in walk(s.body)):
+            return []
+        found = []
+        for array in dict.fromkeys(t.array for t in adds):
+            mine = [t for t in adds if t.array is array]
+            if any(self.touches(t, array) for t in walk(s.body) if t not in mine):
+                continue
+            if not all(self.moves(t, s) for t in mine):
+                continue
+            if any(not one_trip_only(x.index, y.index, s.index, self.facts) for x in mine for y in mine):
+                found += mine
+        return found
+
+    def touches(self, t: Statement, array: Var) -> bool:
+        """Whether a statement reads or writes what may be the array's memory."""
+        if isinstance(t, Store):
+            return self.aliases.may_alias(t.array, array)
+        return isinstance(t, Let) and t.op in (ops.LOAD, ops.VIEW) and self.aliases.may_alias(t.args[0], array)
+
+    def moves(self, t: Store, s: For) -> bool:
+        """Whether an element moves with the loop, by sums that can be computed again."""
+        forms = [self.facts.affine(i) for i in t.index]
+        inside = defined_inside(s)
+        fixed = all(symbol is s.index or symbol not in inside for form in forms for symbol, _ in form.terms)
+        return fixed and any(form.coefficient(s.index) for form in forms)
+
+    def row(self, s: For, t: Store, own: list[Statement]) -> Var:
+        """A buffer for one value of each trip, made before the outermost loop where its length is known."""
+        ends = [v for v in (s.start, s.stop) if isinstance(v, Var)]
+        target: list[Statement] | None = None
+        for scope in self.scopes:
+            if not any(v in scope.inside for v in ends):
+                target = scope.before
+                break
+        b = Builder(s.loc)
+        span = b.sub(s.stop, s.start) if s.step.value > 0 else b.sub(s.start, s.stop)
+        row = b.let(ops.EMPTY, (b.apply(ops.INT_MAX, span, integer(0)),), Array(t.value.type.dtype, 1), "row")
+        (own if target is None else target).extend(b.statements)
+        return row
+
+    def addition(self, s: For, t: Store, rows: dict[Value, Var], low: Value, high: Value) -> For:
+        """A loop for one addition."""
+        index = Var(s.index.name, INT)
+        b = Builder(t.loc)
+        at = []
+        for i in t.index:
+            form = self.facts.affine(i)
+            at.append(self.facts.write(form, b))
+        value: Value = t.value
+        if (row := rows.get(value)) is not None:
+            value = b.load(row, (b.sub(s.index, low),))
+        b.store(t.array, tuple(at), value, ops.SUM)
+        body = Substitution({s.index: index}).block(b.block())
+        return For(index, low, high, integer(1), (), (), body, (), t.loc, new_key())
