@@ -1,6 +1,6 @@
 """The corpus: small programs as users write them, which every backend and both modes must get right."""
 
-from tests.programs import arrays, branches, calls, loops, peers, scalars, tuples, views
+from tests.programs import arrays, branches, calls, combinations, loops, peers, scalars, tuples, views
 from tests.programs.registry import PROGRAMS, Program
 
-__all__ = ["PROGRAMS", "Program", "arrays", "branches", "calls", "loops", "peers", "scalars", "tuples", "views"]
+__all__ = ["PROGRAMS", "Program", "arrays", "branches", "calls", "combinations", "loops", "peers", "scalars", "tuples", "views"]

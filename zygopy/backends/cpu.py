@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit
 
-from zygopy.backends import intrinsics, runtime, runtime_arrays
+from zygopy.backends import intrinsics, runtime, runtime_arrays, scratch
 from zygopy.transform.emit import Source
 
 _numbers = itertools.count(1)
@@ -39,6 +39,7 @@ def helpers() -> dict[str, Callable]:
     if not _compiled:
         own = {**runtime.HELPERS, **runtime_arrays.HELPERS}
         _compiled.update({name: njit(error_model="numpy")(f) for name, f in own.items()})
+        _compiled["scratch"] = scratch.scratch
     return _compiled
 
 
@@ -63,6 +64,12 @@ class _Accesses(ast.NodeTransformer):
         name = f"_{kind}_{class_}"
         self.names[name] = intrinsics.accesses(class_)[kind]
         return _call(name, target, target.value, _tuple(target), *values)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id == "scratch" and len(node.args) == 1:
+            node.args.append(ast.parse("np.float64", mode="eval").body)
+        return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)

@@ -14,6 +14,11 @@ def grow(tape):
     return larger
 
 
+def scratch(shape, dtype=np.float64):
+    """Memory for a tape, not initialised; the cpu backend keeps it between calls (see `scratch.py`)."""
+    return np.empty(shape, dtype)
+
+
 def overlap(a, b):
     """Whether the memory ranges of two arrays meet; True also for arrays that only interleave."""
     if a.size == 0 or b.size == 0:
@@ -31,4 +36,4 @@ def overlap(a, b):
     return a_low < b_high + b.itemsize and b_low < a_high + a.itemsize
 
 
-HELPERS: dict[str, Callable] = {"grow": grow, "overlap": overlap}
+HELPERS: dict[str, Callable] = {"grow": grow, "overlap": overlap, "scratch": scratch}

@@ -18,6 +18,7 @@ from zygopy.transform.build import Builder
 from zygopy.transform.distribute import distribute
 from zygopy.transform.emit import Source, emit
 from zygopy.transform.forward import forward
+from zygopy.transform.hoist import hoist
 from zygopy.transform.ir import Block, Check, Const, Function, Leaves, Param, Var, leaves, map_leaves, walk
 from zygopy.transform.jam import jam
 from zygopy.transform.memory import AliasClasses
@@ -88,7 +89,7 @@ def _derive(primal: Function, found: Specialised, task: Task) -> Function:
 
 def _tuned(function: Function) -> Function:
     """The same program in the form that compiles to the fastest loops."""
-    return simplify(orient(distribute(promote(function))))
+    return simplify(orient(distribute(hoist(promote(function)))))
 
 
 def differentiable(function: Callable, types: list[ArgumentType], task: Task) -> list[str]:

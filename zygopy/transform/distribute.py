@@ -139,7 +139,7 @@ class _Distribution:
                 break
         b = Builder(s.loc)
         span = b.sub(s.stop, s.start) if s.step.value > 0 else b.sub(s.start, s.stop)
-        row = b.let(ops.EMPTY, (b.apply(ops.INT_MAX, span, integer(0)),), Array(t.value.type.dtype, 1), "row")
+        row = b.let(ops.SCRATCH, (b.apply(ops.INT_MAX, span, integer(0)),), Array(t.value.type.dtype, 1), "row")
         (own if target is None else target).extend(b.statements)
         return row
 

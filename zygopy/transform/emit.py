@@ -80,7 +80,7 @@ def _class_numbers(function: Function, names: dict[Var, str]) -> dict[str, int]:
     return {names[v]: numbers.setdefault(aliases.of(v), len(numbers)) for v in arrays}
 
 
-_RESERVED = {"np", "math", "grow", "overlap", *ops.CALLED}
+_RESERVED = {"np", "math", "grow", "overlap", "scratch", *ops.CALLED}
 
 
 class _Writer:
@@ -134,7 +134,7 @@ class _Writer:
                 return f"{self.names[args[0]]}[{self.items(args[1:])}]", _ATOM
             case ops.DIM:
                 return f"{self.names[args[0]]}.shape[{args[1].value}]", _ATOM
-            case ops.EMPTY | ops.ZEROS:
+            case ops.EMPTY | ops.ZEROS | ops.SCRATCH:
                 return self.allocation(let), _ATOM
             case ops.VIEW:
                 return self.view(args), _ATOM
@@ -158,8 +158,10 @@ class _Writer:
 
     def allocation(self, let: Let) -> str:
         shape = self.items(let.args)
-        shape = f"({shape})" if len(let.args) > 1 else shape
         dtype = "" if let.var.type.dtype == FLOAT64 else f", np.{_dtype_name(let.var.type.dtype)}"
+        if let.op is ops.SCRATCH:
+            return f"scratch(({shape}{',' if len(let.args) == 1 else ''}){dtype})"
+        shape = f"({shape})" if len(let.args) > 1 else shape
         return f"np.{let.op.name}({shape}{dtype})"
 
     def view(self, args: tuple[Value, ...]) -> str:

@@ -59,11 +59,15 @@ def identify(function: Function, classes: set[Var], aliases: AliasClasses) -> tu
 
 
 def rebound_classes(function: Function, aliases: AliasClasses) -> set[Var]:
-    """The classes of arrays that some loop rebinds other than by swapping."""
+    """The classes of arrays that some loop rebinds other than by swapping, or that a branch takes from a loop or branch in it."""
     found = set()
     for s in walk(function.body):
         if isinstance(s, For | While) and not permutes(s):
             found |= {aliases.of(p) for p in s.params if isinstance(p.type, Array)}
+        elif isinstance(s, If):
+            for block in (s.then, s.orelse):
+                joined = {v for t in block.statements if isinstance(t, For | While | If) for v in t.results}
+                found |= {aliases.of(y) for y in block.yields if y in joined and isinstance(y.type, Array)}
     return found
 
 

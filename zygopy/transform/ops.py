@@ -55,6 +55,7 @@ def typing(op: Op, types: Sequence[Scalar]) -> tuple[Scalar, Scalar]:
 LOAD = Op("load", "", effect=Effect.READS)
 DIM = Op("dim", "")  # args: array, axis (Const)
 EMPTY = Op("empty", "", effect=Effect.ALLOCATES)  # args: the shape
+SCRATCH = Op("scratch", "", effect=Effect.ALLOCATES)  # empty memory of ours that never leaves the function
 ZEROS = Op("zeros", "", effect=Effect.ALLOCATES)
 VIEW = Op("view", "")  # args: array, then (start, step, length) for each axis
 OVERLAPS = Op("overlaps", "overlap({0}, {1})")  # args: two arrays

@@ -12,6 +12,7 @@ from zygopy.transform.build import Builder, integer
 from zygopy.transform.ir import (
     Block,
     Const,
+    Effect,
     For,
     Function,
     If,
@@ -71,7 +72,7 @@ def any_order(s: For, aliases: AliasClasses, facts: Facts) -> bool:
             case Let() if t.op is ops.LOAD:
                 accesses.append((t.args[0], t.args[1:], False, False))
             case Let():
-                if t.op in (ops.VIEW, ops.EMPTY, ops.ZEROS, ops.NEW_STACK):
+                if t.op is ops.VIEW or t.op.effect is Effect.ALLOCATES:
                     return False
             case Store():
                 accesses.append((t.array, t.index, True, t.add is ops.SUM))

@@ -146,6 +146,10 @@ class _Closing:
     def run(self) -> Function:
         if not self.needs:
             return self.function
+        for key in self.layout.mirrored:
+            s = self.layout.statements.get(key)
+            if isinstance(s, For):  # what the number of a trip is computed from
+                self.needs.update((v, None) for v in (s.start, s.step) if isinstance(v, Var) and not self.is_free(v))
         stored = self.choose()
         return _Rewriting(self, stored).run()
 
@@ -345,7 +349,7 @@ class _Rewriting:
         for (path, dtype), vars in stacks.items():
             self._store_stack(path, dtype, vars)
         for var in sorted(recomputed, key=self._position):
-            self._recompute(var)
+            self._recompute(var, recomputed)
         body = self._block(self.closing.function.body, ())
         results = self.closing.function.results
         return replace(self.closing.function, body=body, results=results)
@@ -451,7 +455,7 @@ class _Rewriting:
 
     def _allocate(self, before: int, type_: Array, shape: tuple[Value, ...], name: str) -> Var:
         tape = Var(name, type_)
-        self.before.setdefault(before, []).append(Let(tape, ops.EMPTY, shape, self.loc))
+        self.before.setdefault(before, []).append(Let(tape, ops.SCRATCH, shape, self.loc))
         return tape
 
     def _store_dense(self, var: Var, loops: list[For], dims: list[Value]) -> None:
@@ -533,10 +537,15 @@ class _Rewriting:
 
     # -- computing again --------------------------------------------------------------------------------------------------
 
-    def _recompute(self, var: Var) -> None:
+    def _recompute(self, var: Var, recomputed: set[Var]) -> None:
         home = self.layout.homes[var]
         s = home.statement
         if var in self.mapping:
+            return
+        for needed in self.closing.inputs(var) or []:
+            if needed in recomputed:
+                self._recompute(needed, recomputed)
+        if var in self.mapping:  # another result of the same branch
             return
         if (load := self.closing.kept_in_memory(var)) is not None:
             s = load
