@@ -1,4 +1,4 @@
-"""How the tests hold a derivative against the oracle's: structures walked together, tolerances relative to the whole."""
+"""How the tests hold a derivative against the oracle's: leaf by leaf, with tolerances relative to the whole."""
 
 import numpy as np
 

@@ -105,7 +105,7 @@ def step(function):
     return extended
 
 
-# -- operators ------------------------------------------------------------------------------------------------------------
+# -- operators --------------------------------------------------------------------------------------------------------
 
 
 def _numpy(x):
@@ -171,11 +171,16 @@ for _name, _function in {
     setattr(Dual, f"__{_name}__", _forward)
     setattr(Dual, f"__r{_name}__", _backward)
 
+
+def _comparison(compare):
+    return lambda self, other: bool(compare(primal(self), primal(other)))
+
+
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
-    setattr(Dual, f"__{_name}__", lambda a, b, compare=getattr(operator, _name): bool(compare(primal(a), primal(b))))
+    setattr(Dual, f"__{_name}__", _comparison(getattr(operator, _name)))
 
 
-# -- functions of one number ----------------------------------------------------------------------------------------------
+# -- functions of one number ------------------------------------------------------------------------------------------
 
 
 def _ufunc(function):
@@ -196,9 +201,7 @@ def _scipy(function):
 
 
 def _polygamma(order):
-    return differentiable(
-        lambda x: special.polygamma(order, np.float64(x))[()], lambda r, x: _polygamma(order + 1)(x)
-    )
+    return differentiable(lambda x: special.polygamma(order, np.float64(x))[()], lambda r, x: _polygamma(order + 1)(x))
 
 
 def _sinc_slope(r, x):
@@ -243,7 +246,7 @@ lgamma = differentiable(_scipy(special.gammaln), lambda r, x: _polygamma(0)(x))
 gamma = differentiable(_scipy(special.gamma), lambda r, x: r * _polygamma(0)(x))
 
 
-# -- functions of several numbers -----------------------------------------------------------------------------------------
+# -- functions of several numbers -------------------------------------------------------------------------------------
 
 
 def _tie(a, b, first_wins):
@@ -252,21 +255,15 @@ def _tie(a, b, first_wins):
     return 0.5 if a == b else float(first_wins(a, b))
 
 
-maximum = differentiable(
-    np.maximum, lambda r, a, b: _tie(a, b, operator.gt), lambda r, a, b: _tie(b, a, operator.gt)
-)
-minimum = differentiable(
-    np.minimum, lambda r, a, b: _tie(a, b, operator.lt), lambda r, a, b: _tie(b, a, operator.lt)
-)
+maximum = differentiable(np.maximum, lambda r, a, b: _tie(a, b, operator.gt), lambda r, a, b: _tie(b, a, operator.gt))
+minimum = differentiable(np.minimum, lambda r, a, b: _tie(a, b, operator.lt), lambda r, a, b: _tie(b, a, operator.lt))
 fmax = differentiable(np.fmax, lambda r, a, b: _tie(a, b, operator.gt), lambda r, a, b: _tie(b, a, operator.gt))
 fmin = differentiable(np.fmin, lambda r, a, b: _tie(a, b, operator.lt), lambda r, a, b: _tie(b, a, operator.lt))
 hypot = differentiable(_ufunc(np.hypot), lambda r, a, b: divide(a, r), lambda r, a, b: divide(b, r))
 arctan2 = differentiable(
     _ufunc(np.arctan2), lambda r, y, x: divide(x, x * x + y * y), lambda r, y, x: divide(-y, x * x + y * y)
 )
-copysign = differentiable(
-    _ufunc(np.copysign), lambda r, a, b: sign(a) * copysign(1.0, primal(b)), lambda r, a, b: 0.0
-)
+copysign = differentiable(_ufunc(np.copysign), lambda r, a, b: sign(a) * copysign(1.0, primal(b)), lambda r, a, b: 0.0)
 logaddexp = differentiable(_ufunc(np.logaddexp), lambda r, a, b: exp(a - r), lambda r, a, b: exp(b - r))
 logaddexp2 = differentiable(_ufunc(np.logaddexp2), lambda r, a, b: exp2(a - r), lambda r, a, b: exp2(b - r))
 fmod = differentiable(_ufunc(np.fmod), lambda r, a, b: 1.0, lambda r, a, b: -np.trunc(primal(a) / primal(b)))
@@ -327,7 +324,7 @@ def stop_gradient(x):
     return primal(x)
 
 
-# -- arrays ---------------------------------------------------------------------------------------------------------------
+# -- arrays -----------------------------------------------------------------------------------------------------------
 
 
 def _map(function, array):

@@ -1,8 +1,8 @@
 """Random programs: functions that are valid, defined and bounded by construction, and use every construct.
 
-Every float variable and every array element stays within +-BOUND: an expression knows a bound of its value and is squashed
-before it is stored where that bound is exceeded. Every index is in range and every name is bound where it is read. So a
-program's derivative exists up to ties, and rounding does not grow beyond what a check for conditioning can see.
+Every float variable and every array element stays within +-BOUND: an expression knows a bound of its value, and is
+squashed before it is stored where that bound is exceeded. Every index is in range and every name is bound where it is
+read. So a program's derivative exists up to ties, and rounding does not grow beyond what a check for conditioning sees.
 """
 
 import ast
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 BOUND = 4.0
 MIN_STATEMENTS, MIN_DEPTH, MAX_WORK = 15, 3, 160
 
-PRELUDE = '''\
+PRELUDE = """\
 import math
 import operator
 from functools import partial
@@ -79,7 +79,7 @@ def compiled(x, y):
         else:
             s = s * y * 0.125 + k * 0.25
     return s
-'''
+"""
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class _Writer:
         self.single = rng.random() < 0.06
         self.functions_deep = 0
 
-    # -- writing ----------------------------------------------------------------------------------------------------------
+    # -- writing ------------------------------------------------------------------------------------------------------
 
     def line(self, text: str, count: bool = True) -> None:
         self.lines.append("    " * self.indent + text)
@@ -190,7 +190,7 @@ class _Writer:
                 if inner.arrays[name] != outer.arrays[name]:
                     self.env.arrays[name] = replace(outer.arrays[name], key=self.fresh("?"), whole=False)
 
-    # -- numbers ----------------------------------------------------------------------------------------------------------
+    # -- numbers ------------------------------------------------------------------------------------------------------
 
     def constant(self) -> tuple[str, float]:
         self.use("constant")
@@ -357,10 +357,13 @@ class _Writer:
 
     _ONE = (  # text, whether NumPy has it under this name, bound as a function of the argument's
         ("sin({})", 1, lambda m: 1), ("cos({})", 1, lambda m: 1), ("tanh({})", 1, lambda m: 1),
-        ("exp(-abs({}))", 1, lambda m: 1), ("sqrt(1 + {0} * {0})", 1, lambda m: 1 + m), ("log1p(abs({}))", 1, lambda m: m),
-        ("log(1.5 + abs({}))", 1, lambda m: 1 + m), ("expm1(sin({}))", 1, lambda m: 2), ("cosh(sin({}))", 1, lambda m: 2),
+        ("exp(-abs({}))", 1, lambda m: 1), ("sqrt(1 + {0} * {0})", 1, lambda m: 1 + m),
+        ("log1p(abs({}))", 1, lambda m: m),
+        ("log(1.5 + abs({}))", 1, lambda m: 1 + m), ("expm1(sin({}))", 1, lambda m: 2),
+        ("cosh(sin({}))", 1, lambda m: 2),
         ("sinh(cos({}))", 1, lambda m: 2), ("cbrt(2 + sin({}))", 1, lambda m: 2), ("exp2(cos({}))", 1, lambda m: 2),
-        ("log2(2 + cos({}))", 1, lambda m: 2), ("log10(2 + sin({}))", 1, lambda m: 1), ("tan(0.9 * sin({}))", 1, lambda m: 1.5),
+        ("log2(2 + cos({}))", 1, lambda m: 2), ("log10(2 + sin({}))", 1, lambda m: 1),
+        ("tan(0.9 * sin({}))", 1, lambda m: 1.5),
         ("erf({})", 0, lambda m: 1), ("atan({})", 0, lambda m: 1.6), ("asin(0.9 * sin({}))", 0, lambda m: 1.2),
         ("asinh({})", 0, lambda m: m), ("lgamma(2 + abs(sin({})))", 0, lambda m: 1), ("arctan({})", 2, lambda m: 1.6),
         ("square({})", 2, lambda m: m * m), ("arcsinh({})", 2, lambda m: m), ("sign({})", 2, lambda m: 1),
@@ -427,7 +430,7 @@ class _Writer:
                 return self.pick((f"{name} % 2 == 0", f"{name} != 1", f"{name} >= 2"))
         return f"{self.number(1)[0]} {self.pick(('<', '<=', '>', '>='))} {self.leaf()[0]}"
 
-    # -- calls ------------------------------------------------------------------------------------------------------------
+    # -- calls --------------------------------------------------------------------------------------------------------
 
     def call(self, depth: int) -> tuple[str, float]:
         a = self.expression(depth=depth - 1)
@@ -468,7 +471,7 @@ class _Writer:
         self.use("helper", "default_argument")
         return (f"damp({a})", 1.0) if self.chance(0.5) else (f"damp({a}, k={self.leaf()[0]})", BOUND)
 
-    # -- the function -----------------------------------------------------------------------------------------------------
+    # -- the function -------------------------------------------------------------------------------------------------
 
     def program(self) -> RandomProgram:
         dtype = "np.float32" if self.single else "float"
@@ -576,7 +579,7 @@ class _Writer:
                 return
         self.assign()
 
-    # -- scalars ----------------------------------------------------------------------------------------------------------
+    # -- scalars ------------------------------------------------------------------------------------------------------
 
     def assignable(self) -> list[str]:
         return [v for v in self.env.floats if v not in self.env.fixed]
@@ -660,7 +663,7 @@ class _Writer:
         self.use("pass")
         self.line("pass")
 
-    # -- branches ---------------------------------------------------------------------------------------------------------
+    # -- branches -----------------------------------------------------------------------------------------------------
 
     def if_(self):
         self.use("if")
@@ -713,7 +716,7 @@ class _Writer:
         if old := self.assignable():
             self.line(f"{self.pick(old)} = {self.expression()}")
 
-    # -- loops ------------------------------------------------------------------------------------------------------------
+    # -- loops --------------------------------------------------------------------------------------------------------
 
     def may_loop(self, trips: int) -> bool:
         return self.work * max(trips, 1) <= MAX_WORK
@@ -921,7 +924,7 @@ class _Writer:
             self.loop_body()
         return None
 
-    # -- tuples -----------------------------------------------------------------------------------------------------------
+    # -- tuples -------------------------------------------------------------------------------------------------------
 
     def tuples(self):
         names = [self.fresh("v") for _ in range(3)]
@@ -978,7 +981,7 @@ class _Writer:
             self.line(f"{name} = ({name}[1], {self.expression()})")
         return None
 
-    # -- arrays -----------------------------------------------------------------------------------------------------------
+    # -- arrays -------------------------------------------------------------------------------------------------------
 
     def writable(self, rank: int | None = None) -> list[str]:
         return [k for k, v in self.env.arrays.items() if rank in (None, len(v.shape))]
@@ -1235,7 +1238,7 @@ class _Writer:
         self.env.arrays[name] = replace(self.env.arrays[u], key=self.fresh("?"), whole=False)
         return None
 
-    # -- functions inside -------------------------------------------------------------------------------------------------
+    # -- functions inside ---------------------------------------------------------------------------------------------
 
     def inner(self):
         if self.loops or self.indent > 1:

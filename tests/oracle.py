@@ -8,6 +8,7 @@ that CPython's execution and the compiler share, of which finite differences see
 """
 
 import builtins
+import contextlib
 import copy
 import functools
 import math
@@ -18,7 +19,7 @@ import numpy as np
 from tests import dual
 from tests.dual import Dual, FloatArray, primal
 
-# -- what the user's names stand for --------------------------------------------------------------------------------------
+# -- what the user's names stand for ----------------------------------------------------------------------------------
 
 _BY_NAME = (
     "exp exp2 expm1 log log2 log10 log1p sqrt cbrt square reciprocal sin cos tan arcsin arccos arctan sinh cosh tanh "
@@ -31,7 +32,9 @@ _BY_NAME = (
 def _replacements() -> dict:
     found = {getattr(np, name): getattr(dual, name) for name in _BY_NAME.split()}
     found |= {np.true_divide: dual.divide, np.mod: dual.remainder, np.deg2rad: dual.radians, np.rad2deg: dual.degrees}
-    same = "exp exp2 expm1 log2 log10 log1p sqrt cbrt sin cos tan sinh cosh tanh degrees radians fabs copysign fmod ldexp"
+    same = (
+        "exp exp2 expm1 log2 log10 log1p sqrt cbrt sin cos tan sinh cosh tanh degrees radians fabs copysign fmod ldexp"
+    )
     found |= {getattr(math, name): getattr(dual, name) for name in f"{same} erf erfc gamma lgamma dist".split()}
     found |= {getattr(math, f"a{n}"): getattr(dual, f"arc{n}") for n in "sin cos tan sinh cosh tanh".split()}
     found |= {math.atan2: dual.arctan2, math.pow: dual.power, math.log: dual.math_log, math.hypot: dual.math_hypot}
@@ -147,7 +150,9 @@ class Rebuild:
         if type(obj) is float:
             return np.float64(obj)
         if isinstance(obj, functools.partial):
-            return functools.partial(self(obj.func), *map(self, obj.args), **{k: self(v) for k, v in obj.keywords.items()})
+            return functools.partial(
+                self(obj.func), *map(self, obj.args), **{k: self(v) for k, v in obj.keywords.items()}
+            )
         if isinstance(inner := getattr(obj, "py_func", None), types.FunctionType):
             return self.function(inner)
         if getattr(obj, "__name__", "") == "stop_gradient":
@@ -170,15 +175,15 @@ class Rebuild:
         for cell in f.__closure__ or ():
             if id(cell) not in self.memo:
                 self.memo[id(cell)] = cell, types.CellType()
-                try:
+                with contextlib.suppress(ValueError):  # not bound yet
                     self.memo[id(cell)][1].cell_contents = self(cell.cell_contents)
-                except ValueError:  # not bound yet
-                    pass
             cells.append(self.memo[id(cell)][1])
         return tuple(cells)
 
     def builtins(self) -> dict:
-        known = {n: REPLACED.get(v, v) for n, v in vars(builtins).items() if getattr(v, "__hash__", None) and callable(v)}
+        known = {
+            n: REPLACED.get(v, v) for n, v in vars(builtins).items() if getattr(v, "__hash__", None) and callable(v)
+        }
         return vars(builtins) | known | {"__import__": self.import_}
 
     def import_(self, name, globals=None, locals=None, fromlist=(), level=0):
@@ -194,11 +199,11 @@ def _names(code) -> set[str]:
     return names
 
 
-# -- running it -----------------------------------------------------------------------------------------------------------
+# -- running it -------------------------------------------------------------------------------------------------------
 
 
 def lift(arg, seeds=None, level=1):
-    """An argument of the oracle's run; `seeds` has its structure, None (or nan in an array) where there is no tangent."""
+    """An argument of the oracle's run; `seeds` has its structure, None (nan in arrays) where there is no tangent."""
     if isinstance(arg, tuple):
         return tuple(lift(a, None if seeds is None else seeds[k], level) for k, a in enumerate(arg))
     if isinstance(arg, np.ndarray):
@@ -314,7 +319,7 @@ def gradient_change(f, args, argnums, tangents):
     return _each(argnums, one)
 
 
-# -- finite differences ---------------------------------------------------------------------------------------------------
+# -- finite differences -----------------------------------------------------------------------------------------------
 
 
 def _moved(arg, unit, h):

@@ -58,7 +58,10 @@ class Report:
             "constructs (programs with it):",
             *(f"  {count:6} {name}" for name, count in sorted(self.constructs.items(), key=lambda x: x[1])),
             "refusals:",
-            *(f"  {n:5} {message}  {' '.join(self.refused_seeds[message][:5])}" for message, n in self.refused.most_common()),
+            *(
+                f"  {n:5} {message}  {' '.join(self.refused_seeds[message][:5])}"
+                for message, n in self.refused.most_common()
+            ),
             f"unstable: {' '.join(self.unstable)}",
         ]
         for what, source in self.wrong:
@@ -201,8 +204,8 @@ def _compare_arrays(args, after, rtol, function, make_args, single) -> None:
             raise Wrong(f"argument {n} is left as {left!r} instead of {wanted!r}")
 
 
-def outcome(module, program: RandomProgram, backend: str, seconds: float = 120.0) -> tuple[str, str]:
-    """ "ok", "wrong", "refused" or "unstable" and what was said."""
+def outcome(module, program: RandomProgram, backend: str, seconds: float = 40.0) -> tuple[str, str]:
+    """One of "ok", "wrong", "refused", "unstable", and what was said."""
     try:
         function, make_args = getattr(module, program.name), getattr(module, f"{program.name}_args")
         with time_limit(seconds / 10):

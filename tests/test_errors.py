@@ -53,7 +53,7 @@ def test_messages_name_the_users_line():
     assert "squares = [x * k for k in range(3)]" in str(caught.value)
 
 
-# -- what the user's own program raises -----------------------------------------------------------------------------------
+# -- what the user's own program raises -------------------------------------------------------------------------------
 
 
 def asserts(x):
@@ -116,7 +116,9 @@ def two(x, y):
     return x * y
 
 
-@pytest.mark.parametrize("args, kwargs", [((1.0,), {}), ((1.0, 2.0, 3.0), {}), ((1.0,), {"z": 2.0}), ((1.0, 2.0), {"x": 1.0})])
+@pytest.mark.parametrize(
+    "args, kwargs", [((1.0,), {}), ((1.0, 2.0, 3.0), {}), ((1.0,), {"z": 2.0}), ((1.0, 2.0), {"x": 1.0})]
+)
 @pytest.mark.parametrize("backend", ["python", "cpu"])
 def test_wrong_calls_are_type_errors(args, kwargs, backend):
     """As for any Python function."""
@@ -124,7 +126,7 @@ def test_wrong_calls_are_type_errors(args, kwargs, backend):
         zg.grad(two, backend=backend)(*args, **kwargs)
 
 
-# -- what looks alike and is not refused -----------------------------------------------------------------------------------
+# -- what looks alike and is not refused ------------------------------------------------------------------------------
 
 
 def product(a, b):

@@ -36,7 +36,9 @@ def test_every_construct_is_drawn():
 
 
 def test_shrink():
-    source = "def f(x, y):\n    a = x * y\n    for i in range(3):\n        y = y + a\n        b = 3\n    return y + b + a\n"
+    source = (
+        "def f(x, y):\n    a = x * y\n    for i in range(3):\n        y = y + a\n        b = 3\n    return y + b + a\n"
+    )
 
     def fails(text):
         try:

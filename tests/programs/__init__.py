@@ -3,4 +3,16 @@
 from tests.programs import arrays, branches, calls, combinations, loops, peers, scalars, tuples, views
 from tests.programs.registry import PROGRAMS, Program
 
-__all__ = ["PROGRAMS", "Program", "arrays", "branches", "calls", "combinations", "loops", "peers", "scalars", "tuples", "views"]
+__all__ = [
+    "PROGRAMS",
+    "Program",
+    "arrays",
+    "branches",
+    "calls",
+    "combinations",
+    "loops",
+    "peers",
+    "scalars",
+    "tuples",
+    "views",
+]

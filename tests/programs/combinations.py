@@ -7,7 +7,7 @@ import numpy as np
 from tests.programs.registry import numbers, program
 
 
-@program(numbers(5), 4, tags="swap_in_branch ping_pong", argnums=(0,))
+@program(numbers(5), 4, tags="swap_in_branch ping_pong", argnums=(0,), cpu=True)
 def swaps_inside_a_branch(b, n):
     if n > 2:
         u = np.zeros_like(b)
@@ -41,7 +41,7 @@ def swapped_then_stored(a, x):
     return x * a[2]
 
 
-@program(numbers(4), 3, tags="early_return negative_index", argnums=(0,))
+@program(numbers(4), 3, tags="early_return negative_index", argnums=(0,), cpu=True)
 def store_after_early_return(a, n):
     if n <= 0:
         return 1.77
@@ -78,7 +78,7 @@ def while_in_reversed_triangle(x, n):
     return s
 
 
-@program(0.7, 3, tags="nested_while triangular reversed")
+@program(0.7, 3, tags="nested_while triangular reversed", cpu=True)
 def while_runs_in_reversed_triangle(x, n):
     s = x
     for i in range(n):
@@ -128,7 +128,7 @@ def conditions_on_results(x, y):
     return x * y if flag else x + y
 
 
-@program(numbers(5), numbers(5, phase=1), 4, tags="conditional_swap while")
+@program(numbers(5), numbers(5, phase=1), 4, tags="conditional_swap while", cpu=True)
 def swaps_depending_on_data(a, b, n):
     u, v = a.copy(), b.copy()
     k = 0
@@ -144,7 +144,7 @@ def swaps_depending_on_data(a, b, n):
     return u[1] * v[2] + u[4]
 
 
-@program(numbers(5), 3, tags="view conditional_swap")
+@program(numbers(5), 3, tags="view conditional_swap", cpu=True)
 def views_of_swapped_buffers(a, n):
     u, v = a.copy(), np.zeros_like(a)
     head = u[:2]

@@ -135,7 +135,9 @@ def ping_pong_with_break(a, limit):
     return u[0] * v[1] + u[2]
 
 
-@program(numbers(5), numbers(3, 5, phase=1), np.array([1.0, 0.0, 1.0]), tags="peer logistic", argnums=(0, 1), smooth=True)
+@program(
+    numbers(5), numbers(3, 5, phase=1), np.array([1.0, 0.0, 1.0]), tags="peer logistic", argnums=(0, 1), smooth=True
+)
 def logistic_regression(w, x, y):
     loss = 0.0
     for i in range(x.shape[0]):

@@ -53,7 +53,9 @@ def math_binary(x, y):
 
 @program(-0.8, 1.7, tags="math")
 def math_pieces(x, y):
-    return math.fabs(x) * y + math.copysign(y, x) + abs(x) + math.floor(y) * x + math.ceil(y) * x + math.trunc(x - y) * y
+    return (
+        math.fabs(x) * y + math.copysign(y, x) + abs(x) + math.floor(y) * x + math.ceil(y) * x + math.trunc(x - y) * y
+    )
 
 
 @program(0.37, tags="numpy", smooth=True)

@@ -9,6 +9,7 @@
 Everything is decided here, from types; backends compile what `emit` writes.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -31,6 +32,7 @@ from zygopy.transform.simplify import simplify
 from zygopy.transform.tape import close
 from zygopy.transform.types import BOOL, FLOAT, Array
 from zygopy.transform.values import Static
+from zygopy.transform.verify import verify
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def build(function: Callable, types: list[ArgumentType], task: Task) -> Program:
     """
     promoted = [] if task.kind == "jvp" else differentiable(function, types, task)
     found = specialise(function, types, promoted)
-    primal = simplify(_guard_overlap(found.function))
+    primal = checked(simplify(checked(_guard_overlap(found.function))))
     return Program(_derive(primal, found, task), found.captured, found.numbers)
 
 
@@ -83,13 +85,20 @@ def _derive(primal: Function, found: Specialised, task: Task) -> Function:
         return (gradient, aux) if task.has_aux else gradient
 
     program = reverse(primal, wrt, output, results)
-    program = replace(program, function=jam(simplify(program.function)))
-    return replace(_tuned(simplify(close(program))), name=f"{primal.name}_{task.kind}")
+    program = replace(program, function=checked(jam(simplify(checked(program.function, True))), True))
+    return replace(_tuned(checked(simplify(checked(close(program))))), name=f"{primal.name}_{task.kind}")
 
 
 def _tuned(function: Function) -> Function:
     """The same program in the form that compiles to the fastest loops."""
-    return simplify(orient(distribute(hoist(promote(function)))))
+    for tuning in (promote, hoist, distribute, orient, simplify):
+        function = checked(tuning(function))
+    return function
+
+
+def checked(function: Function, open_program: bool = False) -> Function:
+    """The function, verified if `ZYGOPY_VERIFY` is set."""
+    return verify(function, open_program) if os.environ.get("ZYGOPY_VERIFY") else function
 
 
 def differentiable(function: Callable, types: list[ArgumentType], task: Task) -> list[str]:

@@ -41,12 +41,12 @@ def read(function: Callable) -> Parsed:
     SourceError
         If there is no source text, as for functions made by `exec` or typed at a bare prompt.
     """
-    return _read(function.__code__)
+    code = function.__code__
+    return _read(code, code.co_filename)
 
 
 @lru_cache(maxsize=4096)
-def _read(code: types.CodeType) -> Parsed:
-    file = code.co_filename
+def _read(code: types.CodeType, file: str) -> Parsed:
     lines = linecache.getlines(file)
     node = _find(code, file, tuple(lines)) if lines else None
     if node is None:

@@ -76,7 +76,7 @@ def specialise(function: Callable, types: list[ArgumentType], promote: list[str]
     tree = _result(s, result)
     body = Block((*s.entry.statements, *s.b.statements), tuple(leaves(tree)))
     hidden = [Param(f"{var.name}", var) for var in s.captured_arrays.values()]
-    ir = Function(parsed.name.strip("<>"), (*params, *hidden), body, tree, parsed.loc)
+    ir = Function(parsed.name.strip("<>") if parsed.name != "<lambda>" else "lambda_", (*params, *hidden), body, tree, parsed.loc)
     return Specialised(ir, wrt, tuple(s.captured_arrays), tuple(s.captured_numbers))
 
 

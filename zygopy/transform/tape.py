@@ -424,8 +424,12 @@ class _Rewriting:
             if count is None:
                 return None
             dims.append(count)
-        self.before.setdefault(outer.key, []).extend(b.statements)
+        self.before.setdefault(self._entry(self.layout.homes[outer.index].path), []).extend(b.statements)
         return dims
+
+    def _entry(self, path: Path) -> int:
+        """The statement before which a tape is made that both a block and its mirror see."""
+        return next(key for key, _ in path if key in self.layout.mirrored)
 
     def _bound(self, loop: For, outer: list[For], b: Builder, facts) -> Value | None:
         """The largest trip count of `loop` over the trips of the loops around it."""
@@ -459,7 +463,7 @@ class _Rewriting:
         return tape
 
     def _store_dense(self, var: Var, loops: list[For], dims: list[Value]) -> None:
-        tape = self._allocate(loops[0].key, Array(var.type.dtype, len(dims)), tuple(dims), f"{var.name}_tape")
+        tape = self._allocate(self._entry(self.layout.homes[var].path), Array(var.type.dtype, len(dims)), tuple(dims), f"{var.name}_tape")
         loc = self.layout.homes[var].statement.loc
         b = Builder(loc)
         index = tuple(self._counter(loop, b) for loop in loops)
@@ -478,10 +482,9 @@ class _Rewriting:
         self.heads.setdefault(self.mirror_path(path), []).append(write)
 
     def _store_stack(self, path: Path, dtype, vars: list[Var]) -> None:
-        loops = self.closing.loops(path)
         type_ = Stack(dtype, len(vars))
         stack = Var("tape", type_)
-        self.before.setdefault(loops[0].key, []).append(Let(stack, ops.NEW_STACK, (), self.loc))
+        self.before.setdefault(self._entry(path), []).append(Let(stack, ops.NEW_STACK, (), self.loc))
         loc = self.layout.statements[path[-1][0]].loc
         self.ends.setdefault(path, []).append(Push(stack, tuple(vars), loc))
         copies = tuple(Var(v.name, v.type) for v in vars)
@@ -506,7 +509,7 @@ class _Rewriting:
         dims = self._dimensions(outer)
         assert dims is not None
         array = snap.array
-        snap.tape = self._allocate(outer[0].key, Array(array.type.dtype, len(dims) + array.type.ndim), (*dims, *snap.shape), f"{array.name}_tape")
+        snap.tape = self._allocate(self._entry(self.layout.homes[outer[0].index].path), Array(array.type.dtype, len(dims) + array.type.ndim), (*dims, *snap.shape), f"{array.name}_tape")
         b = Builder(snap.nest.loc)
         counters = tuple(self._counter(loop, b) for loop in outer)
         self._copy_nest(b, snap, counters, ())
@@ -553,10 +556,9 @@ class _Rewriting:
             self.mapping[var] = copy = Var(var.name, var.type)
             self._late_heads(home.path, lambda b: self._write_again(b, s, copy))
         else:
-            for result in s.results:
-                self.mapping.setdefault(result, Var(result.name, result.type))
-            copies = tuple(self.mapping[r] for r in s.results)
-            self._late_heads(home.path, lambda b: self._write_branch(b, s, copies))
+            numbers = [k for k, r in enumerate(s.results) if not isinstance(r.type, Array)]
+            copies = tuple(self.mapping.setdefault(s.results[k], _like(s.results[k])) for k in numbers)
+            self._late_heads(home.path, lambda b: self._write_branch(b, s, numbers, copies))
 
     def _write_again(self, b: Builder, s: Let, copy: Var) -> None:
         args = tuple(self._resolve(a) for a in s.args)
@@ -565,12 +567,13 @@ class _Rewriting:
             args = (snap.tape, *counters, *args[1:])
         b.emit(Let(copy, s.op, args, s.loc))
 
-    def _write_branch(self, b: Builder, s: If, copies: tuple[Var, ...]) -> None:
-        inside = Substitution(self.mapping, define=lambda v: Var(v.name, v.type))
-        new = inside.statement(replace(s, results=()))
-        then = Substitution(self.mapping, define=lambda v: Var(v.name, v.type)).block(s.then)
-        orelse = Substitution(self.mapping, define=lambda v: Var(v.name, v.type)).block(s.orelse)
-        b.emit(replace(new, then=then, orelse=orelse, results=copies, key=new_key()))
+    def _write_branch(self, b: Builder, s: If, numbers: list[int], copies: tuple[Var, ...]) -> None:
+        def side(block: Block) -> Block:
+            block = Block(block.statements, tuple(block.yields[k] for k in numbers))
+            return Substitution(self.mapping, define=_like).block(block)
+
+        sides = side(s.then), side(s.orelse)
+        b.emit(If(self._resolve(s.test), *sides, copies, s.loc, new_key()))
 
     # -- the new program --------------------------------------------------------------------------------------------------
 
@@ -633,6 +636,10 @@ class _Rewriting:
         results = (*s.results, *(p[0] for p in promoted))
         then, orelse = Block(then.statements, tuple(sides[0])), Block(orelse.statements, tuple(sides[1]))
         return replace(s, then=then, orelse=orelse, results=results, mirror=None)
+
+
+def _like(var: Var) -> Var:
+    return Var(var.name, var.type)
 
 
 __all__ = ["Store", "close", "leaves"]

@@ -1,0 +1,135 @@
+"""The rules of the IR, checked between any two passes: single definition, scope, types, places."""
+
+from zygopy.errors import Loc
+from zygopy.transform import ops
+from zygopy.transform.ir import (
+    Block,
+    Effect,
+    For,
+    Function,
+    If,
+    Let,
+    Pop,
+    Push,
+    Statement,
+    Store,
+    Value,
+    Var,
+    While,
+    block_params,
+    blocks,
+    defined,
+    leaves,
+    operands,
+    param_vars,
+)
+from zygopy.transform.types import BOOL_, Array, Scalar, Stack
+
+
+class VerificationError(AssertionError):
+    """A pass has made a function that breaks a rule of the IR."""
+
+
+def verify(function: Function, open_program: bool = False) -> Function:
+    """Check a function and give it back; the reverse part of an open program may name primal variables out of scope.
+
+    Raises
+    ------
+    VerificationError
+        With the statement and the rule that it breaks.
+    """
+    _Verifier(open_program).function(function)
+    return function
+
+
+class _Verifier:
+    def __init__(self, open_program: bool):
+        self.open_program = open_program
+        self.defined: set[Var] = set()
+
+    def function(self, function: Function) -> None:
+        scope: set[Var] = set()
+        for var in param_vars(function):
+            self.define(var, scope, None)
+        inner = self.block(function.body, scope)
+        self.read(tuple(leaves(function.results)), inner, None)
+        _demand(tuple(leaves(function.results)) == function.body.yields, "the body yields the results' leaves", None)
+
+    def define(self, var: Var, scope: set[Var], s: Statement | None) -> None:
+        _demand(var not in self.defined, f"{var} is defined once", s)
+        self.defined.add(var)
+        scope.add(var)
+
+    def read(self, values: tuple[Value, ...], scope: set[Var], s: Statement | None) -> None:
+        for v in values:
+            if isinstance(v, Var):
+                known = self.defined if self.open_program else scope
+                _demand(v in known, f"{v} is in scope", s)
+
+    def block(self, block: Block, scope: set[Var]) -> set[Var]:
+        scope = set(scope)
+        for s in block.statements:
+            _demand(isinstance(s.loc, Loc), "a statement has a place", s)
+            self.read(operands(s), scope, s)
+            self.types(s)
+            inside = set(scope)
+            for var in block_params(s):
+                self.define(var, inside, s)
+            for inner in blocks(s):
+                self.read(inner.yields, self.block(inner, inside), s)
+            for var in defined(s):
+                self.define(var, scope, s)
+        return scope
+
+    def types(self, s: Statement) -> None:
+        match s:
+            case Let():
+                _check_let(s)
+            case Store():
+                _demand(len(s.index) == s.array.type.ndim, "a store has an index for each axis", s)
+                _demand(s.value.type.dtype == s.array.type.dtype, "a store keeps the array's dtype", s)
+            case For() | While():
+                counts = {len(s.params), len(s.inits), len(s.results), len(s.body.yields)}
+                _demand(len(counts) == 1, "a loop has as many params, inits, yields and results", s)
+                for group in zip(s.params, s.inits, s.body.yields, s.results, strict=True):
+                    _demand(len({_kind(v) for v in group}) == 1, "a loop variable keeps its type", s)
+            case If():
+                counts = {len(s.results), len(s.then.yields), len(s.orelse.yields)}
+                _demand(len(counts) == 1, "both sides of a branch yield its results", s)
+                for group in zip(s.results, s.then.yields, s.orelse.yields, strict=True):
+                    _demand(len({_kind(v) for v in group}) == 1, "both sides of a branch yield one type", s)
+                _demand(s.test.type.dtype == BOOL_, "a branch tests a bool", s)
+            case Push() | Pop():
+                width = len(s.values) if isinstance(s, Push) else len(s.vars)
+                _demand(width == s.stack.type.width, "a row of a stack has its width", s)
+
+
+def _check_let(s: Let) -> None:
+    if s.op is ops.LOAD:
+        array = s.args[0].type
+        _demand(isinstance(array, Array) and len(s.args) == array.ndim + 1, "a load has an index for each axis", s)
+        _demand(s.var.type.dtype == array.dtype, "a load gives the array's dtype", s)
+        _demand(all(i.type.is_integer for i in s.args[1:]), "an index is an integer", s)
+    elif s.op.effect is Effect.ALLOCATES:
+        _demand(isinstance(s.var.type, Array | Stack), "an allocation gives memory", s)
+    elif s.op in (ops.DIM, ops.OVERLAPS):
+        _demand(isinstance(s.args[0].type, Array), "a question about an array asks an array", s)
+    elif s.op is ops.VIEW:
+        _demand(len(s.args) == 1 + 3 * s.args[0].type.ndim, "a view says start, step and length of each axis", s)
+    else:
+        _demand(all(isinstance(a.type, Scalar) for a in s.args), "an operation takes numbers", s)
+        if s.op in ops._TYPING:
+            _, result = ops.typing(s.op, [a.type for a in s.args])
+            _demand(result.dtype == s.var.type.dtype, f"{s.op} gives {result}", s)
+
+
+def _kind(value: Value) -> object:
+    """What of a type must agree where values meet: weak bits and layouts may differ."""
+    type_ = value.type
+    return (type_.dtype, type_.ndim) if isinstance(type_, Array) else type_.dtype
+
+
+def _demand(holds: bool, rule: str, s: Statement | None) -> None:
+    if not holds:
+        place = f" at {s.loc}" if s is not None else ""
+        raise VerificationError(f"{rule}: not so in {type(s).__name__}{place}: {s}"[:2000])
