@@ -6,11 +6,15 @@ about it (`.primal`, `.value_and_grad`, `.source`, `.ir`) makes further such obj
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
+
 from zygopy.derivative import Compiled, Derivative, bind, call_of, is_static, make, task_of
-from zygopy.errors import ArgumentError
+from zygopy.errors import ArgumentError, UnsupportedError
 from zygopy.transform import Task
-from zygopy.transform.calls import stop_gradient
+from zygopy.transform.calls import builtin, stop_gradient
+from zygopy.transform.ir import Const
 from zygopy.transform.parse import parameter_names
+from zygopy.transform.values import Static
 
 Argnums = int | str | tuple[int | str, ...]
 
@@ -32,8 +36,8 @@ def grad(f: Callable | None = None, argnums: Argnums = 0, has_aux: bool = False,
     Returns
     -------
     callable
-        Takes the arguments of `f`; returns a gradient with the structure, shape and dtype of the argument, or a tuple of
-        such if `argnums` is a tuple.
+        Takes the arguments of `f`; returns a gradient with the structure, shape and dtype of the argument, or a tuple
+        of such if `argnums` is a tuple.
 
     Raises
     ------
@@ -83,8 +87,8 @@ def jvp(f: Callable, primals: tuple, tangents: tuple, *, backend: str = "cpu") -
     f : callable
         A function of numbers, arrays and tuples of them.
     primals, tangents : tuple
-        The arguments, and a direction for each, of the same structure, shapes and dtypes; None for an argument that stands
-        still. What cannot be differentiated (an int that counts, say) takes any tangent.
+        The arguments, and a direction for each, of the same structure, shapes and dtypes; None for an argument that
+        stands still. What cannot be differentiated (an int that counts, say) takes any tangent.
 
     Returns
     -------
@@ -118,7 +122,7 @@ def _operator(kind: str, f: Callable | None, argnums: Argnums, has_aux: bool, ba
     return make(function, task_of(kind, function, argnums, has_aux), backend)
 
 
-def python_function(f: Callable) -> Callable:
+def python_function(f: Any) -> Callable:
     """The Python function that an operator is applied to; a function around a derivative."""
     if isinstance(f, Compiled):
         return f.function
@@ -127,9 +131,49 @@ def python_function(f: Callable) -> Callable:
     function = getattr(f, "py_func", f)
     if not hasattr(function, "__code__"):
         raise ArgumentError(
-            f"cannot differentiate {f!r}", why="it is not a Python function", help="wrap it in a function: lambda x: ..."
+            f"cannot differentiate {f!r}",
+            why="it is not a Python function",
+            help="wrap it in a function: lambda x: ...",
         )
     return function
+
+
+@builtin(grad)
+def _grad(s, f, argnums=None, has_aux=None):
+    return _inside(s, grad, f, argnums, has_aux)
+
+
+@builtin(value_and_grad)
+def _value_and_grad(s, f, argnums=None, has_aux=None):
+    return _inside(s, value_and_grad, f, argnums, has_aux)
+
+
+@builtin(jit)
+def _jit(s, f):
+    return f
+
+
+@builtin(jvp)
+def _jvp(s, f, primals, tangents):
+    raise UnsupportedError("jvp inside a differentiated function is not supported yet", s.loc, help="use grad")
+
+
+def _inside(s, operator: Callable, f: object, argnums: object, has_aux: object) -> Static:
+    """An operator applied inside a differentiated function, to a known function that captures nothing."""
+    if not isinstance(f, Static):
+        raise UnsupportedError(
+            "an operator on an inner function is not supported yet",
+            s.loc,
+            help="define the function outside, pass what it captures",
+        )
+    given = [_plain(a) for a in (argnums, has_aux)]
+    return Static(operator(f.value, given[0] if given[0] is not None else 0, bool(given[1])))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return tuple(_plain(v) for v in value)
+    return value.value if isinstance(value, Const | Static) else value
 
 
 __all__ = ["grad", "jit", "jvp", "jvp_function", "python_function", "stop_gradient", "value_and_grad"]

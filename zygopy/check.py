@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -120,8 +121,10 @@ def _moved(args: tuple, direction: tuple, t: float) -> tuple:
     def move(value, along):
         if isinstance(value, tuple):
             return tuple(move(v, d) for v, d in zip(value, along, strict=True))
-        return type(value)(value + t * along) if isinstance(value, float) else (
-            (value + value.dtype.type(t) * along) if _is_real(value) else copy.deepcopy(value)
+        return (
+            type(value)(value + t * along)
+            if isinstance(value, float)
+            else ((value + value.dtype.type(t) * along) if _is_real(value) else copy.deepcopy(value))
         )
 
     return tuple(move(a, d) for a, d in zip(args, direction, strict=True))
@@ -132,7 +135,7 @@ def _at(function: Callable, args: tuple, direction: tuple, t: float) -> float:
         return float(function(*_moved(args, direction, t)))
 
 
-def _inner(a: object, b: object) -> float:
+def _inner(a: Any, b: Any) -> float:
     if isinstance(a, tuple):
         return sum(_inner(x, y) for x, y in zip(a, b, strict=True))
     return float(np.sum(np.asarray(a, dtype=np.float64) * np.asarray(b, dtype=np.float64)))

@@ -1,8 +1,8 @@
 """The objects that operators return: functions that generate and compile their code for the types of a call.
 
-A `Derivative` knows what is wanted of which function; `Native` runs it as machine code, `Interpreted` as plain Python. A
-function with arguments or surroundings that Numba cannot type (functions, strings, None; captured arrays, captured numbers
-that may change) is called through a thin layer of Python, `Native.__call__` in `Bound`.
+A `Derivative` knows what is wanted of which function; `Native` runs it as machine code, `Interpreted` as plain
+Python. A function with arguments or surroundings that Numba cannot type (functions, strings, None; captured arrays,
+captured numbers that may change) is called through a thin layer of Python, `Native.__call__` in `Bound`.
 """
 
 import inspect
@@ -11,6 +11,7 @@ import types
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from zygopy.show_source import Text
 from zygopy.transform import Program, Task, build, emit, show
 from zygopy.transform.emit import Source
 from zygopy.transform.parse import parameter_names
+from zygopy.transform.signature import ArgumentType
 from zygopy.transform.values import Static
 
 
@@ -31,6 +33,7 @@ class Derivative:
     function: Callable
     task: Task
     backend: str
+    __call__: Callable
 
     def program(self, *args, **kwargs) -> Program:
         """The IR for the types of these arguments."""
@@ -112,7 +115,7 @@ def call_of(derivative: Derivative) -> Callable:
     text = f"def {name}({', '.join(names)}):\n    return derivative({', '.join(names)})\n"
     file = f"<zygopy {name} {id(derivative)}>"
     linecache.cache[file] = (len(text), None, text.splitlines(True), file)
-    namespace = {"derivative": derivative}
+    namespace: dict[str, Any] = {"derivative": derivative}
     exec(compile(text, file, "exec"), namespace)
     made = namespace[name]
     if derivative.task.kind != "jvp":
@@ -147,7 +150,7 @@ def wrt_names(function: Callable, argnums: object) -> tuple[str, ...]:
     return tuple(found)
 
 
-# -- arguments --------------------------------------------------------------------------------------------------------------
+# -- arguments -------------------------------------------------------------------------------------------------------
 
 
 def bind(function: Callable, args: tuple, kwargs: dict) -> list:
@@ -159,12 +162,14 @@ def bind(function: Callable, args: tuple, kwargs: dict) -> list:
 
 def is_static(value: object) -> bool:
     """Whether an argument steers the compilation: a function, string or None."""
-    return value is None or isinstance(value, str | type | types.ModuleType) or (
-        callable(value) and not isinstance(value, np.generic | np.ndarray)
+    return (
+        value is None
+        or isinstance(value, str | type | types.ModuleType)
+        or (callable(value) and not isinstance(value, np.generic | np.ndarray))
     )
 
 
-def type_of_argument(value: object, name: str) -> object:
+def type_of_argument(value: object, name: str) -> ArgumentType:
     """The type of an argument; functions, strings and None are themselves."""
     return Static(value) if is_static(value) else typeof(value, name)
 
@@ -199,7 +204,7 @@ def _codes(code: types.CodeType) -> list[types.CodeType]:
     return [code, *(found for c in inner for found in _codes(c))]
 
 
-# -- plain Python -----------------------------------------------------------------------------------------------------------
+# -- plain Python ----------------------------------------------------------------------------------------------------
 
 
 class Interpreted(Derivative):
@@ -211,6 +216,7 @@ class Interpreted(Derivative):
         self._entries: dict[tuple, tuple[Callable, Program]] = {}
 
     def __call__(self, *args, **kwargs):
+        """Call with the arguments of the function."""
         count = len(parameter_names(self.function))
         tangents = args[count:] if self.task.kind == "jvp" else ()
         values = bind(self.function, args[:count] if tangents else args, kwargs)
@@ -233,18 +239,18 @@ def unchanged(program: Program) -> bool:
     return True
 
 
-def captured_arrays(program: Program) -> list[np.ndarray]:
+def captured_arrays(program: Program) -> list[object]:
     """The arrays that a program captures, as they are now."""
     from zygopy.transform.values import Scope
 
     return [Scope(function).find(name)[1] for function, name in program.captured]
 
 
-# -- machine code -----------------------------------------------------------------------------------------------------------
+# -- machine code ----------------------------------------------------------------------------------------------------
 
 
 class Native(Derivative, NativeFunction):
-    """Machine code for natively typed arguments: a Numba dispatcher, at the price of one, callable from `@njit` code."""
+    """Machine code for natively typed arguments: a Numba dispatcher, callable from `@njit` code."""
 
     def __init__(self, function: Callable, task: Task, backend: str):
         self.function, self.task, self.backend = function, task, backend
@@ -252,7 +258,7 @@ class Native(Derivative, NativeFunction):
         NativeFunction.__init__(self, face, self.generate)
 
     def _compile_for_args(self, *args, **kwargs):
-        """Numba's hook for new argument types; with functions, strings or None among them, binding is Python's from now on."""
+        """Numba's hook for new argument types; with functions, strings or None, Python binds from now on."""
         if any(is_static(getattr(a, "value", a)) for a in args):
             self.__class__ = _CLASSES[_FACES[self.task.kind], Bound]
             self._entries = {}
@@ -288,6 +294,7 @@ class Bound(Native):
         self._entries: dict[tuple, tuple[NativeFunction, Program, list[int]]] = {}
 
     def __call__(self, *args, **kwargs):
+        """Call with the arguments of the function."""
         names = parameter_names(self.function)
         tangents = args[len(names) :] if self.task.kind == "jvp" else ()
         values = bind(self.function, args[: len(names)] if tangents else args, kwargs)

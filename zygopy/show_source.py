@@ -10,6 +10,7 @@ class Text(str):
     syntax: str
 
     def __new__(cls, text: str, syntax: str):
+        """Text with its syntax."""
         self = super().__new__(cls, text)
         self.syntax = syntax
         return self

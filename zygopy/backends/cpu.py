@@ -1,6 +1,6 @@
 """The CPU backend: emitted source, with its element accesses replaced by intrinsics, as a function for Numba.
 
-    a[i, j] += x * b[j]     ->     _add_0(a, (i, j), x * _load_1(b, (j,)))
+a[i, j] += x * b[j]     ->     _add_0(a, (i, j), x * _load_1(b, (j,)))
 """
 
 import ast
@@ -8,6 +8,7 @@ import itertools
 import linecache
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -24,7 +25,12 @@ def function(source: Source) -> Callable:
     tree = rewriting.visit(ast.parse(source.text))
     _place(tree, source)
     file = next((loc.file for loc in source.lines.values()), f"<zygopy {source.name} {next(_numbers)}>")
-    namespace = {"np": np, "math": math, "__name__": f"zygopy.generated.{source.name}", **rewriting.names}
+    namespace: dict[str, Any] = {
+        "np": np,
+        "math": math,
+        "__name__": f"zygopy.generated.{source.name}",
+        **rewriting.names,
+    }
     namespace |= {**helpers(), **source.names}
     linecache.checkcache(file)
     exec(compile(ast.fix_missing_locations(tree), file, "exec"), namespace)
@@ -46,7 +52,7 @@ def helpers() -> dict[str, Callable]:
 def _place(tree: ast.AST, source: Source) -> None:
     """Give each node the user's line."""
     for node in ast.walk(tree):
-        if hasattr(node, "lineno") and (loc := source.lines.get(node.lineno)) is not None:
+        if isinstance(node, ast.stmt | ast.expr) and (loc := source.lines.get(node.lineno)) is not None:
             node.lineno = node.end_lineno = loc.line
             node.col_offset, node.end_col_offset = 0, 0
 
@@ -58,8 +64,9 @@ class _Accesses(ast.NodeTransformer):
         self.classes = classes
         self.names: dict[str, object] = {"_sum": intrinsics.sum_of}
 
-    def access(self, kind: str, target: ast.Subscript, *values: ast.expr) -> ast.Call:
+    def access(self, kind: str, target: ast.expr, *values: ast.expr) -> ast.Call:
         """A call of the access of the array's class."""
+        assert isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name)
         class_ = self.classes[target.value.id]
         name = f"_{kind}_{class_}"
         self.names[name] = intrinsics.accesses(class_)[kind]

@@ -1,8 +1,9 @@
 """Element access for emitted code: loads, stores and additions without wraparound, reference counts or stack copies.
 
-Numba's own getitem copies the array's descriptor to the stack for each access, which makes compile time quadratic, and tests
-each index for being negative. Emitted indices are in range already. Each alias class of arrays has its own accesses, marked
-(as C compilers mark types, LLVM Language Reference, "TBAA metadata") as never meeting those of another class.
+Numba's own getitem copies the array's descriptor to the stack for each access, which makes compile time quadratic,
+and tests each index for being negative. Emitted indices are in range already. Each alias class of arrays has its own
+accesses, marked (as C compilers mark types, LLVM Language Reference, "TBAA metadata") as never meeting those of
+another class.
 """
 
 from collections.abc import Callable
@@ -61,7 +62,7 @@ def _fits(array, index) -> bool:
 
 @cache
 def accesses(class_: int) -> dict[str, Callable]:
-    """The accesses of an alias class: load(array, index), store, add, sub (array, index, value); index a tuple in range."""
+    """The accesses of an alias class: load(array, index); store, add, sub(array, index, value); index a tuple."""
 
     @intrinsic
     def load(typing_context, array, index):

@@ -1,7 +1,8 @@
 """The only file that touches Numba's private interfaces: a dispatcher that generates its code for each signature.
 
-Numba's own dispatcher compiles one Python function for the types of a call. `NativeFunction` is such a dispatcher, with the
-same cost per call, whose Python function is made for these types by `generate`. It is callable from `@njit` code.
+Numba's own dispatcher compiles one Python function for the types of a call. `NativeFunction` is such a dispatcher,
+with the same cost per call, whose Python function is made for these types by `generate`. It is callable from `@njit`
+code.
 """
 
 from collections.abc import Callable

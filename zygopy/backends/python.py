@@ -1,4 +1,4 @@
-"""The python backend: emitted source run by plain Python, under NumPy's floating-point rules; and the types of Python values."""
+"""The python backend: emitted source run by plain Python under NumPy's rules; the types of Python values."""
 
 import ast
 import builtins
@@ -6,6 +6,7 @@ import itertools
 import linecache
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,14 @@ def compile(source: Source) -> Callable:
     """The function of a source; its text can be seen in tracebacks."""
     file = f"<zygopy {source.name} {next(_numbers)}>"
     linecache.cache[file] = (len(source.text), None, source.text.splitlines(True), file)
-    namespace = {"np": np, "math": math, "float": np.float64, **runtime.HELPERS, **runtime_arrays.HELPERS, **source.names}
+    namespace: dict[str, Any] = {
+        "np": np,
+        "math": math,
+        "float": np.float64,
+        **runtime.HELPERS,
+        **runtime_arrays.HELPERS,
+        **source.names,
+    }
     tree = ast.fix_missing_locations(_StrongConstants().visit(ast.parse(source.text)))
     exec(_compile(tree, file, "exec"), namespace)
     function = namespace[source.name]
@@ -60,7 +68,7 @@ def _plain(value: object) -> object:
     return value.item() if isinstance(value, np.float64 | np.int64 | np.bool_) else value
 
 
-def typeof(value: object, name: str) -> object:
+def typeof(value: Any, name: str) -> Any:
     """The type of an argument.
 
     Raises
@@ -84,4 +92,7 @@ def typeof(value: object, name: str) -> object:
         raise DtypeError(f"{name} is a complex number", help="carry real and imaginary parts")
     if isinstance(value, list):
         raise DtypeError(f"{name} is a list", help="pass an array: np.array(x, float), or a tuple")
-    raise DtypeError(f"{name} is of a type that is not supported ({type(value).__name__})", help="pass numbers, arrays, or tuples of them")
+    raise DtypeError(
+        f"{name} is of a type that is not supported ({type(value).__name__})",
+        help="pass numbers, arrays, or tuples of them",
+    )

@@ -1,7 +1,7 @@
 """Memory for tapes that is kept between calls.
 
-Fresh pages cost several times the work on a large tape. Each place in the code that makes a tape has a slot; a call takes
-the buffer out of it (so that threads never share one), and puts it back when the tape's last reference goes.
+Fresh pages cost several times the work on a large tape. Each place in the code that makes a tape has a slot; a call
+takes the buffer out of it (so that threads never share one), and puts it back when the tape's last reference goes.
 
 A buffer starts with a header: its capacity in bytes and the address of its slot.
 """

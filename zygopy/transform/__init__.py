@@ -117,7 +117,7 @@ def _check_real(name: str, type_: ArgumentType) -> None:
             _check_real(f"{name}[{k}]", item)
     elif isinstance(type_, Static):
         raise DtypeError(
-            f"cannot differentiate with respect to {name}: it is {type(type_.value).__name__}, not a number or an array",
+            f"cannot differentiate with respect to {name}: it is {type(type_.value).__name__}, not a number or array",
             help="name the arguments to differentiate: argnums=...",
         )
     elif isinstance(type_, Array) and type_.dtype.kind != "f":
@@ -132,14 +132,13 @@ def _output(primal: Function, has_aux: bool) -> tuple[Var | Const, Leaves]:
     value, aux = primal.results, ()
     if has_aux:
         if not (isinstance(value, tuple) and len(value) == 2):
-            raise OutputError(
-                f"{primal.name} must return a pair (value, aux), as has_aux=True says", primal.loc
-            )
+            raise OutputError(f"{primal.name} must return a pair (value, aux), as has_aux=True says", primal.loc)
         value, aux = value
     if isinstance(value, tuple) or isinstance(value.type, Array):
         what = "an array" if not isinstance(value, tuple) else f"a tuple of {len(value)}" if value else "None"
         raise OutputError(
-            f"{primal.name} returns {what}; a gradient needs one real number", primal.loc,
+            f"{primal.name} returns {what}; a gradient needs one real number",
+            primal.loc,
             help="return a sum or another scalar, or use has_aux=True for (value, rest)",
         )
     if not value.type.is_float:

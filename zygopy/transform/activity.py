@@ -1,7 +1,7 @@
 """Activity: which values and which memory carry a derivative from the inputs to the output.
 
-A value is active if it depends on a differentiated input and the output depends on it, through floating-point data flow.
-Arrays count by alias class: one active element makes the class active.
+A value is active if it depends on a differentiated input and the output depends on it, through floating-point data
+flow. Arrays count by alias class: one active element makes the class active.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,7 @@
 """Arrays while a function is specialised: indexing, slicing, element access, copies and creation.
 
-Indices are checked here. What loop ranges prove costs nothing; a bound that holds for a whole loop is tested once before it.
+Indices are checked here. What loop ranges prove costs nothing; a bound that holds for a whole loop is tested once
+before it.
 """
 
 from dataclasses import replace
@@ -43,7 +44,7 @@ def materialise(s, view: View) -> Var:
     return var
 
 
-# -- indexing -------------------------------------------------------------------------------------------------------------
+# -- indexing --------------------------------------------------------------------------------------------------------
 
 
 def index(s, view: View, items: tuple) -> View:
@@ -69,7 +70,8 @@ def _expand_ellipsis(s, view: View, items: tuple) -> tuple:
         raise UnsupportedError("np.newaxis is not supported yet", s.loc, help="index the elements in a loop")
     if count > view.ndim:
         raise OutOfBoundsError(
-            f"too many indices: the array has {view.ndim} dimension{'s' * (view.ndim != 1)}, {count} were indexed", s.loc
+            f"too many indices: the array has {view.ndim} dimension{'s' * (view.ndim != 1)}, {count} were indexed",
+            s.loc,
         )
     if any(is_ellipsis):
         at = is_ellipsis.index(True)
@@ -85,8 +87,12 @@ def _index_axis(s, axis: Span, item: object, position: int) -> Fixed | Span:
         item = s.b.cast(item, INT) if item.type.dtype != INT.dtype else item
         return Fixed(_place(s, axis, checked(s, item, axis.length, position)))
     if isinstance(item, View):
-        raise UnsupportedError("indexing with an array is not supported yet", s.loc, help="index the elements in a loop")
-    raise DtypeError(f"an array index must be an int or a slice, not {describe(item)}", s.loc, help="convert it with int()")
+        raise UnsupportedError(
+            "indexing with an array is not supported yet", s.loc, help="index the elements in a loop"
+        )
+    raise DtypeError(
+        f"an array index must be an int or a slice, not {describe(item)}", s.loc, help="convert it with int()"
+    )
 
 
 def _place(s, axis: Span, k: Value) -> Value:
@@ -171,7 +177,7 @@ def checked(s, i: Value, n: Value, axis: int) -> Value:
     return b.select(b.apply(ops.LT, i, integer(0)), b.add(i, n), i)
 
 
-# -- elements and whole slices ------------------------------------------------------------------------------------------
+# -- elements and whole slices ---------------------------------------------------------------------------------------
 
 
 def load(s, view: View, name: str = "") -> Value:
@@ -276,7 +282,7 @@ def broadcast(s, source: View, target: View) -> View:
     return replace(source, axes=tuple(axes))
 
 
-# -- creation -------------------------------------------------------------------------------------------------------------
+# -- creation --------------------------------------------------------------------------------------------------------
 
 
 def allocate(s, shape: tuple[Value, ...], dtype: np.dtype, op: ops.Op = ops.EMPTY, name: str = "") -> View:
@@ -300,5 +306,9 @@ def allocate(s, shape: tuple[Value, ...], dtype: np.dtype, op: ops.Op = ops.EMPT
 def copy(s, view: View, name: str = "") -> View:
     """A new array with a view's elements."""
     new = allocate(s, tuple(span.length for span in view.spans), view.dtype, ops.EMPTY, name)
-    nest(s, tuple(span.length for span in view.spans), lambda ks: store(s, element_at(s, new, ks), load(s, element_at(s, view, ks))))
+    nest(
+        s,
+        tuple(span.length for span in view.spans),
+        lambda ks: store(s, element_at(s, new, ks), load(s, element_at(s, view, ks))),
+    )
     return new

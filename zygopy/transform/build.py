@@ -1,6 +1,7 @@
 """Building IR from Python expressions: a builder collects statements, a `Traced` value writes them by operators.
 
-Rules, the specialiser and the passes all make IR through this file, so types, casts and constant folding are decided once.
+Rules, the specialiser and the passes all make IR through this file, so types, casts and constant folding are decided
+once.
 """
 
 import operator

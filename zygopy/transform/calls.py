@@ -91,7 +91,10 @@ def _unknown(s, function: object) -> UnsupportedError:
     label = f"{module}.{getattr(function, '__name__', function)}".removeprefix("builtins.")
     label = label.replace("numpy.", "np.") if module.startswith("numpy") else label
     return UnsupportedError(
-        f"{label} is not supported", s.loc, "zygopy has no derivative for it", "write it as a Python function with loops"
+        f"{label} is not supported",
+        s.loc,
+        "zygopy has no derivative for it",
+        "write it as a Python function with loops",
     )
 
 
@@ -146,7 +149,7 @@ def _call_method(s, bound: Method, args: list, kwargs: dict) -> object:
     raise UnsupportedError(f"the method {name} of {describe(owner)} is not supported", s.loc, help="write a loop")
 
 
-# -- Python ---------------------------------------------------------------------------------------------------------------
+# -- Python ----------------------------------------------------------------------------------------------------------
 
 
 def _int(s, value: object, what: str) -> Value:
@@ -248,7 +251,9 @@ def print_(s, *args, sep=None, end=None, flush=None, file=None):
             parts.append(None)
             values.append(arg)
         else:
-            raise UnsupportedError(f"printing {describe(arg)} is not supported", s.loc, help="print numbers and strings")
+            raise UnsupportedError(
+                f"printing {describe(arg)} is not supported", s.loc, help="print numbers and strings"
+            )
     s.b.emit(Print(tuple(parts), tuple(values), s.loc))
     return Static(None)
 
@@ -316,7 +321,7 @@ def stop_gradient_(s, x):
     return s.freeze(x)
 
 
-# -- NumPy ----------------------------------------------------------------------------------------------------------------
+# -- NumPy -----------------------------------------------------------------------------------------------------------
 
 
 def _dtype_of(s, value: object, default: np.dtype = FLOAT64) -> np.dtype:
@@ -453,7 +458,9 @@ def dot(s, a, b):
     from zygopy.transform.types import promote
 
     if not (isinstance(a, View) and isinstance(b, View) and a.ndim == b.ndim == 1):
-        raise UnsupportedError("np.dot of anything but two vectors is not supported yet", s.loc, help="write the loops out")
+        raise UnsupportedError(
+            "np.dot of anything but two vectors is not supported yet", s.loc, help="write the loops out"
+        )
     n = a.spans[0].length
     if s.facts.affine(n) != s.facts.affine(b.spans[0].length):
         from zygopy.errors import ShapeError

@@ -1,12 +1,12 @@
 """Distributing scatters: additions to neighbouring elements get loops of their own, which vectorise.
 
-    for j in range(1, n - 1):                    for j in range(1, n - 1):
-        g = y_bar[j] * w[j]                          g = y_bar[j] * w[j]
-        x_bar[j - 1] += g            ->              row[j - 1] = g
-        x_bar[j + 1] += g                        for j in range(1, n - 1):
-                                                     x_bar[j - 1] += row[j - 1]
-                                                 for j in range(1, n - 1):
-                                                     x_bar[j + 1] += row[j - 1]
+for j in range(1, n - 1):                    for j in range(1, n - 1):
+    g = y_bar[j] * w[j]                          g = y_bar[j] * w[j]
+    x_bar[j - 1] += g            ->              row[j - 1] = g
+    x_bar[j + 1] += g                        for j in range(1, n - 1):
+                                                 x_bar[j - 1] += row[j - 1]
+                                             for j in range(1, n - 1):
+                                                 x_bar[j + 1] += row[j - 1]
 """
 
 from dataclasses import dataclass, field, replace

@@ -1,11 +1,11 @@
 """From IR to readable Python: one text that every backend runs.
 
-    def rosenbrock(x):
-        n = x.shape[0]
-        total = 0.0
-        for i in range(n - 1):
-            a = 1.0 - x[i]
-            ...
+def rosenbrock(x):
+    n = x.shape[0]
+    total = 0.0
+    for i in range(n - 1):
+        a = 1.0 - x[i]
+        ...
 """
 
 import math
@@ -46,7 +46,7 @@ _STACK_ROWS = 256
 
 @dataclass(frozen=True)
 class Source:
-    """Emitted text: a function `name`, the objects it names beside np, math and runtime helpers, and the user's lines."""
+    """Emitted text: a function `name`, the objects it names beside np and runtime helpers, the user's lines."""
 
     name: str
     text: str
@@ -93,7 +93,7 @@ class _Writer:
         self.comments = comments
         self.commented: Loc | None = None
 
-    # -- lines ------------------------------------------------------------------------------------------------------------
+    # -- lines -------------------------------------------------------------------------------------------------------
 
     def line(self, text: str) -> None:
         self.lines.append("    " * self.depth + text)
@@ -102,7 +102,9 @@ class _Writer:
 
     def comment(self, loc: Loc, next_text: str) -> None:
         """The user's line, unless it was just shown or says the same as what follows."""
-        if not self.comments or (self.commented is not None and (loc.file, loc.line) == (self.commented.file, self.commented.line)):
+        if not self.comments or (
+            self.commented is not None and (loc.file, loc.line) == (self.commented.file, self.commented.line)
+        ):
             return
         self.commented = loc
         text = loc.text.strip()
@@ -114,7 +116,7 @@ class _Writer:
         self.comment(s.loc, text)
         self.line(text)
 
-    # -- expressions ------------------------------------------------------------------------------------------------------
+    # -- expressions -------------------------------------------------------------------------------------------------
 
     def value(self, value: Value, precedence: int = 0) -> str:
         """The text of a value, in parentheses where its operator binds less than `precedence`."""
@@ -198,7 +200,7 @@ class _Writer:
             return f"({inner},)" if len(tree) == 1 else f"({inner})"
         return self.names.get(tree, "_")
 
-    # -- statements -------------------------------------------------------------------------------------------------------
+    # -- statements --------------------------------------------------------------------------------------------------
 
     def block(self, block: Block) -> None:
         for s in block.statements:
@@ -347,7 +349,7 @@ class _Writer:
             return set().union(*(self.reads(a) for a in let.args)) if let.args else set()
         return {self.names[value]}
 
-    # -- growing tapes ----------------------------------------------------------------------------------------------------
+    # -- growing tapes -----------------------------------------------------------------------------------------------
 
     def new_stack(self, s: Let) -> None:
         type_, tape = s.var.type, self.names[s.var]

@@ -82,7 +82,7 @@ def evaluate(s, node: ast.expr, name: str = "") -> object:
             return Closure(parse_function(node, s.frame.parsed.file), s.frame, defaults)
         case ast.JoinedStr():
             return Static(message_text(s, node))
-    s.refuse(node)
+    return s.refuse(node)
 
 
 def named(value: object, name: str) -> object:
@@ -121,12 +121,14 @@ def items_of(s, value: object) -> tuple:
         if isinstance(length, Const):
             return tuple(at(s, value, (integer(k),)) for k in range(length.value))
         raise UnsupportedError(
-            "unpacking an array whose length is not known at compile time is not supported", s.loc, help="write x[0], x[1]"
+            "unpacking an array whose length is not known at compile time is not supported",
+            s.loc,
+            help="write x[0], x[1]",
         )
     raise DtypeError(f"cannot unpack {describe(value)}", s.loc)
 
 
-# -- operators --------------------------------------------------------------------------------------------------------------
+# -- operators -------------------------------------------------------------------------------------------------------
 
 
 def binary(s, function: Callable | None, a: object, b: object, node: ast.AST) -> object:
@@ -222,7 +224,9 @@ def compare(s, op: ast.cmpop, a: object, b: object) -> Value:
     if isinstance(a, Static) and isinstance(b, Static):
         return constant(bool(function(a.value, b.value)))
     if isinstance(a, View) or isinstance(b, View):
-        raise UnsupportedError("comparing whole arrays is not supported yet", s.loc, help="compare the elements in a loop")
+        raise UnsupportedError(
+            "comparing whole arrays is not supported yet", s.loc, help="compare the elements in a loop"
+        )
     if isinstance(a, tuple) and isinstance(b, tuple) and isinstance(op, ast.Eq | ast.NotEq):
         pairs = zip(a, b, strict=False)
         same = constant(False)
@@ -322,13 +326,15 @@ def _value_of_branch(s, joined: tuple, node: ast.AST) -> object:
     s.at(node)
     if isinstance(value, Conflict):
         raise TypeJoinError(
-            f"the two values of this expression have different types: {value.a} and {value.b}", s.loc,
-            "compiled code needs one type where paths meet", "convert one of the values",
+            f"the two values of this expression have different types: {value.a} and {value.b}",
+            s.loc,
+            "compiled code needs one type where paths meet",
+            "convert one of the values",
         )
     return value
 
 
-# -- subscripts and attributes ----------------------------------------------------------------------------------------------
+# -- subscripts and attributes ---------------------------------------------------------------------------------------
 
 
 def _subscript(s, node: ast.Subscript, name: str) -> object:
@@ -367,8 +373,10 @@ def _tuple_item(s, value: tuple, node: ast.Subscript) -> object:
             raise OutOfBoundsError(f"index {index.value} is out of range for a tuple of {len(value)}", s.loc)
         return value[index.value]
     raise UnsupportedError(
-        "the index of a tuple must be known at compile time", s.loc,
-        "its items may have different types", "put the items into an array, or use if/elif",
+        "the index of a tuple must be known at compile time",
+        s.loc,
+        "its items may have different types",
+        "put the items into an array, or use if/elif",
     )
 
 
@@ -429,7 +437,7 @@ def attribute(s, value: object, node: ast.Attribute) -> object:
     return Method(value, name)
 
 
-# -- calls ------------------------------------------------------------------------------------------------------------------
+# -- calls -----------------------------------------------------------------------------------------------------------
 
 
 def _call(s, node: ast.Call, name: str) -> object:
@@ -471,7 +479,7 @@ def raised(s, node: ast.Raise) -> tuple[type[Exception], str]:
     return error.value, " ".join(message_text(s, arg) for arg in call.args)
 
 
-# -- targets ----------------------------------------------------------------------------------------------------------------
+# -- targets ---------------------------------------------------------------------------------------------------------
 
 
 def assign(s, target: ast.expr, value: object) -> None:
@@ -533,7 +541,9 @@ def _store_items(s, view: View, values: tuple) -> None:
         raise UnsupportedError("storing a tuple needs a slice of one dimension", s.loc, help="store item by item")
     from zygopy.errors import ShapeError
 
-    s.check(s.b.apply(ops.EQ, view.spans[0].length, integer(len(values))), ShapeError, "the lengths of both sides differ")
+    s.check(
+        s.b.apply(ops.EQ, view.spans[0].length, integer(len(values))), ShapeError, "the lengths of both sides differ"
+    )
     for k, value in enumerate(values):
         arrays.store(s, arrays.element_at(s, view, (integer(k),)), value)
 

@@ -99,7 +99,7 @@ class _Push:
         self.dot[var] = dot = Var(_dot(var), var.type)
         return dot
 
-    # -- statements -------------------------------------------------------------------------------------------------------
+    # -- statements --------------------------------------------------------------------------------------------------
 
     def block(self, block: Block, b: Builder) -> None:
         for s in block.statements:
@@ -168,7 +168,7 @@ class _Push:
                 total.name = _dot(s.var)
             self.dot[s.var] = total
 
-    # -- control flow -----------------------------------------------------------------------------------------------------
+    # -- control flow ------------------------------------------------------------------------------------------------
 
     def carried(self, vars: tuple[Var, ...]) -> list[int]:
         return [k for k, v in enumerate(vars) if self.is_active(v)]

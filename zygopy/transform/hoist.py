@@ -1,8 +1,8 @@
 """Moving what does not change in a loop before it.
 
-    for j in range(n):                   t = m - 1
-        for k in range(m - 1):    ->     for j in range(n):
-            ...                              for k in range(t):
+for j in range(n):                   t = m - 1
+    for k in range(m - 1):    ->     for j in range(n):
+        ...                              for k in range(t):
 """
 
 from dataclasses import replace

@@ -6,8 +6,9 @@
         ...                                      ...
         u = w                                    u = w; u_id = w_id
 
-An alias class whose arrays are rebound in a loop, other than by swapping, gets a *pool*: the shadow of the array with number
-k is row k. Numbers flow through loops and branches as their arrays do, and reach the reverse part as any integer does.
+An alias class whose arrays are rebound in a loop, other than by swapping, gets a *pool*: the shadow of the array with
+number k is row k. Numbers flow through loops and branches as their arrays do, and reach the reverse part as any
+integer does.
 """
 
 from dataclasses import dataclass, field, replace
@@ -59,7 +60,7 @@ def identify(function: Function, classes: set[Var], aliases: AliasClasses) -> tu
 
 
 def rebound_classes(function: Function, aliases: AliasClasses) -> set[Var]:
-    """The classes of arrays that some loop rebinds other than by swapping, or that a branch takes from a loop or branch in it."""
+    """The classes of arrays that a loop rebinds other than by swapping, or a branch takes from inner control flow."""
     found = set()
     for s in walk(function.body):
         if isinstance(s, For | While) and not permutes(s):
@@ -119,7 +120,8 @@ class _Identify:
     def let(self, s: Let, in_loop: bool, out: list[Statement]) -> None:
         if s.op is ops.VIEW:
             raise UnsupportedError(
-                "an array variable that a loop rebinds is here a slice of another array; this is not supported", s.loc,
+                "an array variable that a loop rebinds is here a slice of another array; this is not supported",
+                s.loc,
                 help="copy the slice: x[...].copy()",
             )
         assert s.op.effect is Effect.ALLOCATES
@@ -173,8 +175,9 @@ def pool_shape(roots: list[Var | Let], visible: set[Var], b: Builder) -> tuple[V
         if isinstance(root, Let):
             if any(isinstance(n, Var) and n not in visible for n in root.args):
                 raise UnsupportedError(
-                    "an array variable that a loop rebinds has a size that is computed in the loop; this is not supported",
-                    root.loc, help="compute the size before the loop",
+                    "an array that a loop rebinds has a size computed in the loop; this is not supported",
+                    root.loc,
+                    help="compute the size before the loop",
                 )
             dims = list(root.args)
         else:

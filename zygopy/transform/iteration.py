@@ -80,7 +80,9 @@ def static_items(s, iterable: object) -> list | None:
             return list(iterable)
         case Zip():
             columns = [static_items(s, item) for item in iterable.items]
-            if any(c is not None for c in columns) and all(c is not None or isinstance(i, Range | View) for c, i in zip(columns, iterable.items, strict=True)):
+            if any(c is not None for c in columns) and all(
+                c is not None or isinstance(i, Range | View) for c, i in zip(columns, iterable.items, strict=True)
+            ):
                 return _mixed_zip(s, iterable, columns)
         case Enumerate():
             if (items := static_items(s, iterable.item)) is not None:
@@ -100,7 +102,9 @@ def _mixed_zip(s, iterable: Zip, columns: list) -> list:
             length = trip_count(s, range_)
             if not (isinstance(length, Const) and length.value >= count):
                 raise UnsupportedError(
-                    "zip of a tuple and an array or range of unknown length is not supported", s.loc, help="index the array"
+                    "zip of a tuple and an array or range of unknown length is not supported",
+                    s.loc,
+                    help="index the array",
                 )
             columns[k] = [element(_nth(s, range_, integer(j))) for j in range(count)]
     return list(zip(*columns, strict=False))

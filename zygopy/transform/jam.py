@@ -5,8 +5,8 @@
     for i in n-1:-1:-1                          ...reverse of trip i...
         ...reverse of trip i...
 
-Nothing of the trip then needs a tape. It means the same if the reverse part only adds up (to numbers and to shadows), and
-needs nothing that comes after the forward loop; arrays that each trip fills before it reads them are no obstacle.
+Nothing of the trip then needs a tape. It means the same if the reverse part only adds up (to numbers and to shadows),
+and needs nothing that comes after the forward loop; arrays that each trip fills before it reads them are no obstacle.
 """
 
 from dataclasses import replace
@@ -77,9 +77,7 @@ class _Jam:
         if (moved := self.needed_before(loop, mirror, between)) is None:
             return None
         same_trip = Substitution({mirror.index: loop.index}).block(mirror.body)
-        body = Block(
-            (*loop.body.statements, *same_trip.statements), (*loop.body.yields, *same_trip.yields)
-        )
+        body = Block((*loop.body.statements, *same_trip.statements), (*loop.body.yields, *same_trip.yields))
         merged = replace(
             loop,
             params=(*loop.params, *mirror.params),
@@ -117,7 +115,7 @@ class _Jam:
     def contradicts(self, form: Affine) -> bool:
         return self.facts.never_negative(form.scale(-1).shift(-1))
 
-    # -- what the mirror needs ----------------------------------------------------------------------------------------------
+    # -- what the mirror needs ---------------------------------------------------------------------------------------
 
     def needed_before(self, loop: For, mirror: For, between: list[Statement]) -> list[Statement] | None:
         """The statements between the two loops that the mirror depends on, if they can run before the first."""
@@ -132,7 +130,7 @@ class _Jam:
             moved.append(s)
         return None if needed & set(loop.results) else moved[::-1]
 
-    # -- memory -------------------------------------------------------------------------------------------------------------
+    # -- memory ------------------------------------------------------------------------------------------------------
 
     def memory_allows(self, loop: For, mirror: For, between: list[Statement]) -> bool:
         """Whether shadows do not tell the order of trips."""
@@ -153,7 +151,8 @@ class _Jam:
 
     def accesses(self, statements: list[Statement]) -> tuple[set[Var], set[Var]]:
         """The classes that statements only add to, and those that they read or overwrite."""
-        added, other = set(), set()
+        added: set[Var] = set()
+        other: set[Var] = set()
         for s in walk(Block(tuple(statements))):
             if isinstance(s, Store):
                 (added if s.add else other).add(self.aliases.of(s.array))
@@ -239,7 +238,9 @@ class _Jam:
             s = loops[mine[0]]
             if not (isinstance(s.step, Const) and s.step.value == 1):
                 return None
-            ends = [form.substitute(mine[0], e) for e in (self.facts.affine(s.start), self.facts.affine(s.stop).shift(-1))]
+            ends = [
+                form.substitute(mine[0], e) for e in (self.facts.affine(s.start), self.facts.affine(s.stop).shift(-1))
+            ]
             if any(symbol in loops for end in ends for symbol, _ in end.terms):
                 return None
             box.append(tuple(ends) if form.coefficient(mine[0]) == 1 else tuple(reversed(ends)))
@@ -251,7 +252,7 @@ class _Jam:
         return all(never(f - low) and never(high - f) for f, (low, high) in zip(forms, box, strict=True))
 
 
-# -- sums -------------------------------------------------------------------------------------------------------------------
+# -- sums ------------------------------------------------------------------------------------------------------------
 
 
 def only_adds_up(mirror: For) -> bool:
@@ -295,7 +296,10 @@ def _branch_is_sum(s: If, chain: set[Var]) -> bool:
         sides = [_is_sum_on_side(starts[0], end, block) for end, block in zip(ends, (s.then, s.orelse), strict=True)]
         if all(sides):
             chain.add(result)
-        elif any(starts[0] in free_values(Block(block.statements, (end,))) for end, block in zip(ends, (s.then, s.orelse), strict=True)):
+        elif any(
+            starts[0] in free_values(Block(block.statements, (end,)))
+            for end, block in zip(ends, (s.then, s.orelse), strict=True)
+        ):
             return False
     return any(result in chain for result in s.results)
 

@@ -16,7 +16,9 @@ class AliasClasses:
 
     def __init__(self, block: Block):
         self._parent: dict[Var, Var] = {}
-        self._buffers: dict[Var, tuple[int, str]] = {}  # the buffers that a loop swaps: distinct among themselves in each trip
+        self._buffers: dict[
+            Var, tuple[int, str]
+        ] = {}  # the buffers that a loop swaps: distinct among themselves in each trip
         self._made: set[Var] = set()
         for statement in walk(block):
             self._visit(statement)

@@ -69,9 +69,7 @@ class _Graph:
         path: list = []
         at = source
         while at != sink:
-            step = next(
-                (b for b, c in self.capacity[at].items() if c > 0 and level.get(b, -1) == level[at] + 1), None
-            )
+            step = next((b for b, c in self.capacity[at].items() if c > 0 and level.get(b, -1) == level[at] + 1), None)
             if step is not None:
                 path.append((at, step))
                 at = step

@@ -55,7 +55,7 @@ def name(function: Function, reserved: set[str]) -> Naming:
     classes = _Classes(_Interference(function, uses), uses, parameters)
     classes.merge_block(function.body)
     naming = Naming(inlined=inlined)
-    used = Counter()
+    used: Counter[str] = Counter()
     for var in _all_vars(function):
         if var in inlined:
             continue
@@ -98,7 +98,7 @@ def _unique(name: str, used: Counter, reserved: set[str]) -> str:
             return candidate
 
 
-# -- expressions ------------------------------------------------------------------------------------------------------------
+# -- expressions -----------------------------------------------------------------------------------------------------
 
 
 class _Inliner:
@@ -172,7 +172,7 @@ class _Uses:
         return found
 
 
-# -- shared names -----------------------------------------------------------------------------------------------------------
+# -- shared names ----------------------------------------------------------------------------------------------------
 
 
 class _Interference:

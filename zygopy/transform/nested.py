@@ -16,7 +16,9 @@ def call_program(s, function: Callable, task: Task, args: list, kwargs: dict) ->
     from zygopy.transform.parse import parameter_names
 
     names = parameter_names(function)
-    defaults = dict(zip(names[::-1], (function.__defaults__ or ())[::-1], strict=False)) | (function.__kwdefaults__ or {})
+    defaults = dict(zip(names[::-1], (function.__defaults__ or ())[::-1], strict=False)) | (
+        function.__kwdefaults__ or {}
+    )
     defaults = {k: s.from_python(v, None) for k, v in defaults.items()}
     primals = args[: len(names)] if task.kind == "jvp" else args
     bound = bind(read(function), list(primals), kwargs, defaults, s.loc)

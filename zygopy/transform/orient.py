@@ -1,7 +1,7 @@
 """Running mirror loops upwards again, where the order of trips does not matter: such loops vectorise better.
 
-    for j in range(n - 1, -1, -1):               for j in range(n):
-        x_bar[j] += g * w[j]             ->          x_bar[j] += g * w[j]
+for j in range(n - 1, -1, -1):               for j in range(n):
+    x_bar[j] += g * w[j]             ->          x_bar[j] += g * w[j]
 """
 
 from dataclasses import replace
@@ -81,7 +81,7 @@ def any_order(s: For, aliases: AliasClasses, facts: Facts) -> bool:
             case _:
                 return False
     for array, index, stores, adds in accesses:
-        for other, at, other_stores, other_adds in accesses:
+        for other, at, _, other_adds in accesses:
             if not stores or (adds and other_adds) or not aliases.may_alias(array, other):
                 continue
             if array is not other or not one_trip_only(index, at, s.index, facts):

@@ -101,7 +101,7 @@ def _functions(file: str, lines: tuple[str, ...]) -> list[ast.AST]:
     return [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)]
 
 
-# -- one way out of each block --------------------------------------------------------------------------------------------
+# -- one way out of each block ---------------------------------------------------------------------------------------
 
 
 @dataclass

@@ -1,10 +1,10 @@
 """Keeping sums in registers: a loop that adds to one array element adds to a variable instead.
 
-    for j in range(n):                       total = 0.0
-        a_bar[i, k] += g * b[j]              for j in range(n):
-        b_bar[j] += g * a[i, k]      ->          total += g * b[j]
-                                                 b_bar[j] += g * a[i, k]
-                                             a_bar[i, k] += total
+for j in range(n):                       total = 0.0
+    a_bar[i, k] += g * b[j]              for j in range(n):
+    b_bar[j] += g * a[i, k]      ->          total += g * b[j]
+                                             b_bar[j] += g * a[i, k]
+                                         a_bar[i, k] += total
 """
 
 from dataclasses import replace
@@ -78,7 +78,7 @@ class _Promotion:
         return [*before, s, *after]
 
     def fixed_loads(self, s: For) -> tuple[list[Statement], For]:
-        """Loads of a fixed element that no store in the loop meets, moved before the loop; LLVM cannot tell it is safe."""
+        """Loads of a fixed element that no store in the loop meets, moved before it: LLVM cannot tell."""
         inside = defined_inside(s)
         stores = [t for t in walk(s.body) if isinstance(t, Store)]
         moved: list[Let] = []
@@ -114,7 +114,11 @@ class _Promotion:
                 continue
             if self.aliases.may_alias(other, array) and not (other is array and self.apart(index, at)):
                 return False
-        return all(t in loop.body.statements for t in walk(loop.body) if isinstance(t, Store) and t.array is array and t.index == index)
+        return all(
+            t in loop.body.statements
+            for t in walk(loop.body)
+            if isinstance(t, Store) and t.array is array and t.index == index
+        )
 
     def apart(self, a: tuple[Value, ...], b: tuple[Value, ...] | None) -> bool:
         """Whether two elements differ in each trip."""

@@ -62,7 +62,7 @@ class Clobbering:
         return False
 
     def _disjoint(self, load: Let, store: Store, later: For | None, inner: list[For], own: list[For]) -> bool:
-        """Whether load and store never meet, the store being in a later trip of `later` and any trip of the loops inside."""
+        """Whether load and store never meet, the store in a later trip of `later`, any trip of the loops inside."""
         if store.array is not load.args[0]:
             return False
         facts = Facts(self.facts.definitions, dict(self.facts.ranges), self.facts.shapes)
@@ -90,7 +90,7 @@ class Clobbering:
         return False
 
     def quiet_nest(self, load: Let, loops: list[For | While]) -> int | None:
-        """The key of the outermost loop around a load, inside another one, within which nothing stores into its array."""
+        """The key of the outermost inner loop around a load within which nothing stores into its array."""
         if any(isinstance(loop, While) for loop in loops):
             return None
         array = load.args[0]

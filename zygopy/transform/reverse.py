@@ -56,7 +56,7 @@ class Open:
 
 
 def reverse(function: Function, wrt: list, output: Value, results: object) -> Open:
-    """The program that computes `function` and the adjoints of `wrt` (trees of parameter leaves) for adjoint 1 of `output`.
+    """The program of `function` and of the adjoints of `wrt`, trees of parameter leaves, for adjoint 1 of `output`.
 
     `results` is called with the trees of adjoints and gives the tree of what the new function returns.
     """
@@ -123,7 +123,7 @@ class _Sweep:
     def is_active(self, value: Value) -> bool:
         return self.activity.active(value)
 
-    # -- adjoints ---------------------------------------------------------------------------------------------------------
+    # -- adjoints ----------------------------------------------------------------------------------------------------
 
     def contribute(self, adjoints: Adjoints, b: Builder, value: Value, g: Value) -> None:
         """adjoint of value += g"""
@@ -144,7 +144,7 @@ class _Sweep:
             add_arrays(self.shadow[var], self.pools[self.activity.node(var)], b, (self.numbers.ids[var],))
         return self.shadow[var]
 
-    # -- shadows ----------------------------------------------------------------------------------------------------------
+    # -- shadows -----------------------------------------------------------------------------------------------------
 
     def make_pools(self, function: Function, b: Builder) -> None:
         """The shadows of numbered arrays."""
@@ -157,7 +157,11 @@ class _Sweep:
     def shadow_parameters(self, function: Function, wanted: set[Var], b: Builder) -> None:
         for p in function.params:
             for var in leaves(p.leaves):
-                if isinstance(var.type, Array) and (var in wanted or self.is_active(var)) and var not in self.numbers.ids:
+                if (
+                    isinstance(var.type, Array)
+                    and (var in wanted or self.is_active(var))
+                    and var not in self.numbers.ids
+                ):
                     self.shadow[var] = self.zeros_like(var, var, b)
 
     def zeros_like(self, array: Var, prototype: Var, b: Builder) -> Var:
@@ -226,8 +230,10 @@ class _Sweep:
                 if y not in self.shadow and y not in fresh:
                     fresh[y] = self.shadow_in_branch(y, s.results[k], block, inner)
             sides.append(inner.block(tuple(self.shadow.get(block.yields[k]) or fresh[block.yields[k]] for k in slots)))
-        results = tuple(Var(_bar(s.results[k]), Array(s.results[k].type.dtype, s.results[k].type.ndim, "A")) for k in slots)
-        b.emit(If(s.test, *sides, results, s.loc, new_key()))
+        results = tuple(
+            Var(_bar(s.results[k]), Array(s.results[k].type.dtype, s.results[k].type.ndim, "A")) for k in slots
+        )
+        b.emit(If(s.test, sides[0], sides[1], results, s.loc, new_key()))
         for k, result in zip(slots, results, strict=True):
             self.shadow[s.results[k]] = result
 
@@ -249,11 +255,13 @@ class _Sweep:
             return value
         if let.op.effect is not Effect.PURE:
             raise UnsupportedError(
-                "this view, bound on one side of a branch, is not supported", let.loc, help="copy the slice: x[...].copy()"
+                "this view, bound on one side of a branch, is not supported",
+                let.loc,
+                help="copy the slice: x[...].copy()",
             )
         return b.let(let.op, tuple(self.again(a, block, b) for a in let.args), value.type, value.name)
 
-    # -- blocks -----------------------------------------------------------------------------------------------------------
+    # -- blocks ------------------------------------------------------------------------------------------------------
 
     def block(self, block: Block, adjoints: Adjoints, b: Builder) -> None:
         """The mirror of a block: its statements backwards."""
@@ -274,7 +282,10 @@ class _Sweep:
                 self.branch(s, adjoints, b)
             case Push():
                 if self.is_active(s.stack):
-                    bars = tuple(Var(f"{v.name}_bar" if isinstance(v, Var) else "t", Scalar(s.stack.type.dtype)) for v in s.values)
+                    bars = tuple(
+                        Var(f"{v.name}_bar" if isinstance(v, Var) else "t", Scalar(s.stack.type.dtype))
+                        for v in s.values
+                    )
                     b.emit(Pop(bars, self.shadow[s.stack], s.loc))
                     for v, bar in zip(s.values, bars, strict=True):
                         self.contribute(adjoints, b, v, bar)
@@ -334,7 +345,7 @@ class _Sweep:
             return self.pools[self.activity.node(array)], (number, *index)
         return self.shadow[array], index
 
-    # -- control flow -----------------------------------------------------------------------------------------------------
+    # -- control flow ------------------------------------------------------------------------------------------------
 
     def outer_scalars(self, *blocks: Block) -> list[Var]:
         """The active numbers that blocks read from around them."""
@@ -349,7 +360,9 @@ class _Sweep:
         inits += [adjoints.get(v, zero(v.type)) for v in outer]
         inits += [self.shadow[s.results[k]] for k in arrays]
         variables = [s.params[k] for k in carried] + outer + [s.params[k] for k in arrays]
-        params = tuple(Var(_bar(v), i.type if isinstance(v.type, Array) else v.type) for v, i in zip(variables, inits, strict=True))
+        params = tuple(
+            Var(_bar(v), i.type if isinstance(v.type, Array) else v.type) for v, i in zip(variables, inits, strict=True)
+        )
         inits = [b.cast(i, p.type) if isinstance(p.type, Scalar) else i for i, p in zip(inits, params, strict=True)]
         scalars, handles = params[: len(carried) + len(outer)], params[len(carried) + len(outer) :]
         inside: Adjoints = dict(zip(outer, scalars[len(carried) :], strict=True))
@@ -374,7 +387,7 @@ class _Sweep:
             self.contribute(adjoints, b, s.inits[k], r)
 
     def shadow_handles(self, s: For | While, slots: list[int], handles: tuple[Var, ...], b: Builder) -> None:
-        """In the mirror of a loop's body: the shadows of its array variables at the start of the trip, from those at its end."""
+        """In a mirror body: the shadows of array variables at the start of the trip, from those at its end."""
         for k, handle in zip(slots, handles, strict=True):
             self.shadow[s.body.yields[k]] = handle
 

@@ -49,7 +49,7 @@ ADJOINT: dict[Op, Callable] = {}
 
 
 def adjoint(*functions: Callable | Op) -> Callable[[Callable], Callable]:
-    """Declare adjoints of a scalar function's arguments: rule(g, ans, *args), where they share more than partials do."""
+    """Declare adjoints of a scalar function's arguments, rule(g, ans, *args), where partials would share less."""
 
     def declare(rule: Callable) -> Callable:
         for function in functions:

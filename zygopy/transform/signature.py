@@ -21,8 +21,8 @@ ArgumentType = Type | Static | tuple  # a leaf, an object known at compile time,
 class Specialised:
     """A function specialised to argument types, and what of its surroundings went into it.
 
-    `tree` is the result in the user's structure; `numbers` are captured numbers that hold only while they are unchanged,
-    `captured` the arrays that are read at each call, as hidden parameters behind the others.
+    `tree` is the result in the user's structure; `numbers` are captured numbers that hold only while they are
+    unchanged, `captured` the arrays that are read at each call, as hidden parameters behind the others.
     """
 
     function: Function
@@ -76,7 +76,9 @@ def specialise(function: Callable, types: list[ArgumentType], promote: list[str]
     tree = _result(s, result)
     body = Block((*s.entry.statements, *s.b.statements), tuple(leaves(tree)))
     hidden = [Param(f"{var.name}", var) for var in s.captured_arrays.values()]
-    ir = Function(parsed.name.strip("<>") if parsed.name != "<lambda>" else "lambda_", (*params, *hidden), body, tree, parsed.loc)
+    ir = Function(
+        parsed.name.strip("<>") if parsed.name != "<lambda>" else "lambda_", (*params, *hidden), body, tree, parsed.loc
+    )
     return Specialised(ir, wrt, tuple(s.captured_arrays), tuple(s.captured_numbers))
 
 

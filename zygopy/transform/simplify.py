@@ -1,10 +1,10 @@
 """Simplification: constants, repeated expressions and dead code.
 
-    t = x * 1.0                  y = x + x
-    y = t + x          ->        a[i] = y
-    z = y * 2.0
-    a[i] = y
-    w = a[i]                     (w is y)
+t = x * 1.0                  y = x + x
+y = t + x          ->        a[i] = y
+z = y * 2.0
+a[i] = y
+w = a[i]                     (w is y)
 """
 
 import operator
@@ -116,7 +116,7 @@ class _Forward:
             case Push() | Pop():
                 out.append(self.values.statement(s))
 
-    # -- expressions ------------------------------------------------------------------------------------------------------
+    # -- expressions -------------------------------------------------------------------------------------------------
 
     def let(self, s: Let, out: list[Statement]) -> None:
         args = tuple(self.values.value(a) for a in s.args)
@@ -216,7 +216,7 @@ class _Forward:
                 return y if bool(x.value) is (op is ops.AND) else x
         return a if a is b else None
 
-    # -- control flow -----------------------------------------------------------------------------------------------------
+    # -- control flow ------------------------------------------------------------------------------------------------
 
     def for_loop(self, s: For, out: list[Statement]) -> None:
         s = replace(
@@ -316,7 +316,7 @@ def _is_bool(value: Value, wanted: bool) -> bool:
     return isinstance(value, Const) and value.type.is_bool and bool(value.value) is wanted
 
 
-# -- dead code --------------------------------------------------------------------------------------------------------------
+# -- dead code -------------------------------------------------------------------------------------------------------
 
 
 def remove_dead(function: Function) -> Function:
@@ -346,7 +346,7 @@ def _read_arrays(function: Function) -> AliasClasses:
     classes = {aliases.of(o) for o in own}
     params = [v for p in function.params for v in leaves(p.leaves) if isinstance(v, Var) and isinstance(v.type, Array)]
     read |= {aliases.of(v) for v in params}
-    aliases.dead = classes - read  # type: ignore[attr-defined]
+    aliases.dead = classes - read
     return aliases
 
 

@@ -1,13 +1,14 @@
 """From a Python function and argument types to typed IR: an abstract interpreter of statements and control flow.
 
-Names stand for values (values.py); what Python would do at run time becomes IR, what is known now is done now. Loops are
-interpreted until the types of their variables no longer change.
+Names stand for values (values.py); what Python would do at run time becomes IR, what is known now is done now. Loops
+are interpreted until the types of their variables no longer change.
 """
 
 import ast
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from zygopy.errors import (
     ArgumentError,
@@ -54,7 +55,7 @@ from zygopy.transform.values import (
     is_number,
 )
 
-# -- what a loop's variable is at the head of the loop --------------------------------------------------------------------
+# -- what a loop's variable is at the head of the loop ---------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class Specialiser:
         self.entry = Builder(Loc("", 1))  # the shapes of captured arrays
         self.entry.definitions, self.entry.homes = self.facts.definitions, self.homes
 
-    # -- state ------------------------------------------------------------------------------------------------------------
+    # -- state -------------------------------------------------------------------------------------------------------
 
     @property
     def b(self) -> Builder:
@@ -171,7 +172,7 @@ class Specialiser:
             del self.levels[depth - 1 :], self.facts.assumed[depth - 1 :]
             self.b.loc = loc
 
-    # -- checks -----------------------------------------------------------------------------------------------------------
+    # -- checks ------------------------------------------------------------------------------------------------------
 
     def check(self, test: Value, error: type[Exception], message: str) -> None:
         """Raise at run time unless test holds; zygopy's own errors carry the user's line."""
@@ -203,8 +204,9 @@ class Specialiser:
         builder.loc = loc
 
     def _place_of_test(self, gap: Affine) -> tuple[int, list[Affine]]:
-        """The depth of the outermost block where a test means the same, and the conditions under which loops do not run."""
-        depth, empty = len(self.levels) - 1, []
+        """The depth of the outermost block where a test means the same, and when the loops up to it run."""
+        depth = len(self.levels) - 1
+        empty: list[Affine] = []
         while self.levels[depth].kind == "for" and not empty and (outside := self._outside(gap, depth)) is not None:
             _, start, stop, step = self.levels[depth].loop
             runs = (self.facts.affine(stop) - self.facts.affine(start)).scale(step.value)  # > 0 when the loop runs
@@ -217,7 +219,7 @@ class Specialiser:
         return depth, empty
 
     def _implied(self, gap: Affine, condition: Affine) -> bool:
-        """Whether gap >= 0 holds, or the loop runs, anyway: then the test needs no exception for loops that do not run."""
+        """Whether the test gap >= 0 needs no exception for a loop that does not run."""
         never = self.facts.never_negative
         return never(condition.shift(-1)) or never(gap + condition)
 
@@ -257,14 +259,18 @@ class Specialiser:
     def freeze(self, value: object) -> object:
         """A value through which no gradient flows."""
         if is_number(value):
-            return self.b.let(ops.STOP, (value,), value.type, getattr(value, "name", "")) if isinstance(value, Var) else value
+            return (
+                self.b.let(ops.STOP, (value,), value.type, getattr(value, "name", ""))
+                if isinstance(value, Var)
+                else value
+            )
         if isinstance(value, View):
             return replace(value, frozen=True)
         if isinstance(value, tuple):
             return tuple(self.freeze(v) for v in value)
         return value
 
-    # -- functions --------------------------------------------------------------------------------------------------------
+    # -- functions ---------------------------------------------------------------------------------------------------
 
     def call_function(self, function: Callable, args: list, kwargs: dict) -> object:
         """Interpret a call of a Python function in place."""
@@ -298,7 +304,7 @@ class Specialiser:
             self.b.loc = loc
         return result.value if isinstance(result, Maybe) else result
 
-    # -- names ------------------------------------------------------------------------------------------------------------
+    # -- names -------------------------------------------------------------------------------------------------------
 
     def read_name(self, name: str) -> object:
         """The value of a name in the current frame, its closures, its globals."""
@@ -320,12 +326,15 @@ class Specialiser:
         match value:
             case Unbound():
                 raise UnboundError(
-                    f"{name} may have no value here", self.loc, value.why or "it is bound on some paths only",
+                    f"{name} may have no value here",
+                    self.loc,
+                    value.why or "it is bound on some paths only",
                     f"give {name} a value on every path before this line",
                 )
             case Conflict():
                 raise TypeJoinError(
-                    f"{name.split('@')[0]} has different types on different paths: {value.a} and {value.b}", self.loc,
+                    f"{name.split('@')[0]} has different types on different paths: {value.a} and {value.b}",
+                    self.loc,
                     "compiled code needs one type for a variable where paths meet",
                     "use two names, or convert one of the values",
                 )
@@ -365,7 +374,7 @@ class Specialiser:
             self.facts.shapes[var] = tuple(self.entry.dim(var, k) for k in range(var.type.ndim))
         return arrays.whole(self, self.captured_arrays[key])
 
-    # -- statements -------------------------------------------------------------------------------------------------------
+    # -- statements --------------------------------------------------------------------------------------------------
 
     def statements(self, body: list[ast.stmt]) -> None:
         for statement in body:
@@ -411,7 +420,7 @@ class Specialiser:
             case _:
                 self.refuse(node)
 
-    def refuse(self, node: ast.AST) -> None:
+    def refuse(self, node: ast.AST) -> NoReturn:
         """Syntax that is not supported."""
         what, help = _REFUSED.get(type(node), (f"{type(node).__name__} is", ""))
         raise UnsupportedError(f"{what} not supported", self.loc, help=help)
@@ -436,7 +445,7 @@ class Specialiser:
                 root = importlib.import_module(alias.name.split(".")[0])
                 self.frame.names[alias.asname or alias.name.split(".")[0]] = Static(module if alias.asname else root)
 
-    # -- branches ---------------------------------------------------------------------------------------------------------
+    # -- branches ----------------------------------------------------------------------------------------------------
 
     def if_statement(self, node: ast.If) -> None:
         from zygopy.transform import expressions
@@ -479,8 +488,8 @@ class Specialiser:
             return
         for var, _, _ in results:
             self.homes[var] = len(self.levels) - 1
-        blocks = then.block(tuple(r[1] for r in results)), orelse.block(tuple(r[2] for r in results))
-        self.b.if_(test, *blocks, tuple(r[0] for r in results))
+        sides = then.block(tuple(r[1] for r in results)), orelse.block(tuple(r[2] for r in results))
+        self.b.if_(test, sides[0], sides[1], tuple(r[0] for r in results))
         self.b.statements += self.pending
         self.pending = []
 
@@ -495,7 +504,8 @@ class Specialiser:
             self.b.emit(replace(raising.statements[0], test=holds))
         else:
             empty = Block(())
-            self.b.if_(test, *((then_b.block(), empty) if then_raises else (empty, else_b.block())), ())
+            yes, no = (then_b.block(), empty) if then_raises else (empty, else_b.block())
+            self.b.if_(test, yes, no, ())
         survivor, names, value = (else_b, else_names, else_value) if then_raises else (then_b, then_names, then_value)
         self.b.statements += survivor.statements
         for var, home in list(self.homes.items()):
@@ -570,7 +580,7 @@ class Specialiser:
         flag = self.join("bound", flag_a, flag_b, then, orelse, results)
         return Maybe(value, flag)
 
-    # -- loops ------------------------------------------------------------------------------------------------------------
+    # -- loops -------------------------------------------------------------------------------------------------------
 
     def for_statement(self, node: ast.For) -> None:
         from zygopy.transform import iteration
@@ -606,9 +616,7 @@ class Specialiser:
             test_b, go, body_b = built
             if isinstance(go, Const) and not go.value:
                 go = constant(False)
-            self.b.emit(
-                While(params, inits, test_b.block((go,)), body_b.block(yields), results, self.loc, new_key())
-            )
+            self.b.emit(While(params, inits, test_b.block((go,)), body_b.block(yields), results, self.loc, new_key()))
 
         self.loop(names, build, finish)
 
@@ -633,15 +641,16 @@ class Specialiser:
     def loop(self, names: list[str], build: Callable, finish: Callable, sure: bool = False) -> None:
         """Interpret a loop until the kinds of its variables are stable, then emit it.
 
-        `build(enter, run)` interprets the blocks: `enter()` binds the loop's variables, `run(body)` does that and interprets
-        the body. `finish` emits the loop; `sure`: it runs at least once.
+        `build(enter, run)` interprets the blocks: `enter()` binds the loop's variables, `run(body)` does that and
+        interprets the body. `finish` emits the loop; `sure`: it runs at least once.
         """
         before = self.frame.names
         kinds = {name: _kind(before.get(name, Unbound())) for name in names}
         marks = [(level.builder, len(level.builder.statements)) for level in self.levels]
         assumed = [list(forms) for forms in self.facts.assumed]
         for _ in range(20):
-            heads, params = {}, []
+            heads: dict[str, object] = {}
+            params: list[Var] = []
             for name in names:
                 heads[name] = self._enter(name, kinds[name], params)
             for param in params:
@@ -823,7 +832,7 @@ class Specialiser:
                 return value if sure else Maybe(value, flag)
         return kind.value
 
-    # -- elements ---------------------------------------------------------------------------------------------------------
+    # -- elements ----------------------------------------------------------------------------------------------------
 
     def update_element(self, view: View, operator: Callable, operand: Value) -> None:
         """element op= operand; sums become accumulations."""
@@ -850,7 +859,7 @@ class _Handle:
     var: Var
 
 
-# -- kinds ------------------------------------------------------------------------------------------------------------------
+# -- kinds -----------------------------------------------------------------------------------------------------------
 
 
 def _kind(value: object) -> object:
@@ -922,7 +931,7 @@ def _zeros_of(kind: object) -> object:
     return zero(kind.type) if isinstance(kind, Number) else tuple(_zeros_of(i) for i in kind.items)
 
 
-# -- parameters -------------------------------------------------------------------------------------------------------------
+# -- parameters ------------------------------------------------------------------------------------------------------
 
 
 def _positional(args: ast.arguments) -> list[str]:

@@ -141,7 +141,7 @@ class _Closing:
                 self._find_needs(inner, (*path, (s.key, 1 if isinstance(s, For) else which)))
         use(block.yields)
 
-    # -- the plan ---------------------------------------------------------------------------------------------------------
+    # -- the plan ----------------------------------------------------------------------------------------------------
 
     def run(self) -> Function:
         if not self.needs:
@@ -237,7 +237,7 @@ class _Closing:
         sinks = [v for v in self.needs if v in costs]
         return minimum_cut(costs, inputs, sources, sinks)
 
-    # -- snapshots --------------------------------------------------------------------------------------------------------
+    # -- snapshots ---------------------------------------------------------------------------------------------------
 
     def _plan_snapshots(self) -> None:
         """Find arrays that are cheaper to copy whole, once for an outer trip, than load by load."""
@@ -295,7 +295,11 @@ class _Closing:
         home = self.layout.homes[array]
         s = home.statement
         if s is None:
-            dims = {t.args[1].value: t.var for t in walk(self.function.body) if isinstance(t, Let) and t.op is ops.DIM and t.args[0] is array}
+            dims = {
+                t.args[1].value: t.var
+                for t in walk(self.function.body)
+                if isinstance(t, Let) and t.op is ops.DIM and t.args[0] is array
+            }
             return tuple(dims[k] for k in range(array.type.ndim)) if len(dims) == array.type.ndim else None
         if isinstance(s, Let) and s.op.effect is Effect.ALLOCATES:
             return s.args
@@ -329,7 +333,9 @@ class _Rewriting:
         self.before: dict[int, list[Statement]] = {}  # by key of a statement
         self.ends: dict[Path, list[Statement]] = {}  # pushes at the end of a block
         self.heads: dict[Path, list[Statement]] = {}  # of mirror blocks
-        self.promoted: dict[int, list[Var]] = {}  # by key of an If: its inner variables that become results
+        self.promoted: dict[
+            int, list[tuple[Var, Value, int]]
+        ] = {}  # by key of an If: its inner variables that become results
         self.loc = closing.function.loc
 
     def run(self) -> Function:
@@ -378,7 +384,9 @@ class _Rewriting:
                 continue
             if isinstance(var.type, Array):
                 s = self.layout.homes[var].statement
-                raise AssertionError(f"the array {var}, defined at {s.loc if s else ''}, is out of scope in the reverse part")
+                raise AssertionError(
+                    f"the array {var}, defined at {s.loc if s else ''}, is out of scope in the reverse part"
+                )
             found.add(var)
             todo += self.closing.inputs(var) or []
         return found
@@ -386,10 +394,11 @@ class _Rewriting:
     def mirror_path(self, path: Path) -> Path:
         """The path of the mirror of a block."""
         return tuple(
-            (self.closing.mirror_of[key].key, which) if key in self.layout.mirrored else (key, which) for key, which in path
+            (self.closing.mirror_of[key].key, which) if key in self.layout.mirrored else (key, which)
+            for key, which in path
         )
 
-    # -- storing ----------------------------------------------------------------------------------------------------------
+    # -- storing -----------------------------------------------------------------------------------------------------
 
     def _counter(self, loop: For | While, b: Builder) -> Value:
         """The number of the current trip, from 0."""
@@ -405,7 +414,12 @@ class _Rewriting:
     def _mirror_counter(self, loop: For | While, b: Builder) -> Value:
         if isinstance(loop, While):
             return self.closing.mirror_of[loop.key].index
-        mirror = replace(loop, index=self.closing.mirror_of[loop.key].index, start=self._resolve(loop.start), step=self._resolve(loop.step))
+        mirror = replace(
+            loop,
+            index=self.closing.mirror_of[loop.key].index,
+            start=self._resolve(loop.start),
+            step=self._resolve(loop.step),
+        )
         return self._counter(mirror, b)
 
     def _resolve(self, value: Value) -> Value:
@@ -446,9 +460,11 @@ class _Rewriting:
                     return None
                 continue
             first, last = facts.affine(around.start), facts.affine(around.stop).shift(-around.step.value)
-            candidates = [c.substitute(around.index, end) for c in candidates for end in (first, last)] if any(
-                c.coefficient(around.index) for c in candidates
-            ) else candidates
+            candidates = (
+                [c.substitute(around.index, end) for c in candidates for end in (first, last)]
+                if any(c.coefficient(around.index) for c in candidates)
+                else candidates
+            )
         candidates = list(dict.fromkeys(candidates))
         if not all(self.closing.is_free(symbol) for c in candidates for symbol, _ in c.terms):
             return None
@@ -463,7 +479,9 @@ class _Rewriting:
         return tape
 
     def _store_dense(self, var: Var, loops: list[For], dims: list[Value]) -> None:
-        tape = self._allocate(self._entry(self.layout.homes[var].path), Array(var.type.dtype, len(dims)), tuple(dims), f"{var.name}_tape")
+        tape = self._allocate(
+            self._entry(self.layout.homes[var].path), Array(var.type.dtype, len(dims)), tuple(dims), f"{var.name}_tape"
+        )
         loc = self.layout.homes[var].statement.loc
         b = Builder(loc)
         index = tuple(self._counter(loop, b) for loop in loops)
@@ -509,7 +527,12 @@ class _Rewriting:
         dims = self._dimensions(outer)
         assert dims is not None
         array = snap.array
-        snap.tape = self._allocate(self._entry(self.layout.homes[outer[0].index].path), Array(array.type.dtype, len(dims) + array.type.ndim), (*dims, *snap.shape), f"{array.name}_tape")
+        snap.tape = self._allocate(
+            self._entry(self.layout.homes[outer[0].index].path),
+            Array(array.type.dtype, len(dims) + array.type.ndim),
+            (*dims, *snap.shape),
+            f"{array.name}_tape",
+        )
         b = Builder(snap.nest.loc)
         counters = tuple(self._counter(loop, b) for loop in outer)
         self._copy_nest(b, snap, counters, ())
@@ -538,7 +561,7 @@ class _Rewriting:
         bounds = (integer(0), snap.shape[len(index)], integer(1))
         b.emit(For(k, *bounds, (), (), inner.block(), (), b.loc, new_key()))
 
-    # -- computing again --------------------------------------------------------------------------------------------------
+    # -- computing again ---------------------------------------------------------------------------------------------
 
     def _recompute(self, var: Var, recomputed: set[Var]) -> None:
         home = self.layout.homes[var]
@@ -575,7 +598,7 @@ class _Rewriting:
         sides = side(s.then), side(s.orelse)
         b.emit(If(self._resolve(s.test), *sides, copies, s.loc, new_key()))
 
-    # -- the new program --------------------------------------------------------------------------------------------------
+    # -- the new program ---------------------------------------------------------------------------------------------
 
     def _block(self, block: Block, path: Path) -> Block:
         out: list[Statement] = []

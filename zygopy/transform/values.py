@@ -167,9 +167,9 @@ def describe(value: object) -> str:
         case Const():
             return f"{value.value!r}" if value.type.weak else f"{value.type}"
         case Var():
-            return {"f": "a float", "i": "an int", "u": "an int", "b": "a bool"}.get(value.type.dtype.kind, "a number") + (
-                "" if value.type.dtype.itemsize == 8 or value.type.dtype.kind == "b" else f" ({value.type.dtype})"
-            )
+            return {"f": "a float", "i": "an int", "u": "an int", "b": "a bool"}.get(
+                value.type.dtype.kind, "a number"
+            ) + ("" if value.type.dtype.itemsize == 8 or value.type.dtype.kind == "b" else f" ({value.type.dtype})")
         case View():
             return f"an array of {value.dtype} with {value.ndim} dimension{'s' * (value.ndim != 1)}"
         case tuple():
@@ -177,7 +177,11 @@ def describe(value: object) -> str:
         case Static():
             if value.value is None:
                 return "None"
-            return f"{value.value!r}" if isinstance(value.value, str) else getattr(value.value, "__name__", repr(value.value))
+            return (
+                f"{value.value!r}"
+                if isinstance(value.value, str)
+                else getattr(value.value, "__name__", repr(value.value))
+            )
         case Closure():
             return f"the function {value.parsed.name}"
         case Range():
