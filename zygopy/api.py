@@ -4,12 +4,15 @@
 about it (`.primal`, `.value_and_grad`, `.source`, `.ir`) makes further such objects or shows what was generated.
 """
 
+import inspect
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from zygopy.derivative import Compiled, Derivative, bind, call_of, is_static, make, task_of
-from zygopy.errors import ArgumentError, UnsupportedError
+from zygopy.errors import ArgumentError, DtypeError, ShapeError, UnsupportedError
 from zygopy.transform import Task
 from zygopy.transform.calls import builtin, stop_gradient
 from zygopy.transform.ir import Const
@@ -104,9 +107,25 @@ def jvp(f: Callable, primals: tuple, tangents: tuple, *, backend: str = "cpu") -
     names = parameter_names(function)
     if len(primals) != len(tangents):
         raise ArgumentError(f"{len(primals)} primals and {len(tangents)} tangents were given")
+    for name, primal, tangent in zip(names, primals, tangents, strict=False):
+        _check_tangent(name, primal, tangent)
     moving = tuple(n for n, t in zip(names, tangents, strict=False) if not is_static(t))
     directions = [t for t in tangents if not is_static(t)]
     return jvp_function(function, moving, backend)(*bind(function, primals, {}), *directions)
+
+
+def _check_tangent(name: str, primal: object, tangent: object) -> None:
+    """Refuse a tangent that does not have the structure, shape and dtype of its primal."""
+    if isinstance(primal, tuple) and isinstance(tangent, tuple) and len(primal) == len(tangent):
+        for k, (p, t) in enumerate(zip(primal, tangent, strict=True)):
+            _check_tangent(f"{name}[{k}]", p, t)
+    elif isinstance(primal, np.ndarray) and primal.dtype.kind == "f" and tangent is not None:
+        if not isinstance(tangent, np.ndarray):
+            raise DtypeError(f"the tangent of {name} is a {type(tangent).__name__}, not an array")
+        if tangent.shape != primal.shape:
+            raise ShapeError(f"the tangent of {name} has shape {tangent.shape}, {name} has {primal.shape}")
+        if tangent.dtype != primal.dtype:
+            raise DtypeError(f"the tangent of {name} is an array of {tangent.dtype}, {name} of {primal.dtype}")
 
 
 @lru_cache(maxsize=1024)
@@ -129,6 +148,12 @@ def python_function(f: Any) -> Callable:
     if isinstance(f, Derivative):
         return call_of(f)
     function = getattr(f, "py_func", f)
+    if inspect.ismethod(function):
+        raise ArgumentError(
+            f"cannot differentiate the method {function.__name__}",
+            why="methods are not supported yet",
+            help="write a function of the values that it uses",
+        )
     if not hasattr(function, "__code__"):
         raise ArgumentError(
             f"cannot differentiate {f!r}",

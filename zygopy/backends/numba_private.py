@@ -110,7 +110,10 @@ def zygopy_type(t: types.Type, name: str) -> object:
 
 def _array_type(t: types.Array, name: str) -> Array:
     if not isinstance(t.dtype, types.Float | types.Integer | types.Boolean) or t.dtype == types.float16:
-        raise DtypeError(f"{name} is an array of {t.dtype}", help="convert it: x.astype(float)")
+        advice = (
+            "carry real and imaginary parts" if isinstance(t.dtype, types.Complex) else "convert it: x.astype(float)"
+        )
+        raise DtypeError(f"{name} is an array of {t.dtype}", help=advice)
     if not 1 <= t.ndim <= 8:
         raise DtypeError(f"{name} is an array with {t.ndim} dimensions", help="pass a number: x.item()")
     dtype = np.dtype(np.bool_) if isinstance(t.dtype, types.Boolean) else np.dtype(t.dtype.name)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from zygopy.errors import Loc, SourceError
+from zygopy.errors import Loc, SourceError, UnsupportedError
 
 RESULT, DONE = "result@", "done@"
 
@@ -58,9 +58,11 @@ def _read(code: types.CodeType, file: str) -> Parsed:
     return parse_function(node, file)
 
 
-def parse_function(node: ast.FunctionDef | ast.Lambda, file: str) -> Parsed:
+def parse_function(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, file: str) -> Parsed:
     """Normalise a function's AST."""
     name = getattr(node, "name", "<lambda>")
+    if isinstance(node, ast.AsyncFunctionDef):
+        raise UnsupportedError("async is not supported", loc_of(node, file, name), help="make it a plain function")
     body = [_at(ast.Return(node.body), node.body)] if isinstance(node, ast.Lambda) else node.body
     return Parsed(name, node.args, _normalise(body, node), file, loc_of(node, file, name))
 

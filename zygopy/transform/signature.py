@@ -41,7 +41,8 @@ def type_of_array(array: np.ndarray, name: str) -> Array:
     """
     dtype = array.dtype
     if dtype.kind not in "fiub" or dtype == np.float16 or dtype.itemsize > 8 or not dtype.isnative:
-        raise DtypeError(f"{name} is an array of {dtype}", help="convert it: x.astype(float)")
+        advice = "carry real and imaginary parts" if dtype.kind == "c" else "convert it: x.astype(float)"
+        raise DtypeError(f"{name} is an array of {dtype}", help=advice)
     if not 1 <= array.ndim <= 8:
         raise DtypeError(f"{name} is an array with {array.ndim} dimensions", help="pass a number: x.item()")
     layout = "C" if array.flags.c_contiguous else "F" if array.flags.f_contiguous else "A"

@@ -302,7 +302,15 @@ class Specialiser:
             self.calls.pop()
             self.frame = caller
             self.b.loc = loc
-        return result.value if isinstance(result, Maybe) else result
+        result = result.value if isinstance(result, Maybe) else result
+        if isinstance(result, Conflict):
+            raise TypeJoinError(
+                f"{frame.parsed.name} returns different types on different paths: {result.a} and {result.b}",
+                frame.parsed.loc,
+                "compiled code needs one type for a result",
+                "return the same kind of value on every path",
+            )
+        return result
 
     # -- names -------------------------------------------------------------------------------------------------------
 
