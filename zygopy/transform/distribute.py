@@ -27,10 +27,12 @@ from zygopy.transform.ir import (
     Value,
     Var,
     While,
+    blocks,
+    free_values,
     new_key,
+    operands,
     walk,
 )
-from zygopy.transform.jam import only_adds_up
 from zygopy.transform.memory import AliasClasses
 from zygopy.transform.orient import any_order, one_trip_only
 from zygopy.transform.promote import defined_inside
@@ -81,7 +83,9 @@ class _Distribution:
         if not scattered:
             return [s]
         rest = replace(s, body=Block(tuple(t for t in s.body.statements if t not in scattered), s.body.yields))
-        if not only_adds_up(rest) or not any_order(rest, self.aliases, self.facts):
+        if not all(self.is_free_sum(rest, k) for k in range(len(rest.params))) or not any_order(
+            rest, self.aliases, self.facts
+        ):
             return [s]
         rows: dict[Value, Var] = {}
         b = Builder(s.loc)
@@ -97,6 +101,19 @@ class _Distribution:
         body = Block((*rest.body.statements, *keep.statements), rest.body.yields)
         main = replace(s, start=low, stop=high, step=integer(1), body=body)
         return [*b.statements, main, *(self.addition(s, t, rows, low, high) for t in scattered)]
+
+    @staticmethod
+    def is_free_sum(s: For, k: int) -> bool:
+        """Whether a variable of the loop is one sum of adjoints, which may be added in any order, as vectors do."""
+        chain = {s.params[k]}
+        for t in s.body.statements:
+            if chain & set(operands(t)):
+                if not (isinstance(t, Let) and t.op is ops.SUM):
+                    return False
+                chain.add(t.var)
+            elif any(chain & free_values(inner).keys() for inner in blocks(t)):
+                return False
+        return s.body.yields[k] in chain
 
     def scattered(self, s: For) -> list[Store]:
         """The additions of a loop to elements that other trips add to as well."""
