@@ -19,11 +19,16 @@ from zygopy.transform.emit import Source
 _numbers = itertools.count(1)
 
 
-def function(source: Source) -> Callable:
-    """The Python function of a source, ready for Numba; errors it raises show the user's file and line."""
+def function(source: Source, parameters: list[str] | None = None) -> Callable:
+    """The Python function of a source, ready for Numba; errors it raises show the user's file and line.
+
+    `parameters` are those of the signature, where some are left out in the source because a default was taken for them.
+    """
     rewriting = _Accesses(source.classes)
     tree = rewriting.visit(ast.parse(source.text))
     _place(tree, source)
+    if parameters is not None:
+        tree.body[-1].args.args = [ast.arg(name) for name in parameters]
     file = next((loc.file for loc in source.lines.values()), f"<zygopy {source.name} {next(_numbers)}>")
     namespace: dict[str, Any] = {
         "np": np,

@@ -55,7 +55,7 @@ class NativeFunction(CPUDispatcher):
         found = tuple(zygopy_type(t, n) for t, n in zip(numba_types, names, strict=True))
         source = self._generate(found)
         self.sources[numba_types] = source
-        return cpu.function(source)
+        return cpu.function(source, names)
 
     def _compile_for_args(self, *args, **kwargs):
         try:

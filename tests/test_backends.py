@@ -1,0 +1,140 @@
+"""The cpu backend as callers meet it: dispatch, surroundings, errors, threads; and canaries for Numba's private parts."""
+
+import threading
+import traceback
+
+import numpy as np
+import pytest
+from numba import njit
+
+import zygopy as zg
+
+TABLE = np.arange(3.0)
+FACTOR = 3.0
+
+
+@zg.grad
+def weighted(x, scale=2.0):
+    total = 0.0
+    for v in x:
+        total += scale * v * v
+    return total
+
+
+def test_called_from_compiled_code():
+    """Canary: a dispatcher of ours is one of Numba's, as a global and as an argument."""
+
+    @njit
+    def outside(x):
+        return weighted(x)[0] + weighted(x, 3.0)[1]
+
+    @njit
+    def higher(f, x):
+        return f(x)[0]
+
+    x = np.array([1.0, 2.0])
+    assert outside(x) == 4.0 + 12.0
+    assert higher(weighted, x) == 4.0
+
+
+def test_arguments_as_python_binds_them():
+    x = np.array([1.0, 2.0])
+    np.testing.assert_array_equal(weighted(x=x), [4.0, 8.0])
+    np.testing.assert_array_equal(weighted(x, scale=3.0), [6.0, 12.0])
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.arange(6.0)[::-2],
+        np.arange(6.0)[1::2],
+        np.zeros(0),
+        np.broadcast_to(np.float64(2.0), 3),
+        np.arange(3, dtype=np.float32),
+    ],
+    ids=["negative stride", "stride", "empty", "read-only", "float32"],
+)
+def test_arrays_of_all_layouts(x):
+    gradient = weighted(x)
+    assert gradient.dtype == x.dtype
+    np.testing.assert_array_equal(gradient, 4.0 * x)
+
+
+def test_static_arguments():
+    """A function as an argument switches the object to binding by Python; other calls go on working."""
+    apply = zg.value_and_grad(lambda x, f: f(x) * x)
+    assert apply(2.0, lambda v: v * v) == (8.0, 12.0)
+    assert apply(2.0, lambda v: v) == (4.0, 4.0)
+
+
+def with_surroundings(x):
+    total = 0.0
+    for i in range(3):
+        total += TABLE[i] * x
+    return FACTOR * total
+
+
+def test_captured_arrays_and_numbers_are_read_at_each_call(monkeypatch):
+    gradient = zg.grad(with_surroundings)
+    assert gradient(1.0) == 9.0
+    monkeypatch.setitem(globals(), "TABLE", np.ones(3))
+    assert gradient(1.0) == 9.0
+    monkeypatch.setitem(globals(), "FACTOR", 4.0)
+    assert gradient(1.0) == 12.0
+    TABLE[0] = 2.0
+    assert gradient(1.0) == 16.0
+
+
+@zg.grad
+def third(x):
+    return x[2] * 2.0
+
+
+def test_native_errors_show_the_users_line():
+    with pytest.raises(zg.OutOfBoundsError, match="index out of bounds") as caught:
+        third(np.ones(2))
+    frames = traceback.extract_tb(caught.value.__traceback__)
+    assert frames[-1].filename == __file__
+    assert "return x[2] * 2.0" in str(caught.value)
+
+
+@zg.value_and_grad
+def recurrence(x, n):
+    for _ in range(n):
+        x = x * 1.0001 + np.sin(x) * 1e-4
+    return x
+
+
+def test_threads_share_no_tape():
+    """Each call takes the kept memory for itself; the loops hold the GIL free."""
+    wanted = {n: recurrence(0.5, n) for n in (1000, 3000, 5000)}
+    wrong = []
+
+    def work(n):
+        for _ in range(200):
+            if recurrence(0.5, n) != wanted[n]:
+                wrong.append(n)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in wanted for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_source_of_each_signature_is_kept():
+    weighted(np.ones(2))
+    assert any("weighted_grad" in source.text for source in weighted.sources.values())
+
+
+def test_stored_argument_must_not_overlap():
+    @zg.grad
+    def shift(a, b):
+        a[0] = b[1] * 2.0
+        return a[0] * b[0]
+
+    memory = np.ones(5)
+    with pytest.raises(zg.OverlapError):
+        shift(memory[1:], memory)
+    np.testing.assert_array_equal(shift(np.ones(2), np.ones(2)), [0.0, 0.0])
