@@ -2,7 +2,7 @@
 
 Each program's value, gradient (against two random directions) and tangent are held against the dual-number oracle, and
 the caller's arrays against CPython's. A disagreement that vanishes in the noise of a perturbed oracle is "unstable";
-any other is wrong, is shrunk and printed. Finite differences stand beside a wrong gradient as a second witness.
+any other is wrong, is shrunk and printed.
 """
 
 import argparse

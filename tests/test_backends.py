@@ -1,4 +1,4 @@
-"""The cpu backend as callers meet it: dispatch, surroundings, errors, threads; and canaries for Numba's private parts."""
+"""The cpu backend as callers meet it: dispatch, surroundings, errors, threads; canaries for Numba's private parts."""
 
 import threading
 import traceback

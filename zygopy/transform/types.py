@@ -110,7 +110,8 @@ def unify(a: Type, b: Type) -> Type | None:
     if isinstance(a, Scalar) and isinstance(b, Scalar):
         if a.weak or b.weak:
             return promote(a, b)
-        return a if a.dtype == b.dtype else None
+        wide = promote(a, b)  # an int may become a float on another path, a precision may not change
+        return wide if a.dtype == b.dtype or (a.dtype.kind != b.dtype.kind and wide in (a, b)) else None
     if isinstance(a, Array) and isinstance(b, Array) and (a.dtype, a.ndim) == (b.dtype, b.ndim):
         return Array(a.dtype, a.ndim, "A")
     return None
