@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from zygopy.backends import python
+from zygopy.backends import cpu, python
 from zygopy.backends.numba_private import NativeFunction
 from zygopy.backends.python import typeof
 from zygopy.errors import ArgumentError
@@ -255,7 +255,7 @@ class Native(Derivative, NativeFunction):
     def __init__(self, function: Callable, task: Task, backend: str):
         self.function, self.task, self.backend = function, task, backend
         face = jvp_face(function, task.wrt) if task.kind == "jvp" else function
-        NativeFunction.__init__(self, face, self.generate)
+        NativeFunction.__init__(self, face, self.generate, cpu.function)
 
     def _compile_for_args(self, *args, **kwargs):
         """Numba's hook for new argument types; with functions, strings or None, Python binds from now on."""
@@ -320,7 +320,7 @@ class Bound(Native):
         namespace: dict = {}
         name = program.function.name
         exec(f"def {name}({', '.join(params)}): pass", namespace)
-        return NativeFunction(namespace[name], generate), program, kept
+        return NativeFunction(namespace[name], generate, cpu.function), program, kept
 
 
 _CLASSES = {

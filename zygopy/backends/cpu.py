@@ -25,7 +25,7 @@ def function(source: Source, parameters: list[str] | None = None) -> Callable:
     `parameters` are those of the signature, where some are left out in the source because a default was taken for them.
     """
     rewriting = _Accesses(source.classes)
-    tree = rewriting.visit(ast.parse(source.text))
+    tree = ast.fix_missing_locations(rewriting.visit(ast.parse(source.text)))
     _place(tree, source)
     if parameters is not None:
         tree.body[-1].args.args = [ast.arg(name) for name in parameters]
@@ -48,9 +48,9 @@ _compiled: dict[str, Callable] = {}
 def helpers() -> dict[str, Callable]:
     """The runtime functions that emitted text calls, for Numba."""
     if not _compiled:
-        own = {**runtime.HELPERS, **runtime_arrays.HELPERS}
+        own = {**runtime.HELPERS, "overlap": runtime_arrays.overlap}
         _compiled.update({name: njit(error_model="numpy")(f) for name, f in own.items()})
-        _compiled["scratch"] = scratch.scratch
+        _compiled.update(scratch=scratch.scratch, grow=intrinsics.grow, empty=intrinsics.empty, zeros=intrinsics.zeros)
     return _compiled
 
 
@@ -75,12 +75,16 @@ class _Accesses(ast.NodeTransformer):
         class_ = self.classes[target.value.id]
         name = f"_{kind}_{class_}"
         self.names[name] = intrinsics.accesses(class_)[kind]
-        return _call(name, target, target.value, _tuple(target), *values)
+        return _call(name, target, target.value, *_items(target), *values)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
+        """np.zeros(n) as zeros((n,), np.float64)."""
         self.generic_visit(node)
-        if isinstance(node.func, ast.Name) and node.func.id == "scratch" and len(node.args) == 1:
-            node.args.append(ast.parse("np.float64", mode="eval").body)
+        match node.func:
+            case ast.Attribute(value=ast.Name("np"), attr="empty" | "zeros" as name) | ast.Name("scratch" as name):
+                shape, *dtype = node.args
+                shape = shape if isinstance(shape, ast.Tuple) else ast.Tuple([shape], ast.Load())
+                return _call(name, node, shape, *(dtype or [ast.Attribute(ast.Name("np", ast.Load()), "float64", ast.Load())]))
         return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
@@ -111,13 +115,11 @@ class _Accesses(ast.NodeTransformer):
 def _is_element(node: ast.AST) -> bool:
     if not (isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name)):
         return False
-    items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-    return not any(isinstance(item, ast.Slice) for item in items)
+    return not any(isinstance(item, ast.Slice) for item in _items(node))
 
 
-def _tuple(node: ast.Subscript) -> ast.Tuple:
-    items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-    return ast.copy_location(ast.Tuple(list(items), ast.Load()), node)
+def _items(node: ast.Subscript) -> list[ast.expr]:
+    return list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
 
 
 def _call(name: str, like: ast.AST, *args: ast.expr) -> ast.Call:

@@ -1,36 +1,41 @@
-"""Element access for emitted code: loads, stores and additions without wraparound, reference counts or stack copies.
+"""What emitted code calls in place of Numba's element access and allocation, written as LLVM instructions.
 
 Numba's own getitem copies the array's descriptor to the stack for each access, which makes compile time quadratic,
-and tests each index for being negative. Emitted indices are in range already. Each alias class of arrays has its own
-accesses, marked (as C compilers mark types, LLVM Language Reference, "TBAA metadata") as never meeting those of
-another class.
+and tests each index for being negative; its `np.zeros` is compiled anew for each function. Emitted indices are in range
+already. Each alias class of arrays has its own accesses, marked (as C compilers mark types, LLVM Language Reference,
+"TBAA metadata") as never meeting those of another class.
 """
 
 from collections.abc import Callable
 from functools import cache
 
 from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
+from numba.core import cgutils, types
+from numba.np import arrayobj
+
+from zygopy.backends.numba_private import instruction
 
 _DATA, _SHAPE, _STRIDES = 4, 5, 6  # fields of the array descriptor
 _ZERO = ir.Constant(ir.IntType(64), 0)
+
+
+# -- elements --------------------------------------------------------------------------------------------------------
 
 
 def _address(builder, array_type, array, index):
     data = builder.extract_value(array, _DATA)
     axes = range(array_type.ndim)
     if array_type.layout == "C":
-        offset = builder.extract_value(index, 0)
+        offset = index[0]
         for k in axes[1:]:
             length = builder.extract_value(array, (_SHAPE, k))
             row = builder.mul(offset, length, flags=["nsw", "nuw"])
-            offset = builder.add(row, builder.extract_value(index, k), flags=["nsw", "nuw"])
+            offset = builder.add(row, index[k], flags=["nsw", "nuw"])
         return builder.gep(data, [offset], inbounds=True)
     offset = None
     for k in axes:
         step = builder.extract_value(array, (_STRIDES, k))
-        part = builder.mul(builder.extract_value(index, k), step, flags=["nsw"])
+        part = builder.mul(index[k], step, flags=["nsw"])
         offset = part if offset is None else builder.add(offset, part, flags=["nsw"])
     bytes_ = builder.bitcast(data, ir.IntType(8).as_pointer())
     return builder.bitcast(builder.gep(bytes_, [offset], inbounds=True), data.type)
@@ -56,57 +61,118 @@ class _Cell:
         instruction.set_metadata("tbaa", self.tag)
 
 
-def _fits(array, index) -> bool:
-    return isinstance(array, types.Array) and isinstance(index, types.BaseTuple) and len(index) == array.ndim
+def _indices(array) -> tuple:
+    return (types.intp,) * array.ndim
 
 
 @cache
 def accesses(class_: int) -> dict[str, Callable]:
-    """The accesses of an alias class: load(array, index); store, add, sub(array, index, value); index a tuple."""
+    """The accesses of an alias class: load(array, i, j, ...); store, add, sub(array, i, j, ..., value)."""
 
-    @intrinsic
-    def load(typing_context, array, index):
-        if not _fits(array, index):
-            return None
-
-        def generate(context, builder, signature, args):
-            return _Cell(context, builder, signature.args[0], *args, class_).load()
-
-        return array.dtype(array, types.UniTuple(types.intp, array.ndim)), generate
+    def load(context, builder, signature, args):
+        return _Cell(context, builder, signature.args[0], args[0], args[1:], class_).load()
 
     def writer(combine: Callable | None):
-        @intrinsic
-        def write(typing_context, array, index, value):
-            if not _fits(array, index):
-                return None
+        def write(context, builder, signature, args):
+            cell = _Cell(context, builder, signature.args[0], args[0], args[1:-1], class_)
+            is_float = isinstance(signature.args[0].dtype, types.Float)
+            cell.store(args[-1] if combine is None else combine(builder, is_float, cell.load(), args[-1]))
+            return context.get_dummy_value()
 
-            def generate(context, builder, signature, args):
-                cell = _Cell(context, builder, signature.args[0], args[0], args[1], class_)
-                is_float = isinstance(signature.args[0].dtype, types.Float)
-                cell.store(args[2] if combine is None else combine(builder, is_float, cell.load(), args[2]))
-                return context.get_dummy_value()
-
-            return types.void(array, types.UniTuple(types.intp, array.ndim), array.dtype), generate
-
-        return write
+        return instruction(write, lambda array, *rest: types.void(array, *_indices(array), array.dtype))
 
     return {
-        "load": load,
+        "load": instruction(load, lambda array, *index: array.dtype(array, *_indices(array))),
         "store": writer(None),
         "add": writer(lambda b, is_float, x, y: (b.fadd if is_float else b.add)(x, y)),
         "sub": writer(lambda b, is_float, x, y: (b.fsub if is_float else b.sub)(x, y)),
     }
 
 
-@intrinsic
-def sum_of(typing_context, a, b):
-    """a + b where the order of additions is free: sums of adjoints, which vectorise."""
-    result = typing_context.unify_types(a, b)
+def _sum(context, builder, signature, args):
+    if isinstance(signature.return_type, types.Integer):
+        return builder.add(*args)
+    return builder.fadd(*args, flags=["reassoc", "nsz"])
 
-    def generate(context, builder, signature, args):
-        x, y = (context.cast(builder, v, t, result) for v, t in zip(args, signature.args, strict=True))
-        if isinstance(result, types.Integer):
-            return builder.add(x, y)
-        return builder.fadd(x, y, flags=["reassoc", "nsz"])
 
-    return result(a, b), generate
+def _sum_type(a, b):
+    from numba.core.registry import cpu_target
+
+    result = cpu_target.typing_context.unify_types(types.unliteral(a), types.unliteral(b))
+    return result(result, result)
+
+
+sum_of = instruction(_sum, _sum_type)  # a + b where the order of additions is free: sums of adjoints, which vectorise
+
+
+# -- arrays ----------------------------------------------------------------------------------------------------------
+
+
+def array_of(shape, dtype):
+    """The type of a new array of a shape and dtype, and the signature of the function that makes it."""
+    array = types.Array(dtype.dtype, len(shape), "C")
+    return array(types.UniTuple(types.intp, len(shape)), dtype)
+
+
+def lengths_and_strides(context, builder, array_type, shape):
+    """The lengths, the strides and the number of bytes of a new array, as LLVM values.
+
+    Generated code raises ValueError, as NumPy does, where the number of bytes is no int64.
+    """
+    lengths = cgutils.unpack_tuple(builder, shape, array_type.ndim)
+    itemsize = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(array_type.dtype)))
+    strides, size = [], itemsize
+    too_big = ir.Constant(ir.IntType(1), 0)
+    for n in reversed(lengths):
+        strides.insert(0, size)
+        product = builder.smul_with_overflow(size, n)
+        size = builder.extract_value(product, 0)
+        too_big = builder.or_(too_big, builder.extract_value(product, 1))
+    with builder.if_then(too_big, likely=False):
+        message = "the array is too big: its number of bytes does not fit an int64"
+        context.call_conv.return_user_exc(builder, ValueError, (message,))
+    return lengths, strides, size
+
+
+def array_value(context, builder, array_type, lengths, strides, data, owner):
+    """The descriptor of a new array."""
+    array = arrayobj.make_array(array_type)(context, builder)
+    arrayobj.populate_array(
+        array,
+        data=builder.bitcast(data, context.get_data_type(array_type.dtype).as_pointer()),
+        shape=lengths,
+        strides=strides,
+        itemsize=context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(array_type.dtype))),
+        meminfo=owner,
+    )
+    return array._getvalue()
+
+
+def _allocate(context, builder, signature, args, filled: bool):
+    array_type = signature.return_type
+    lengths, strides, size = lengths_and_strides(context, builder, array_type, args[0])
+    owner = context.nrt.meminfo_alloc_aligned(builder, size, context.get_preferred_array_alignment(array_type.dtype))
+    data = context.nrt.meminfo_data(builder, owner)
+    if filled:
+        cgutils.memset(builder, data, size, 0)
+    return array_value(context, builder, array_type, lengths, strides, data, owner)
+
+
+empty = instruction(lambda *at: _allocate(*at, filled=False), array_of)
+zeros = instruction(lambda *at: _allocate(*at, filled=True), array_of)
+
+
+def _grow(context, builder, signature, args):
+    array_type = signature.return_type
+    old = arrayobj.make_array(array_type)(context, builder, args[0])
+    rows, width = cgutils.unpack_tuple(builder, old.shape, 2)
+    doubled = cgutils.pack_array(builder, [builder.mul(rows, ir.Constant(rows.type, 2)), width])
+    lengths, strides, size = lengths_and_strides(context, builder, array_type, doubled)
+    owner = context.nrt.meminfo_alloc_aligned(builder, size, context.get_preferred_array_alignment(array_type.dtype))
+    data = context.nrt.meminfo_data(builder, owner)
+    used = builder.udiv(size, ir.Constant(size.type, 2))
+    cgutils.raw_memcpy(builder, data, builder.bitcast(old.data, data.type), used, ir.Constant(size.type, 1))
+    return array_value(context, builder, array_type, lengths, strides, data, owner)
+
+
+grow = instruction(_grow, lambda tape: tape(tape))  # a growing tape of twice as many rows with the same contents

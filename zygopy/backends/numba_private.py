@@ -1,4 +1,5 @@
-"""The only file that touches Numba's private interfaces: a dispatcher that generates its code for each signature.
+"""The only file that touches Numba's private interfaces: a dispatcher that generates its code for each signature, the
+passes that emitted code needs, and functions that are written as LLVM instructions.
 
 Numba's own dispatcher compiles one Python function for the types of a call. `NativeFunction` is such a dispatcher,
 with the same cost per call, whose Python function is made for these types by `generate`. It is callable from `@njit`
@@ -6,19 +7,117 @@ code.
 """
 
 from collections.abc import Callable
+from types import BuiltinFunctionType
 
 import numpy as np
-from numba.core import compiler, errors, types
+from numba.core import compiler, compiler_machinery, errors, ir, lowering, typed_passes, types, untyped_passes
 from numba.core import dispatcher as numba_dispatcher
 from numba.core.registry import CPUDispatcher
+from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.extending import lower_builtin
 
-from zygopy.backends import cpu
 from zygopy.errors import DtypeError, ZygopyError
 from zygopy.transform.emit import Source
 from zygopy.transform.types import BOOL, FLOAT, INT, Array, Scalar
 from zygopy.transform.values import Static
 
 OPTIONS = {"nopython": True, "error_model": "numpy", "boundscheck": False, "nogil": True}
+
+
+def instruction(generate: Callable, typing: Callable) -> Callable:
+    """A function for compiled code only, of any number of arguments.
+
+    `typing` takes Numba types and gives the signature; `generate(context, builder, signature, args)` writes LLVM
+    instructions. Numba's `@intrinsic` does the same for a fixed number of arguments, more slowly.
+    """
+
+    def handle(*args):
+        raise NotImplementedError("for compiled code only")
+
+    class Template(AbstractTemplate):
+        key = handle
+
+        def generic(self, args, kws):
+            return typing(*args)
+
+    infer_global(handle, types.Function(Template))
+    lower_builtin(handle, types.VarArg(types.Any))(generate)
+    return handle
+
+
+class _Typing:
+    """Numba's typing context, with the types of operators and ufuncs remembered: Numba finds them at each use."""
+
+    _operators: dict[tuple, object] = {}
+
+    def __init__(self, context):
+        self._context = context
+
+    def __getattr__(self, name: str):
+        return getattr(self._context, name)
+
+    def resolve_function_type(self, function, args, kws):
+        named = getattr(function, "typing_key", None)
+        if not isinstance(named, np.ufunc | BuiltinFunctionType) or kws:
+            return self._context.resolve_function_type(function, args, kws)
+        key = (function, args)
+        if (found := self._operators.get(key)) is None:
+            found = self._operators[key] = self._context.resolve_function_type(function, args, kws)
+        return found
+
+
+@compiler_machinery.register_pass(mutates_CFG=True, analysis_only=False)
+class _TypeInference(typed_passes.NopythonTypeInference):
+    _name = "zygopy_type_inference"
+
+    def run_pass(self, state):
+        context = state.typingctx
+        state.typingctx = _Typing(context)
+        try:
+            return super().run_pass(state)
+        finally:
+            state.typingctx = context
+
+
+class _Lower(lowering.Lower):
+    def lower_binop(self, resty, expr, op):
+        """As Numba does, with the signature that type inference found, which Numba looks up twice more."""
+        if expr.static_lhs is not ir.UNDEFINED or expr.static_rhs is not ir.UNDEFINED:
+            return super().lower_binop(resty, expr, op)
+        found = self.fndesc.calltypes[expr]
+        sides = zip((expr.lhs.name, expr.rhs.name), found.args, strict=True)
+        args = [self.context.cast(self.builder, self.loadvar(n), self.typeof(n), t) for n, t in sides]
+        function = self.context.get_function(self.context.typing_context.resolve_value_type(op), found)
+        return self.context.cast(self.builder, function(self.builder, args), found.return_type, resty)
+
+
+@compiler_machinery.register_pass(mutates_CFG=True, analysis_only=False)
+class _Lowering(typed_passes.BaseNativeLowering):
+    _name = "zygopy_lowering"
+    lowering_class = _Lower
+
+
+class _Passes(compiler.CompilerBase):
+    """Numba's passes without those for closures, array expressions, `with` and inlining, which emitted code has not."""
+
+    def define_pipelines(self):
+        passes = compiler_machinery.PassManager("zygopy")
+        for step in (
+            untyped_passes.TranslateByteCode,
+            untyped_passes.FixupArgs,
+            untyped_passes.IRProcessing,
+            untyped_passes.GenericRewrites,
+            untyped_passes.ReconstructSSA,
+            _TypeInference,
+            typed_passes.PreLowerStripPhis,
+            typed_passes.IRLegalization,
+            typed_passes.AnnotateTypes,
+            _Lowering,
+            typed_passes.NoPythonBackend,
+        ):
+            passes.add_pass(step, step._name)
+        passes.finalize()
+        return [passes]
 
 
 class _Compiler(numba_dispatcher._FunctionCompiler):
@@ -39,14 +138,16 @@ class NativeFunction(CPUDispatcher):
         A Python function with the signature and defaults; its body does not matter.
     generate : callable
         Takes the tuple of argument types, gives the `Source`.
+    realise : callable
+        Takes a source and the names of the parameters, gives the Python function that Numba compiles.
     """
 
-    def __init__(self, face: Callable, generate: Callable[[tuple], Source]):
+    def __init__(self, face: Callable, generate: Callable[[tuple], Source], realise: Callable):
         super().__init__(face, targetoptions=dict(OPTIONS))
-        self._generate = generate
+        self._generate, self._realise = generate, realise
         self.sources: dict[tuple, Source] = {}
         options = dict(OPTIONS)
-        self._compiler = _Compiler(face, self.targetdescr, options, {}, compiler.Compiler)
+        self._compiler = _Compiler(face, self.targetdescr, options, {}, _Passes)
         self._compiler.owner = self
 
     def implementation(self, numba_types: tuple) -> Callable:
@@ -55,7 +156,7 @@ class NativeFunction(CPUDispatcher):
         found = tuple(zygopy_type(t, n) for t, n in zip(numba_types, names, strict=True))
         source = self._generate(found)
         self.sources[numba_types] = source
-        return cpu.function(source, names)
+        return self._realise(source, names)
 
     def _compile_for_args(self, *args, **kwargs):
         try:

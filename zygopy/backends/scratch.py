@@ -7,45 +7,27 @@ A buffer starts with a header: its capacity in bytes and the address of its slot
 """
 
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
-from numba.np import arrayobj
+from numba.core import cgutils
+
+from zygopy.backends.intrinsics import array_of, array_value, lengths_and_strides
+from zygopy.backends.numba_private import instruction
 
 _HEADER = 64  # bytes, which also keeps the data aligned
 _KEEP_AT_MOST = 1 << 29  # bytes; larger buffers are freed
 _I64, _BYTES = ir.IntType(64), ir.IntType(8).as_pointer()
 
 
-@intrinsic
-def scratch(typing_context, shape, dtype):
-    """An array of a shape and dtype, not initialised, in kept memory."""
-    if not (isinstance(shape, types.UniTuple) and isinstance(dtype, types.NumberClass | types.DType)):
-        return None
-    array_type = types.Array(dtype.dtype, len(shape), "C")
+def _scratch(context, builder, signature, args):
+    array_type = signature.return_type
+    lengths, strides, size = lengths_and_strides(context, builder, array_type, args[0])
+    data = _take(context, builder, size)
+    owner = context.nrt.meminfo_alloc_dtor(builder, ir.Constant(_I64, 8), _put_back(builder.module))
+    held = builder.bitcast(context.nrt.meminfo_data(builder, owner), _BYTES.as_pointer())
+    builder.store(data, held)
+    return array_value(context, builder, array_type, lengths, strides, data, owner)
 
-    def generate(context, builder, signature, args):
-        lengths = cgutils.unpack_tuple(builder, args[0], array_type.ndim)
-        itemsize = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(array_type.dtype)))
-        strides = [itemsize]
-        for n in reversed(lengths[1:]):
-            strides.insert(0, builder.mul(strides[0], n))
-        size = builder.mul(strides[0], lengths[0])
-        data = _take(builder, size)
-        owner = context.nrt.meminfo_alloc_dtor(builder, ir.Constant(_I64, 8), _put_back(builder.module))
-        held = builder.bitcast(context.nrt.meminfo_data(builder, owner), _BYTES.as_pointer())
-        builder.store(data, held)
-        array = arrayobj.make_array(array_type)(context, builder)
-        arrayobj.populate_array(
-            array,
-            data=builder.bitcast(data, context.get_data_type(array_type.dtype).as_pointer()),
-            shape=lengths,
-            strides=strides,
-            itemsize=itemsize,
-            meminfo=owner,
-        )
-        return array._getvalue()
 
-    return array_type(types.UniTuple(types.intp, len(shape)), dtype), generate
+scratch = instruction(_scratch, array_of)  # an array of a shape and dtype, not initialised, in kept memory
 
 
 def _slot(module: ir.Module) -> ir.GlobalVariable:
@@ -59,7 +41,7 @@ def _function(module: ir.Module, name: str, result: ir.Type, *args: ir.Type) -> 
     return cgutils.get_or_insert_function(module, ir.FunctionType(result, args), name)
 
 
-def _take(builder: ir.IRBuilder, size: ir.Value) -> ir.Value:
+def _take(context, builder: ir.IRBuilder, size: ir.Value) -> ir.Value:
     """The data of a buffer of at least `size` bytes: the one in the slot, or a new one."""
     module = builder.module
     slot = _slot(module)
@@ -74,6 +56,8 @@ def _take(builder: ir.IRBuilder, size: ir.Value) -> ir.Value:
         builder.call(_function(module, "free", ir.VoidType(), _BYTES), [builder.inttoptr(taken, _BYTES)])
         room = builder.add(size, ir.Constant(_I64, _HEADER))
         new = builder.ptrtoint(builder.call(_function(module, "malloc", _BYTES, _I64), [room]), _I64)
+        with builder.if_then(builder.icmp_unsigned("==", new, ir.Constant(_I64, 0)), likely=False):
+            context.call_conv.return_user_exc(builder, MemoryError, ("no memory for the tape",))
         header = builder.inttoptr(new, _I64.as_pointer())
         builder.store(size, header)
         builder.store(builder.ptrtoint(slot, _I64), builder.gep(header, [ir.Constant(_I64, 1)]))
