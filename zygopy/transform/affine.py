@@ -51,11 +51,11 @@ class Facts:
     definitions: dict[Var, Let] = field(default_factory=dict)
     ranges: dict[Var, tuple[Value, Value, Value]] = field(default_factory=dict)  # start, stop, step
     shapes: dict[Var, tuple[Value, ...]] = field(default_factory=dict)  # of arrays
-    assumed: list[list[Affine]] = field(default_factory=list)  # per block: forms that were tested to be 0 or more
+    assumed: list[list[tuple[Affine, ...]]] = field(default_factory=list)  # per block: see `assume`
 
-    def assume(self, form: Affine) -> None:
-        """A test has found that the form is 0 or more, from here to the end of the block."""
-        self.assumed[-1].append(form)
+    def assume(self, *alternatives: Affine, depth: int = -1) -> None:
+        """One of the forms is 0 or more, from here to the end of the block at `depth`: a test has found it."""
+        self.assumed[depth].append(alternatives)
 
     def affine(self, value: "Value | Affine", depth: int = 40) -> Affine:
         """The value as an affine form over variables that are not sums themselves."""
@@ -107,9 +107,25 @@ class Facts:
             form = form.substitute(index, bound)
         return form
 
-    def never_negative(self, value: Affine) -> bool:
-        """Whether the form is proven to be 0 or more, by loop ranges or with the help of one tested form."""
-        return self._proven(value) or any(self._proven(value - a) for forms in self.assumed for a in forms)
+    def never_negative(self, value: Affine, blocks: int | None = None) -> bool:
+        """Whether the form is proven to be 0 or more, by loop ranges or with the help of one assumption.
+
+        `blocks` limits the assumptions to those of so many outer blocks.
+        """
+        if self._proven(value):
+            return True
+        assumed = [found for block in self.assumed[:blocks] for found in block]
+        sure = [found[0] for found in assumed if len(found) == 1]
+        for alternatives in assumed:
+            left = [a for a in alternatives if len(alternatives) == 1 or not self._contradicted(a, sure)]
+            if len(left) == 1 and self._proven(value - left[0]):
+                return True
+        return False
+
+    def _contradicted(self, form: Affine, sure: list[Affine]) -> bool:
+        """Whether the form is proven to be negative, by loop ranges or with the help of one sure assumption."""
+        opposite = form.scale(-1).shift(-1)
+        return self._proven(opposite) or any(self._proven(opposite - a) for a in sure)
 
     def _proven(self, value: Affine) -> bool:
         bound = self.lower_bound(value)

@@ -88,18 +88,13 @@ class _Jam:
         rest = [s for s in between if s not in moved]
         return [*statements[:first], *moved, merged, *rest, *statements[last + 1 :]]
 
-    def tested(self, before: list[Statement], loop: For) -> list[Affine]:
-        """Forms that are 0 or more inside a loop: it runs, and the tests before it have passed."""
+    def tested(self, before: list[Statement], loop: For) -> list[tuple[Affine, ...]]:
+        """Forms of which one is 0 or more inside a loop: it runs, and the tests before it have passed."""
         if not (isinstance(loop.step, Const) and abs(loop.step.value) == 1):
             return []
         runs = self.facts.affine(loop.stop) - self.facts.affine(loop.start)
-        found = [runs.scale(loop.step.value).shift(-1)]
-        self.facts.assumed = [found]
-        for s in before:
-            if isinstance(s, Check):
-                holds = [form for form in self.alternatives(s.test) if not self.contradicts(form)]
-                found += holds if len(holds) == 1 else []
-        return found
+        found = [tuple(self.alternatives(s.test)) for s in before if isinstance(s, Check)]
+        return [(runs.scale(loop.step.value).shift(-1),), *(forms for forms in found if forms)]
 
     def alternatives(self, test: Value) -> list[Affine]:
         """The forms of which one is 0 or more when a test holds; empty if it is no such test."""
@@ -111,9 +106,6 @@ class _Jam:
             case ops.LE:
                 return [self.facts.affine(let.args[1]) - self.facts.affine(let.args[0])]
         return []
-
-    def contradicts(self, form: Affine) -> bool:
-        return self.facts.never_negative(form.scale(-1).shift(-1))
 
     # -- what the mirror needs ---------------------------------------------------------------------------------------
 

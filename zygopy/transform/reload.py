@@ -90,23 +90,23 @@ class Clobbering:
         return False
 
     def quiet_nest(self, load: Let, loops: list[For | While]) -> int | None:
-        """The key of the outermost inner loop around a load within which nothing stores into its array."""
+        """The key of the outermost loop around a load within which nothing stores into its array."""
         if any(isinstance(loop, While) for loop in loops):
             return None
         array = load.args[0]
-        for outer, loop in zip(loops, loops[1:], strict=False):
-            stores = self.stores.get(self.aliases.of(array), [])
-            inside = any((loop.key, 1) in path and self.aliases.may_alias(s.array, array) for s, path in stores)
-            if inside:
+        home = self.layout.homes[array].path
+        stores = self.stores.get(self.aliases.of(array), [])
+        for depth, loop in enumerate(loops):
+            if self.paths[id(loop)][: len(home)] != home:
                 continue
-            home = self.layout.homes[array].path
-            path = self.paths[id(loop)]
+            if any((loop.key, 1) in path and self.aliases.may_alias(s.array, array) for s, path in stores):
+                continue
             steady = all(
                 isinstance(v, Const) or not any(k in self.layout.mirrored for k, _ in self.layout.homes[v].path)
-                for around in loops[: loops.index(outer) + 1]
+                for around in loops[:depth]
                 for v in (around.start, around.stop, around.step)
             )
-            return loop.key if steady and path[: len(home)] == home else None
+            return loop.key if steady else None
         return None
 
 

@@ -157,6 +157,10 @@ class Specialiser:
     def _push(self, level: Level) -> None:
         self.levels.append(level)
         self.facts.assumed.append([])
+        if level.loop is not None:
+            _, start, stop, step = level.loop
+            if isinstance(step, Const) and abs(step.value) == 1:  # here the loop has a trip
+                self.facts.assume((self.facts.affine(stop) - self.facts.affine(start)).scale(step.value).shift(-1))
         level.builder.definitions = self.facts.definitions
         level.builder.homes, level.builder.depth = self.homes, len(self.levels) - 1
 
@@ -192,13 +196,14 @@ class Specialiser:
         depth, empty = self._place_of_test(gap)
         for level in range(len(self.levels) - 1, depth, -1):
             gap = self._outside(gap, level)
-        if self._always(gap, empty):
+        if self._always(gap, empty, depth + 1):
             return
         builder = self.levels[depth].builder
         loc, builder.loc = builder.loc, self.loc
         test = self._not_negative(builder, gap)
         for form in empty:
             test = builder.apply(ops.OR, test, self._not_negative(builder, form.scale(-1)))
+        self.facts.assume(gap, *(form.scale(-1) for form in empty), depth=depth)
         if not (isinstance(test, Const) and test.value):
             builder.emit(Check(test, OutOfBoundsError, str(ZygopyError(message, self.loc)), self.loc))
         builder.loc = loc
@@ -207,10 +212,12 @@ class Specialiser:
         """The depth of the outermost block where a test means the same, and when the loops up to it run."""
         depth = len(self.levels) - 1
         empty: list[Affine] = []
-        while self.levels[depth].kind == "for" and not empty and (outside := self._outside(gap, depth)) is not None:
+        while self.levels[depth].kind == "for" and (outside := self._outside(gap, depth)) is not None:
+            if not all(self._visible(form, depth - 1) for form in empty):
+                break
             _, start, stop, step = self.levels[depth].loop
             runs = (self.facts.affine(stop) - self.facts.affine(start)).scale(step.value)  # > 0 when the loop runs
-            if not self._implied(outside, runs):
+            if not self._implied(outside, runs, depth):
                 if not self._visible(runs, depth - 1):
                     break
                 empty.append(runs)
@@ -218,14 +225,14 @@ class Specialiser:
             depth -= 1
         return depth, empty
 
-    def _implied(self, gap: Affine, condition: Affine) -> bool:
+    def _implied(self, gap: Affine, condition: Affine, blocks: int) -> bool:
         """Whether the test gap >= 0 needs no exception for a loop that does not run."""
         never = self.facts.never_negative
-        return never(condition.shift(-1)) or never(gap + condition)
+        return never(condition.shift(-1), blocks) or never(gap + condition, blocks)
 
-    def _always(self, gap: Affine, empty: list[Affine]) -> bool:
+    def _always(self, gap: Affine, empty: list[Affine], blocks: int) -> bool:
         """Whether gap >= 0, or one of the loops does not run (its condition <= 0), is certain."""
-        if self.facts.never_negative(gap):
+        if self.facts.never_negative(gap, blocks):
             return True
         return any(not (total := gap - condition).terms and total.constant >= -1 for condition in empty)
 

@@ -524,11 +524,12 @@ class _Rewriting:
     def _take(self, snap: _Snapshot) -> None:
         """Copy an array before each run of a nest."""
         outer = self._outer_loops(snap)
-        dims = self._dimensions(outer)
+        dims = self._dimensions(outer) if outer else []
         assert dims is not None
         array = snap.array
+        first = outer[0] if outer else snap.nest
         snap.tape = self._allocate(
-            self._entry(self.layout.homes[outer[0].index].path),
+            self._entry(self.layout.homes[first.index].path),
             Array(array.type.dtype, len(dims) + array.type.ndim),
             (*dims, *snap.shape),
             f"{array.name}_tape",
