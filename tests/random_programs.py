@@ -40,6 +40,7 @@ class Report:
     refused: Counter = field(default_factory=Counter)
     refused_seeds: dict[str, list[str]] = field(default_factory=dict)
     unstable: list[str] = field(default_factory=list)
+    raised: Counter = field(default_factory=Counter)  # programs that end with an error, and gradients with the same
     constructs: Counter = field(default_factory=Counter)
 
     def add(self, other: "Report") -> None:
@@ -47,6 +48,7 @@ class Report:
         self.wrong += other.wrong
         self.refused += other.refused
         self.unstable += other.unstable
+        self.raised += other.raised
         self.constructs += other.constructs
         for message, names in other.refused_seeds.items():
             self.refused_seeds.setdefault(message, []).extend(names)
@@ -63,6 +65,7 @@ class Report:
                 for message, n in self.refused.most_common()
             ),
             f"unstable: {' '.join(self.unstable)}",
+            f"raised: {' '.join(f'{name} {n}' for name, n in self.raised.items())}",
         ]
         for what, source in self.wrong:
             lines += ["", f"WRONG: {what}", source]
@@ -205,13 +208,15 @@ def _compare_arrays(args, after, rtol, function, make_args, single) -> None:
 
 
 def outcome(module, program: RandomProgram, backend: str, seconds: float = 40.0) -> tuple[str, str]:
-    """One of "ok", "wrong", "refused", "unstable", and what was said."""
+    """One of "ok", "wrong", "refused", "unstable", "raised", and what was said."""
     try:
         function, make_args = getattr(module, program.name), getattr(module, f"{program.name}_args")
         with time_limit(seconds / 10):
             _quietly(lambda: oracle.plain(function, make_args()))
     except TimeoutError:
         return "unstable", "the program itself does not end"
+    except (IndexError, ArithmeticError) as error:
+        return _same_error(function, make_args(), program.argnums, backend, error)
     try:
         with time_limit(seconds):
             check(function, make_args, program.argnums, program.single, backend)
@@ -222,6 +227,19 @@ def outcome(module, program: RandomProgram, backend: str, seconds: float = 40.0)
     except (Wrong, Unstable) as error:
         return type(error).__name__.lower(), str(error)
     return "ok", ""
+
+
+def _same_error(function, args, argnums, backend: str, error: Exception) -> tuple[str, str]:
+    """Hold the error of a gradient against that of the program."""
+    try:
+        _quietly(lambda: zg.value_and_grad(function, argnums, backend=backend)(*args))
+    except type(error):
+        return "raised", type(error).__name__
+    except zg.ZygopyError as other:
+        return "refused", f"{type(other).__name__}: {other.what}"
+    except Exception as other:
+        return "wrong", f"{type(other).__name__} instead of {type(error).__name__}"
+    return "wrong", f"no {type(error).__name__}: {error}"
 
 
 def shrunk(program: RandomProgram, what: str, backend: str, folder: Path, seconds: float) -> str:
@@ -255,6 +273,8 @@ def run_seeds(seeds, backend: str = "python", seconds: float = 60.0) -> Report:
             elif found == "refused":
                 report.refused[text] += 1
                 report.refused_seeds.setdefault(text, []).append(program.name)
+            elif found == "raised":
+                report.raised[text] += 1
             elif found == "unstable":
                 report.unstable.append(f"{program.name}({text})")
     return report
