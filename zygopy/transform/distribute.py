@@ -1,18 +1,19 @@
-"""Distributing scatters: additions to neighbouring elements get loops of their own, which vectorise.
+"""Distributing scatters: additions to neighbouring elements get a loop of their own, which vectorises.
 
-for j in range(1, n - 1):                    for j in range(1, n - 1):
-    g = y_bar[j] * w[j]                          g = y_bar[j] * w[j]
-    x_bar[j - 1] += g            ->              row[j - 1] = g
-    x_bar[j + 1] += g                        for j in range(1, n - 1):
-                                                 x_bar[j - 1] += row[j - 1]
-                                             for j in range(1, n - 1):
-                                                 x_bar[j + 1] += row[j - 1]
+for j in range(1, n - 1):                    row = zeros(n + 2)
+    g = y_bar[j] * w[j]                      for j in range(1, n - 1):
+    x_bar[j - 1] += g            ->              row[j + 1] = y_bar[j] * w[j]
+    x_bar[j + 1] += g                        for j in range(0, n):
+                                                 x_bar[j] += row[j + 2] + row[j]
+
+A row is zero on both sides of what the trips wrote, so that one loop serves all neighbours on one line of the array.
 """
 
 from dataclasses import dataclass, field, replace
 
 from zygopy.transform import ops
-from zygopy.transform.affine import Facts
+from zygopy.errors import Loc
+from zygopy.transform.affine import Affine, Facts
 from zygopy.transform.build import Builder, integer
 from zygopy.transform.ir import (
     Block,
@@ -87,20 +88,42 @@ class _Distribution:
             rest, self.aliases, self.facts
         ):
             return [s]
-        rows: dict[Value, Var] = {}
+        lines = self.lines(s, scattered)
+        margin = max(line.reach for line in lines)
         b = Builder(s.loc)
         low = b.add(s.stop, integer(1)) if s.step.value < 0 else s.start
         high = b.add(s.start, integer(1)) if s.step.value < 0 else s.stop
+        rows: dict[Value, Var] = {}
         for t in scattered:
-            if isinstance(t.value, Var) and t.value in defined_inside(s) and t.value not in rows:
-                rows[t.value] = self.row(s, t, b.statements)
+            if t.value not in rows:
+                rows[t.value] = self.row(s, t, margin, b.statements)
         keep = Builder(s.loc)
-        place = (keep.sub(s.index, low),)
         for value, row in rows.items():
-            keep.store(row, place, value)
+            keep.store(row, (keep.add(keep.sub(s.index, low), integer(margin)),), value)
         body = Block((*rest.body.statements, *keep.statements), rest.body.yields)
-        main = replace(s, start=low, stop=high, step=integer(1), body=body)
-        return [*b.statements, main, *(self.addition(s, t, rows, low, high) for t in scattered)]
+        b.emit(replace(s, start=low, stop=high, step=integer(1), body=body))
+        after = Builder(s.loc)
+        for line in lines:
+            line.addition(s, rows, low, high, margin, self.facts, after)
+        if margin:
+            b.if_(b.apply(ops.LT, low, high), after.block(), Block(()), ())
+        else:
+            b.statements += after.statements
+        return b.statements
+
+    def lines(self, s: For, scattered: list[Store]) -> list["_Line"]:
+        """The additions by line."""
+        found: dict[tuple, _Line] = {}
+        for t in scattered:
+            forms = tuple(self.facts.affine(i) for i in t.index)
+            moving = [k for k, form in enumerate(forms) if form.coefficient(s.index)]
+            distance, key = 0, (t.array, forms, t.value)
+            if len(moving) == 1 and forms[moving[0]].coefficient(s.index) == 1:
+                distance = forms[moving[0]].constant
+                forms = tuple(form.shift(-distance) if k == moving[0] else form for k, form in enumerate(forms))
+                key = (t.array, forms)
+            found.setdefault(key, _Line(t.array, forms, t.loc)).terms.append((distance, t.value))
+        return list(found.values())
 
     @staticmethod
     def is_free_sum(s: For, k: int) -> bool:
@@ -146,7 +169,7 @@ class _Distribution:
         fixed = all(symbol is s.index or symbol not in inside for form in forms for symbol, _ in form.terms)
         return fixed and any(form.coefficient(s.index) for form in forms)
 
-    def row(self, s: For, t: Store, own: list[Statement]) -> Var:
+    def row(self, s: For, t: Store, margin: int, own: list[Statement]) -> Var:
         """A buffer for one value of each trip, made before the outermost loop where its length is known."""
         ends = [v for v in (s.start, s.stop) if isinstance(v, Var)]
         target: list[Statement] | None = None
@@ -156,21 +179,44 @@ class _Distribution:
                 break
         b = Builder(s.loc)
         span = b.sub(s.stop, s.start) if s.step.value > 0 else b.sub(s.start, s.stop)
-        row = b.let(ops.SCRATCH, (b.apply(ops.INT_MAX, span, integer(0)),), Array(t.value.type.dtype, 1), "row")
+        length = b.add(b.apply(ops.INT_MAX, span, integer(0)), integer(2 * margin))
+        row = b.let(ops.ZEROS if margin else ops.SCRATCH, (length,), Array(t.value.type.dtype, 1), "row")
         (own if target is None else target).extend(b.statements)
         return row
 
-    def addition(self, s: For, t: Store, rows: dict[Value, Var], low: Value, high: Value) -> For:
-        """A loop for one addition."""
+
+@dataclass(eq=False)
+class _Line:
+    """Additions to one line of an array, at distances from the element that moves with the loop."""
+
+    array: Var
+    forms: tuple[Affine, ...]
+    loc: Loc
+    terms: list[tuple[int, Value]] = field(default_factory=list)
+
+    @property
+    def reach(self) -> int:
+        distances = [d for d, _ in self.terms]
+        return max(distances) - min(distances)
+
+    def addition(
+        self, s: For, rows: dict[Value, Var], low: Value, high: Value, margin: int, facts: Facts, b: Builder
+    ) -> None:
+        """Write the loop over all elements of the line that are added to."""
+        first, last = min(d for d, _ in self.terms), max(d for d, _ in self.terms)
+        alone = first == last  # then the loop runs over the trips, else over the elements
         index = Var(s.index.name, INT)
-        b = Builder(t.loc)
-        at = []
-        for i in t.index:
-            form = self.facts.affine(i)
-            at.append(self.facts.write(form, b))
-        value: Value = t.value
-        if (row := rows.get(value)) is not None:
-            value = b.load(row, (b.sub(s.index, low),))
-        b.store(t.array, tuple(at), value, ops.SUM)
-        body = Substitution({s.index: index}).block(b.block())
-        return For(index, low, high, integer(1), (), (), body, (), t.loc, new_key())
+        b.loc = self.loc
+        inner = Builder(self.loc)
+        total: Value | None = None
+        for distance, value in self.terms:
+            shift = margin - (0 if alone else distance)
+            term = inner.load(rows[value], (inner.add(inner.sub(index, low), integer(shift)),))
+            term = inner.cast(term, self.array.type.element)
+            total = term if total is None else inner.let(ops.SUM, (total, term), term.type)
+        element = Affine(first if alone else 0, ((index, 1),))
+        at = tuple(facts.write(form.substitute(s.index, element), inner) for form in self.forms)
+        inner.store(self.array, at, total, ops.SUM)
+        start = low if alone else b.add(low, integer(first))
+        stop = high if alone else b.add(high, integer(last))
+        b.emit(For(index, start, stop, integer(1), (), (), inner.block(), (), self.loc, new_key()))
