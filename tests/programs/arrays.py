@@ -393,3 +393,71 @@ def prefix_sums(a):
         for j in range(i + 1, len(a) + 1):
             s += (p[j] - p[i]) ** 2
     return s
+
+
+@program(numbers(3), np.array([1, 0, 0]), tags="read write rank1 int_array", smooth=True, cpu=True)
+def cells_overwritten_by_later_trips(a, places):
+    """Trips 0 and 1 store into one cell, told by an index that changes with the trip."""
+    u = np.zeros(len(a) + 2)
+    for i in range(len(a)):
+        u[max(places[i], 0) + i] = a[i] * a[i]
+    s = 0.0
+    for i in range(len(u)):
+        s += u[i] * (i + 1.0)
+    return s
+
+
+@program(numbers(5), tags="read write rank1", smooth=True, cpu=True)
+def read_before_the_next_trip_stores(a):
+    """What trip i reads, trip i + 1 overwrites."""
+    u = a.copy()
+    s = 1.0
+    for i in range(1, len(u)):
+        s = s * u[i] * u[i] + u[i - 1]
+        u[i - 1] = s
+        u[i] = u[i] + 1.0
+    return s + u[0] * u[2]
+
+
+@program(numbers(6), np.array([3, 0, 0, 1]), tags="read write rank1 int_array", smooth=True)
+def read_where_an_earlier_trip_stored(a, places):
+    """A cell of a moving place is read, and stored into by a later trip at another place that meets it."""
+    u = a.copy()
+    s = 0.0
+    for i in range(len(places)):
+        k = max(places[i], 0)
+        s += u[k + i] * u[k + i]
+        u[k + i + 1] = s
+    return s
+
+
+@program(numbers(4), np.array([0, 2, 1, 0]), tags="read write rank1 int_array", smooth=True)
+def buffer_filled_with_gaps(a, places):
+    """Each trip fills only some cells of a buffer that it reads whole: what earlier trips left stays."""
+    u = np.zeros(8)
+    s = 0.0
+    for i in range(len(a)):
+        for j in range(2):
+            k = max(places[j], 0)
+            u[k + j] = a[i] * (j + 1.0)
+        for j in range(4):
+            s += u[j] * u[j] * a[i]
+        u[i] = s
+    return s
+
+
+@program(numbers(5), tags="read write rank1", smooth=True, cpu=True)
+def neighbours_in_one_loop(a):
+    """The adjoint of one cell gathers from several trips, some of them twice."""
+    s = 0.0
+    for i in range(1, len(a) - 2):
+        s += a[i - 1] * a[i] * a[i + 2] + a[i + 2] + a[i] * s
+    return s
+
+
+@program(numbers(6), tags="read write rank1 slice", smooth=True)
+def tests_inside_a_loop_over_a_view(a):
+    s = 0.0
+    for v in a[2:5]:
+        s += v * a[3] * a[-6]
+    return s

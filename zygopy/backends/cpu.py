@@ -84,7 +84,9 @@ class _Accesses(ast.NodeTransformer):
             case ast.Attribute(value=ast.Name("np"), attr="empty" | "zeros" as name) | ast.Name("scratch" as name):
                 shape, *dtype = node.args
                 shape = shape if isinstance(shape, ast.Tuple) else ast.Tuple([shape], ast.Load())
-                return _call(name, node, shape, *(dtype or [ast.Attribute(ast.Name("np", ast.Load()), "float64", ast.Load())]))
+                return _call(
+                    name, node, shape, *(dtype or [ast.Attribute(ast.Name("np", ast.Load()), "float64", ast.Load())])
+                )
         return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:

@@ -1,9 +1,10 @@
-"""The only file that touches Numba's private interfaces: a dispatcher that generates its code for each signature, the
-passes that emitted code needs, and functions that are written as LLVM instructions.
+"""The only file that touches Numba's private interfaces.
 
-Numba's own dispatcher compiles one Python function for the types of a call. `NativeFunction` is such a dispatcher,
-with the same cost per call, whose Python function is made for these types by `generate`. It is callable from `@njit`
-code.
+A dispatcher that generates its code for each signature; the passes that emitted code needs; functions that are written
+as LLVM instructions.
+
+Numba's own dispatcher compiles one Python function for the types of a call. `NativeFunction` is such a dispatcher, with
+the same cost per call, whose Python function is made for these types by `generate`. It is callable from `@njit` code.
 """
 
 from collections.abc import Callable

@@ -26,6 +26,7 @@ from zygopy.transform.memory import AliasClasses
 from zygopy.transform.orient import orient
 from zygopy.transform.promote import promote
 from zygopy.transform.reverse import reverse
+from zygopy.transform.rotate import rotate
 from zygopy.transform.show import show
 from zygopy.transform.signature import ArgumentType, Specialised, specialise
 from zygopy.transform.simplify import simplify
@@ -91,7 +92,7 @@ def _derive(primal: Function, found: Specialised, task: Task) -> Function:
 
 def _tuned(function: Function) -> Function:
     """The same program in the form that compiles to the fastest loops."""
-    for tuning in (promote, hoist, distribute, orient, simplify):
+    for tuning in (promote, hoist, orient, distribute, rotate, simplify):
         function = checked(tuning(function))
     return function
 

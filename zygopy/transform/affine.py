@@ -152,7 +152,7 @@ class Facts:
         if let.op is ops.DIM:
             return True
         if let.op is ops.INT_MAX:
-            return any(self.never_negative(self.affine(a)) for a in let.args)
+            return any(self._proven(self.affine(a)) for a in let.args)
         if let.op is ops.INT_MIN:
-            return all(self.never_negative(self.affine(a)) for a in let.args)
+            return all(self._proven(self.affine(a)) for a in let.args)
         return False

@@ -11,8 +11,8 @@ A row is zero on both sides of what the trips wrote, so that one loop serves all
 
 from dataclasses import dataclass, field, replace
 
-from zygopy.transform import ops
 from zygopy.errors import Loc
+from zygopy.transform import ops
 from zygopy.transform.affine import Affine, Facts
 from zygopy.transform.build import Builder, integer
 from zygopy.transform.ir import (
@@ -24,11 +24,11 @@ from zygopy.transform.ir import (
     Let,
     Statement,
     Store,
-    Substitution,
     Value,
     Var,
     While,
     blocks,
+    defined_inside,
     free_values,
     new_key,
     operands,
@@ -36,7 +36,6 @@ from zygopy.transform.ir import (
 )
 from zygopy.transform.memory import AliasClasses
 from zygopy.transform.orient import any_order, one_trip_only
-from zygopy.transform.promote import defined_inside
 from zygopy.transform.types import INT, Array
 
 
@@ -88,8 +87,8 @@ class _Distribution:
             rest, self.aliases, self.facts
         ):
             return [s]
-        lines = self.lines(s, scattered)
-        margin = max(line.reach for line in lines)
+        sweeps = self.sweeps(s, scattered)
+        margin = max(sweep.last - sweep.first for sweep in sweeps)
         b = Builder(s.loc)
         low = b.add(s.stop, integer(1)) if s.step.value < 0 else s.start
         high = b.add(s.start, integer(1)) if s.step.value < 0 else s.stop
@@ -103,17 +102,17 @@ class _Distribution:
         body = Block((*rest.body.statements, *keep.statements), rest.body.yields)
         b.emit(replace(s, start=low, stop=high, step=integer(1), body=body))
         after = Builder(s.loc)
-        for line in lines:
-            line.addition(s, rows, low, high, margin, self.facts, after)
+        for sweep in sweeps:
+            sweep.write(s, rows, low, high, margin, self.facts, after)
         if margin:
             b.if_(b.apply(ops.LT, low, high), after.block(), Block(()), ())
         else:
             b.statements += after.statements
         return b.statements
 
-    def lines(self, s: For, scattered: list[Store]) -> list["_Line"]:
-        """The additions by line."""
-        found: dict[tuple, _Line] = {}
+    def sweeps(self, s: For, scattered: list[Store]) -> list["_Sweep"]:
+        """The additions by array, where they move along one axis with the index; others alone."""
+        found: dict[tuple, _Sweep] = {}
         for t in scattered:
             forms = tuple(self.facts.affine(i) for i in t.index)
             moving = [k for k, form in enumerate(forms) if form.coefficient(s.index)]
@@ -121,8 +120,9 @@ class _Distribution:
             if len(moving) == 1 and forms[moving[0]].coefficient(s.index) == 1:
                 distance = forms[moving[0]].constant
                 forms = tuple(form.shift(-distance) if k == moving[0] else form for k, form in enumerate(forms))
-                key = (t.array, forms)
-            found.setdefault(key, _Line(t.array, forms, t.loc)).terms.append((distance, t.value))
+                key = (t.array, moving[0], forms[moving[0]])
+            sweep = found.setdefault(key, _Sweep(t.array, t.loc))
+            sweep.lines.setdefault(forms, []).append((distance, t.value))
         return list(found.values())
 
     @staticmethod
@@ -145,14 +145,14 @@ class _Distribution:
         adds = [t for t in s.body.statements if isinstance(t, Store) and t.add is ops.SUM]
         if len(adds) != sum(isinstance(t, Store) and t.add is ops.SUM for t in walk(s.body)):
             return []
-        found = []
+        found, inside = [], defined_inside(s)
         for array in dict.fromkeys(t.array for t in adds):
             mine = [t for t in adds if t.array is array]
             if any(self.touches(t, array) for t in walk(s.body) if t not in mine):
                 continue
             if not all(self.moves(t, s) for t in mine):
                 continue
-            if any(not one_trip_only(x.index, y.index, s.index, self.facts) for x in mine for y in mine):
+            if any(not one_trip_only(x.index, y.index, s.index, inside, self.facts) for x in mine for y in mine):
                 found += mine
         return found
 
@@ -186,37 +186,42 @@ class _Distribution:
 
 
 @dataclass(eq=False)
-class _Line:
-    """Additions to one line of an array, at distances from the element that moves with the loop."""
+class _Sweep:
+    """Additions to lines of an array: by the forms of the element that moves with the loop, distances and values."""
 
     array: Var
-    forms: tuple[Affine, ...]
     loc: Loc
-    terms: list[tuple[int, Value]] = field(default_factory=list)
+    lines: dict[tuple[Affine, ...], list[tuple[int, Value]]] = field(default_factory=dict)
 
     @property
-    def reach(self) -> int:
-        distances = [d for d, _ in self.terms]
-        return max(distances) - min(distances)
+    def first(self) -> int:
+        return min(distance for terms in self.lines.values() for distance, _ in terms)
 
-    def addition(
+    @property
+    def last(self) -> int:
+        return max(distance for terms in self.lines.values() for distance, _ in terms)
+
+    def write(
         self, s: For, rows: dict[Value, Var], low: Value, high: Value, margin: int, facts: Facts, b: Builder
     ) -> None:
-        """Write the loop over all elements of the line that are added to."""
-        first, last = min(d for d, _ in self.terms), max(d for d, _ in self.terms)
-        alone = first == last  # then the loop runs over the trips, else over the elements
-        index = Var(s.index.name, INT)
+        """Write a loop for each line, over all elements between the first and the last one that is added to.
+
+        One loop for all lines would not vectorise: LLVM cannot tell the lines of one array apart.
+        """
+        alone = self.first == self.last  # then the loop runs over the trips, else over the elements
         b.loc = self.loc
-        inner = Builder(self.loc)
-        total: Value | None = None
-        for distance, value in self.terms:
-            shift = margin - (0 if alone else distance)
-            term = inner.load(rows[value], (inner.add(inner.sub(index, low), integer(shift)),))
-            term = inner.cast(term, self.array.type.element)
-            total = term if total is None else inner.let(ops.SUM, (total, term), term.type)
-        element = Affine(first if alone else 0, ((index, 1),))
-        at = tuple(facts.write(form.substitute(s.index, element), inner) for form in self.forms)
-        inner.store(self.array, at, total, ops.SUM)
-        start = low if alone else b.add(low, integer(first))
-        stop = high if alone else b.add(high, integer(last))
-        b.emit(For(index, start, stop, integer(1), (), (), inner.block(), (), self.loc, new_key()))
+        start = low if alone else b.add(low, integer(self.first))
+        stop = high if alone else b.add(high, integer(self.last))
+        for forms, terms in self.lines.items():
+            index = Var(s.index.name, INT)
+            element = Affine(self.first if alone else 0, ((index, 1),))
+            inner = Builder(self.loc)
+            total: Value | None = None
+            for distance, value in terms:
+                shift = margin - (0 if alone else distance)
+                term = inner.load(rows[value], (inner.add(inner.sub(index, low), integer(shift)),))
+                term = inner.cast(term, self.array.type.element)
+                total = term if total is None else inner.let(ops.SUM, (total, term), term.type)
+            at = tuple(facts.write(form.substitute(s.index, element), inner) for form in forms)
+            inner.store(self.array, at, total, ops.SUM)
+            b.emit(For(index, start, stop, integer(1), (), (), inner.block(), (), self.loc, new_key()))

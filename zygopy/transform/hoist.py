@@ -8,8 +8,20 @@ for j in range(n):                   t = m - 1
 from dataclasses import replace
 
 from zygopy.transform import ops
-from zygopy.transform.ir import Block, Const, Effect, For, Function, If, Let, Scalar, Statement, Var, While
-from zygopy.transform.promote import defined_inside
+from zygopy.transform.ir import (
+    Block,
+    Const,
+    Effect,
+    For,
+    Function,
+    If,
+    Let,
+    Scalar,
+    Statement,
+    Var,
+    While,
+    defined_inside,
+)
 
 _MAY_FAIL = {ops.FLOORDIV, ops.MOD, ops.POW, ops.SHIFT_LEFT, ops.SHIFT_RIGHT}
 

@@ -296,6 +296,16 @@ def walk(block: Block) -> Iterator[Statement]:
             yield from walk(inner)
 
 
+def defined_inside(loop: For | While) -> set[Var]:
+    """The variables that change from trip to trip: those a loop defines at the start of its blocks and inside them."""
+    found = set(block_params(loop))
+    for inner in blocks(loop):
+        for s in walk(inner):
+            found.update(defined(s))
+            found.update(block_params(s))
+    return found
+
+
 def free_values(block: Block) -> dict[Var, None]:
     """The variables a block reads but does not define, in order of first use."""
     bound: set[Var] = set()
@@ -420,6 +430,7 @@ __all__ = [
     "block_params",
     "blocks",
     "defined",
+    "defined_inside",
     "free_values",
     "leaves",
     "map_leaves",

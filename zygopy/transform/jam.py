@@ -33,6 +33,7 @@ from zygopy.transform.ir import (
     While,
     blocks,
     defined,
+    defined_inside,
     free_values,
     operands,
     walk,
@@ -218,9 +219,12 @@ class _Jam:
         box = []
         used: set[Var] = set()
         loops = {s.index: s for s in nest}
+        inside = defined_inside(nest[0]) if nest else set()
         for i in index:
             form = self.facts.affine(i)
             mine = [symbol for symbol, _ in form.terms if symbol in loops]
+            if any(symbol in inside and symbol not in loops for symbol, _ in form.terms):
+                return None
             if not mine:
                 box.append((form, form))
                 continue

@@ -21,15 +21,17 @@ from zygopy.transform.ir import (
     Store,
     Var,
     While,
-    blocks,
+    defined,
+    defined_inside,
     walk,
 )
 from zygopy.transform.jam import only_adds_up
 from zygopy.transform.memory import AliasClasses
+from zygopy.transform.types import Array
 
 
 def orient(function: Function) -> Function:
-    """Turn innermost downward loops around if no trip depends on another one."""
+    """Turn downward loops around if no trip depends on another one."""
     return replace(function, body=_Orientation(function).block(function.body))
 
 
@@ -76,23 +78,25 @@ def any_order(s: For, aliases: AliasClasses, facts: Facts) -> bool:
                     return False
             case Store():
                 accesses.append((t.array, t.index, True, t.add is ops.SUM))
-            case If() if not any(blocks(i) for b in blocks(t) for i in b.statements):
+            case For() | If() if not any(isinstance(v.type, Array) for v in defined(t)):
                 pass
             case _:
                 return False
+    inside = defined_inside(s)
     for array, index, stores, adds in accesses:
         for other, at, _, other_adds in accesses:
             if not stores or (adds and other_adds) or not aliases.may_alias(array, other):
                 continue
-            if array is not other or not one_trip_only(index, at, s.index, facts):
+            if array is not other or not one_trip_only(index, at, s.index, inside, facts):
                 return False
     return True
 
 
-def one_trip_only(a: tuple, b: tuple, index: Var, facts: Facts) -> bool:
+def one_trip_only(a: tuple, b: tuple, index: Var, inside: set[Var], facts: Facts) -> bool:
     """Whether two accesses meet in one and the same trip only: some axis tells the trip by an offset of 0."""
     for x, y in zip(a, b, strict=True):
         form, other = facts.affine(x), facts.affine(y)
-        if form - other == Affine() and form.coefficient(index):
+        steady = all(symbol is index or symbol not in inside for symbol, _ in form.terms)
+        if steady and form - other == Affine() and form.coefficient(index):
             return True
     return False

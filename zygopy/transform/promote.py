@@ -24,9 +24,7 @@ from zygopy.transform.ir import (
     Value,
     Var,
     While,
-    block_params,
-    blocks,
-    defined,
+    defined_inside,
     new_key,
     walk,
 )
@@ -95,7 +93,7 @@ class _Promotion:
         outside = tuple(Var(t.var.name, t.var.type) for t in moved)
         then = Block(tuple(moved), tuple(t.var for t in moved))
         orelse = Block((), tuple(zero(t.var.type) for t in moved))
-        b.emit(If(_runs(s, b), then, orelse, outside, s.loc, new_key()))
+        b.emit(If(runs(s, b), then, orelse, outside, s.loc, new_key()))
         renamed = Substitution(dict(zip((t.var for t in moved), outside, strict=True)))
         return b.statements, replace(s, body=renamed.block(body))
 
@@ -152,25 +150,11 @@ class _Promotion:
     def add_after(self, s: For, store: Store) -> list[Statement]:
         """The addition behind the loop; only if it ran, since the element may not exist otherwise."""
         b = Builder(store.loc)
-        b.emit(If(_runs(s, b), Block((store,)), Block(()), (), store.loc, new_key()))
+        b.emit(If(runs(s, b), Block((store,)), Block(()), (), store.loc, new_key()))
         return b.statements
 
 
-def _runs(s: For, b: Builder) -> Value:
+def runs(s: For, b: Builder) -> Value:
     """Whether a loop has a trip."""
     forward = b.apply(ops.GT, s.step, zero(s.step.type))
     return b.select(forward, b.apply(ops.LT, s.start, s.stop), b.apply(ops.LT, s.stop, s.start))
-
-
-def defined_inside(s: For) -> set[Var]:
-    found = set(block_params(s))
-
-    def visit(block: Block) -> None:
-        for t in block.statements:
-            found.update(defined(t))
-            found.update(block_params(t))
-            for inner in blocks(t):
-                visit(inner)
-
-    visit(s.body)
-    return found

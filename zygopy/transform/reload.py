@@ -70,6 +70,9 @@ class Clobbering:
 
         def form(value: Value) -> Affine:
             result = self.facts.affine(value)
+            for symbol, _ in result.terms:
+                if later is not None and (later.key, 1) in self.layout.homes[symbol].path:
+                    renamed.setdefault(symbol, Affine(0, ((Var(symbol.name, symbol.type), 1),)))  # of another trip
             for old, new in renamed.items():
                 result = result.substitute(old, new)
             return result
