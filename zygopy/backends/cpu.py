@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from zygopy.backends import intrinsics, runtime, runtime_arrays, scratch
+from zygopy.backends import intrinsics, python, runtime, runtime_arrays, scratch
 from zygopy.transform.emit import Source
 
 _numbers = itertools.count(1)
@@ -25,7 +25,7 @@ def function(source: Source, parameters: list[str] | None = None) -> Callable:
     `parameters` are those of the signature, where some are left out in the source because a default was taken for them.
     """
     rewriting = _Accesses(source.classes)
-    tree = ast.fix_missing_locations(rewriting.visit(ast.parse(source.text)))
+    tree = ast.fix_missing_locations(rewriting.visit(python.locate_errors(ast.parse(source.text), source)))
     _place(tree, source)
     if parameters is not None:
         tree.body[-1].args.args = [ast.arg(name) for name in parameters]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from zygopy.backends import runtime, runtime_arrays
-from zygopy.errors import DtypeError
+from zygopy.errors import DtypeError, ZygopyError
 from zygopy.transform.emit import Source
 from zygopy.transform.signature import type_of_array
 from zygopy.transform.types import BOOL, FLOAT, INT, Scalar
@@ -31,7 +31,7 @@ def compile(source: Source) -> Callable:
         **runtime_arrays.HELPERS,
         **source.names,
     }
-    tree = ast.fix_missing_locations(_StrongConstants().visit(ast.parse(source.text)))
+    tree = ast.fix_missing_locations(_StrongConstants().visit(locate_errors(ast.parse(source.text), source)))
     exec(_compile(tree, file, "exec"), namespace)
     function = namespace[source.name]
 
@@ -43,6 +43,16 @@ def compile(source: Source) -> Callable:
 
 
 _compile = builtins.compile
+
+
+def locate_errors(tree: ast.Module, source: Source) -> ast.Module:
+    """Give the messages of zygopy's own errors the user's line, which the text leaves out."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Raise(exc=ast.Call(func=ast.Name(name), args=[ast.Constant(message)])):
+                if issubclass(source.names[name], ZygopyError):
+                    node.exc.args = [ast.Constant(str(ZygopyError(message, source.lines[node.lineno])))]
+    return tree
 
 
 class _StrongConstants(ast.NodeTransformer):

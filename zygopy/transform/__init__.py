@@ -92,7 +92,7 @@ def _derive(primal: Function, found: Specialised, task: Task) -> Function:
 
 def _tuned(function: Function) -> Function:
     """The same program in the form that compiles to the fastest loops."""
-    for tuning in (promote, hoist, orient, distribute, rotate, simplify):
+    for tuning in (promote, orient, hoist, distribute, rotate, simplify):
         function = checked(tuning(function))
     return function
 
@@ -149,7 +149,7 @@ def _output(primal: Function, has_aux: bool) -> tuple[Var | Const, Leaves]:
 
 def _guard_overlap(function: Function) -> Function:
     """At entry, refuse that an array the function stores into shares memory with another argument."""
-    from zygopy.errors import OverlapError, ZygopyError
+    from zygopy.errors import OverlapError
 
     aliases = AliasClasses(function.body)
     stored = aliases.stored(function.body.statements)
@@ -164,7 +164,7 @@ def _guard_overlap(function: Function) -> Function:
             seen.add(pair)
             message = f"{a.name} is stored into and shares memory with {other.name}: pass a copy of one of them"
             test = b.apply(ops.NOT, b.let(ops.OVERLAPS, (a, other), BOOL))
-            b.emit(Check(test, OverlapError, str(ZygopyError(message, function.loc)), function.loc))
+            b.emit(Check(test, OverlapError, message, function.loc))
     body = Block((*b.statements, *function.body.statements), function.body.yields)
     return replace(function, body=body)
 

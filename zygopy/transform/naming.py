@@ -56,8 +56,17 @@ def name(function: Function, reserved: set[str]) -> Naming:
     classes.merge_block(function.body)
     naming = Naming(inlined=inlined)
     used: Counter[str] = Counter()
+    around = _loops_around(function.body)
+    of_indices: set[str] = set()
     for var in _all_vars(function):
         if var in inlined:
+            continue
+        if var in around and var not in classes.members and var not in classes.parent:
+            taken = {naming.names[outer] for outer in around[var]}
+            base = _identifier(var.name)
+            free = (n for n in (base, *(f"{base}_{k}" for k in range(1, len(taken) + 1))) if n in of_indices - taken)
+            naming.names[var] = next(free, None) or _unique(base, used, reserved)
+            of_indices.add(naming.names[var])
             continue
         representative = classes.of(var)
         if var in parameters:
@@ -66,6 +75,18 @@ def name(function: Function, reserved: set[str]) -> Naming:
             naming.names[representative] = _unique(_identifier(classes.label(representative)), used, reserved)
         naming.names[var] = naming.names[representative]
     return naming
+
+
+def _loops_around(block: Block, outer: tuple[Var, ...] = ()) -> dict[Var, tuple[Var, ...]]:
+    """For each index of a for loop those of the loops around it, whose names it must not have."""
+    found: dict[Var, tuple[Var, ...]] = {}
+    for s in block.statements:
+        inside = (*outer, s.index) if isinstance(s, For) else outer
+        if isinstance(s, For):
+            found[s.index] = outer
+        for inner in blocks(s):
+            found |= _loops_around(inner, inside)
+    return found
 
 
 def _all_vars(function: Function) -> list[Var]:
@@ -84,6 +105,7 @@ def _all_vars(function: Function) -> list[Var]:
 
 def _identifier(hint: str) -> str:
     text = "".join(c if c.isidentifier() or c.isdigit() else "_" for c in hint.split("@")[0]) or "t"
+    text = "k" if not text.strip("_") else text
     text = f"v{text}" if not text.isidentifier() else text
     return f"{text}_" if keyword.iskeyword(text) or hasattr(builtins, text) or text in ("np", "math") else text
 

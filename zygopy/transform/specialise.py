@@ -179,11 +179,9 @@ class Specialiser:
     # -- checks ------------------------------------------------------------------------------------------------------
 
     def check(self, test: Value, error: type[Exception], message: str) -> None:
-        """Raise at run time unless test holds; zygopy's own errors carry the user's line."""
+        """Raise at run time unless test holds."""
         if isinstance(test, Const) and test.value:
             return
-        if issubclass(error, ZygopyError):
-            message = str(ZygopyError(message, self.loc))
         self.b.emit(Check(test, error, message, self.loc))
 
     def require_less(self, i: Value, n: Value, message: str) -> None:
@@ -205,7 +203,7 @@ class Specialiser:
             test = builder.apply(ops.OR, test, self._not_negative(builder, form.scale(-1)))
         self.facts.assume(gap, *(form.scale(-1) for form in empty), depth=depth)
         if not (isinstance(test, Const) and test.value):
-            builder.emit(Check(test, OutOfBoundsError, str(ZygopyError(message, self.loc)), self.loc))
+            builder.emit(Check(test, OutOfBoundsError, message, self.loc))
         builder.loc = loc
 
     def _place_of_test(self, gap: Affine) -> tuple[int, list[Affine]]:
