@@ -69,7 +69,7 @@ def compile_lines(lines: list[Line]):
     function = Function("lines", tuple(Param(v.name, v) for v in inputs), body, outputs, lines[0].builder.loc)
     source = emit(function, comments=False)
     helpers = {name: numba.njit(error_model="numpy")(f) for name, f in HELPERS.items()}
-    namespace = {"np": np, "math": math, **helpers, **source.names}
+    namespace = {"np": np, "math": math, **helpers, **source.errors}
     exec(source.text, namespace)
     return numba.njit(error_model="numpy")(namespace[source.name])
 

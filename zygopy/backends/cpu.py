@@ -36,7 +36,7 @@ def function(source: Source, parameters: list[str] | None = None) -> Callable:
         "__name__": f"zygopy.generated.{source.name}",
         **rewriting.names,
     }
-    namespace |= {**helpers(), **source.names}
+    namespace |= {**helpers(), **source.errors}
     linecache.checkcache(file)
     exec(compile(ast.fix_missing_locations(tree), file, "exec"), namespace)
     return namespace[source.name]

@@ -121,7 +121,8 @@ def lengths_and_strides(context, builder, array_type, shape):
     """
     lengths = cgutils.unpack_tuple(builder, shape, array_type.ndim)
     itemsize = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(array_type.dtype)))
-    strides, size = [], itemsize
+    strides: list = []
+    size = itemsize
     too_big = ir.Constant(ir.IntType(1), 0)
     for n in reversed(lengths):
         strides.insert(0, size)

@@ -29,7 +29,7 @@ def compile(source: Source) -> Callable:
         "float": np.float64,
         **runtime.HELPERS,
         **runtime_arrays.HELPERS,
-        **source.names,
+        **source.errors,
     }
     tree = ast.fix_missing_locations(_StrongConstants().visit(locate_errors(ast.parse(source.text), source)))
     exec(_compile(tree, file, "exec"), namespace)
@@ -49,9 +49,9 @@ def locate_errors(tree: ast.Module, source: Source) -> ast.Module:
     """Give the messages of zygopy's own errors the user's line, which the text leaves out."""
     for node in ast.walk(tree):
         match node:
-            case ast.Raise(exc=ast.Call(func=ast.Name(name), args=[ast.Constant(message)])):
-                if issubclass(source.names[name], ZygopyError):
-                    node.exc.args = [ast.Constant(str(ZygopyError(message, source.lines[node.lineno])))]
+            case ast.Raise(exc=ast.Call(func=ast.Name(name), args=[ast.Constant(str() as what)]) as call):
+                if issubclass(source.errors[name], ZygopyError):
+                    call.args = [ast.Constant(str(ZygopyError(what, source.lines[node.lineno])))]
     return tree
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from zygopy.errors import DtypeError, OutOfBoundsError, ShapeError, UnsupportedError
-from zygopy.transform import ops
+from zygopy.transform import bounds, ops
 from zygopy.transform.build import integer
 from zygopy.transform.ir import Const, For, Value, Var, new_key
 from zygopy.transform.types import INT, Array
@@ -162,12 +162,12 @@ def checked(s, i: Value, n: Value, axis: int) -> Value:
         return i if i.value >= 0 else integer(i.value + n.value)
     if isinstance(i, Const) and i.value < 0:
         if not facts.never_negative(facts.affine(n).shift(i.value)):
-            s.require_less(integer(-i.value - 1), n, message)
+            bounds.require_less(s, integer(-i.value - 1), n, message)
         return b.add(n, i)
     form, length = facts.affine(i), facts.affine(n)
     if facts.never_negative(form):
         if not facts.never_negative(length - form.shift(1)):
-            s.require_less(i, n, message)
+            bounds.require_less(s, i, n, message)
         return i
     if facts.never_negative(length - form.shift(1)):
         s.check(b.apply(ops.GE, i, b.apply(ops.NEG, n)), OutOfBoundsError, message)

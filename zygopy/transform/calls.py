@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from zygopy.errors import ArgumentError, DtypeError, UnsupportedError
-from zygopy.transform import arrays, ops
+from zygopy.transform import arrays, loops, ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import apply_function, is_scalar_function
 from zygopy.transform.ir import Const, Print, Value
@@ -478,7 +478,7 @@ def dot(s, a, b):
         )
         s.frame.names[name] = apply_function(s.b, operator.add, [s.frame.names[name], product], False)
 
-    s.counted_loop(k, Range(integer(0), n, integer(1)), body, [name])
+    loops.counted_loop(s, k, Range(integer(0), n, integer(1)), body, [name])
     total = s.frame.names.pop(name)
     if before is not None:
         s.frame.names[name] = before

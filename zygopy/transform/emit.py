@@ -46,11 +46,11 @@ _STACK_ROWS = 256
 
 @dataclass(frozen=True)
 class Source:
-    """Emitted text: a function `name`, the objects it names beside np and runtime helpers, the user's lines."""
+    """Emitted text: a function `name`, the errors that it raises, the user's lines."""
 
     name: str
     text: str
-    names: dict[str, object] = field(default_factory=dict)
+    errors: dict[str, type[Exception]] = field(default_factory=dict)
     lines: dict[int, Loc] = field(default_factory=dict)
     classes: dict[str, int] = field(default_factory=dict)  # the arrays' names -> number of their alias class
 

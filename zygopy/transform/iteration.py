@@ -4,7 +4,7 @@ import ast
 from collections.abc import Callable
 
 from zygopy.errors import DtypeError, UnsupportedError
-from zygopy.transform import expressions, ops
+from zygopy.transform import expressions, loops, ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.ir import Const, Value, Var
 from zygopy.transform.parse import assigned_names
@@ -32,7 +32,7 @@ def for_loop(s, node: ast.For) -> None:
         _stoppable(s, node, range_, body, names)
     else:
         index = Var(hint, INT)
-        s.counted_loop(index, range_, lambda: body(index), names)
+        loops.counted_loop(s, index, range_, lambda: body(index), names)
 
 
 def _stoppable(s, node: ast.For, range_: Range, body: Callable, names: list[str]) -> None:
@@ -53,7 +53,7 @@ def _stoppable(s, node: ast.For, range_: Range, body: Callable, names: list[str]
         s.frame.names[counter] = s.b.add(k, step)
         body(k)
 
-    s.while_loop(going, node.stop_flags, trip, [counter, *names])
+    loops.while_loop(s, going, node.stop_flags, trip, [counter, *names])
     del s.frame.names[counter]
 
 

@@ -10,9 +10,9 @@ from zygopy.transform import arrays
 from zygopy.transform.build import constant
 from zygopy.transform.ir import Block, Function, Leaves, Param, Value, Var, leaves
 from zygopy.transform.parse import read
-from zygopy.transform.specialise import Specialiser, _Raises
+from zygopy.transform.specialise import Specialiser
 from zygopy.transform.types import FLOAT, Array, Scalar, Type
-from zygopy.transform.values import Static, View, describe, is_number
+from zygopy.transform.values import Raises, Static, View, describe, is_number
 
 ArgumentType = Type | Static | tuple  # a leaf, an object known at compile time, or a tuple of such
 
@@ -71,7 +71,7 @@ def specialise(function: Callable, types: list[ArgumentType], promote: list[str]
     args = [values[n] for n in names if n not in keywords]
     try:
         result = s.call_function(function, args, {n: values[n] for n in keywords})
-    except _Raises:
+    except Raises:
         result = constant(float("nan"))  # every path raises
     s.b.loc = parsed.loc
     tree = _result(s, result)

@@ -14,20 +14,17 @@ from zygopy.errors import (
     ArgumentError,
     DtypeError,
     Loc,
-    OutOfBoundsError,
     TypeJoinError,
     UnboundError,
     UnsupportedError,
-    ZygopyError,
 )
 from zygopy.transform import arrays, ops
-from zygopy.transform.affine import Affine, Facts
-from zygopy.transform.build import Builder, constant, integer, zero
+from zygopy.transform.affine import Facts
+from zygopy.transform.build import Builder, constant
 from zygopy.transform.ir import (
     Block,
     Check,
     Const,
-    For,
     Function,
     If,
     Let,
@@ -35,74 +32,27 @@ from zygopy.transform.ir import (
     Store,
     Value,
     Var,
-    While,
     leaves,
     map_leaves,
-    new_key,
 )
 from zygopy.transform.parse import RESULT, Parsed, assigned_names, loc_of, parse_function, read
-from zygopy.transform.types import BOOL, INT, Array, Type, unify
+from zygopy.transform.types import INT, Array, unify
 from zygopy.transform.values import (
     Closure,
+    Conflict,
     Frame,
     Maybe,
-    Range,
+    Raises,
     Scope,
     Static,
     Unbound,
     View,
     describe,
     is_number,
+    optional,
+    plain_name,
+    zeros,
 )
-
-# -- what a loop's variable is at the head of the loop ---------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Conflict:
-    """A name whose values on two paths do not fit each other; reading it is an error."""
-
-    a: str
-    b: str
-
-
-@dataclass(frozen=True)
-class Number:
-    type: Type
-
-
-@dataclass(frozen=True)
-class Items:
-    items: tuple
-
-
-@dataclass(frozen=True)
-class Handle:
-    """An array variable that the loop rebinds; `shape` is None if the arrays may differ in shape."""
-
-    type: Array
-    shape: tuple[Value, ...] | None
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """Not changed by the loop, and so no variable of it."""
-
-    value: object
-
-
-@dataclass(frozen=True)
-class Late:
-    """Bound in each trip before it is read; `sure` once the loop has run."""
-
-    kind: object
-
-
-@dataclass(frozen=True)
-class Optional:
-    """Bound on some paths only."""
-
-    kind: object
 
 
 @dataclass
@@ -112,10 +62,6 @@ class Level:
     builder: Builder
     kind: str  # "function", "for", "while", "branch"
     loop: tuple[Var, Value, Value, Value] | None = None  # index, start, stop, step
-
-
-class _Raises(Exception):
-    """The path being interpreted always raises at run time."""
 
 
 class Specialiser:
@@ -176,6 +122,16 @@ class Specialiser:
             del self.levels[depth - 1 :], self.facts.assumed[depth - 1 :]
             self.b.loc = loc
 
+    @contextmanager
+    def reopened(self, builder: Builder):
+        """Add to a block that was closed."""
+        self._push(Level(builder, "branch"))
+        try:
+            yield
+        finally:
+            self.levels.pop()
+            self.facts.assumed.pop()
+
     # -- checks ------------------------------------------------------------------------------------------------------
 
     def check(self, test: Value, error: type[Exception], message: str) -> None:
@@ -183,79 +139,6 @@ class Specialiser:
         if isinstance(test, Const) and test.value:
             return
         self.b.emit(Check(test, error, message, self.loc))
-
-    def require_less(self, i: Value, n: Value, message: str) -> None:
-        """Test i < n, before the loops around this place where that means the same."""
-        gap = self.facts.affine(n) - self.facts.affine(i).shift(1)  # is to be >= 0
-        self._test(gap, message)
-        self.facts.assume(gap)
-
-    def _test(self, gap: Affine, message: str) -> None:
-        depth, empty = self._place_of_test(gap)
-        for level in range(len(self.levels) - 1, depth, -1):
-            gap = self._outside(gap, level)
-        if self._always(gap, empty, depth + 1):
-            return
-        builder = self.levels[depth].builder
-        loc, builder.loc = builder.loc, self.loc
-        test = self._not_negative(builder, gap)
-        for form in empty:
-            test = builder.apply(ops.OR, test, self._not_negative(builder, form.scale(-1)))
-        self.facts.assume(gap, *(form.scale(-1) for form in empty), depth=depth)
-        if not (isinstance(test, Const) and test.value):
-            builder.emit(Check(test, OutOfBoundsError, message, self.loc))
-        builder.loc = loc
-
-    def _place_of_test(self, gap: Affine) -> tuple[int, list[Affine]]:
-        """The depth of the outermost block where a test means the same, and when the loops up to it run."""
-        depth = len(self.levels) - 1
-        empty: list[Affine] = []
-        while self.levels[depth].kind == "for" and (outside := self._outside(gap, depth)) is not None:
-            if not all(self._visible(form, depth - 1) for form in empty):
-                break
-            _, start, stop, step = self.levels[depth].loop
-            runs = (self.facts.affine(stop) - self.facts.affine(start)).scale(step.value)  # > 0 when the loop runs
-            if not self._implied(outside, runs, depth):
-                if not self._visible(runs, depth - 1):
-                    break
-                empty.append(runs)
-            gap = outside
-            depth -= 1
-        return depth, empty
-
-    def _implied(self, gap: Affine, condition: Affine, blocks: int) -> bool:
-        """Whether the test gap >= 0 needs no exception for a loop that does not run."""
-        never = self.facts.never_negative
-        return never(condition.shift(-1), blocks) or never(gap + condition, blocks)
-
-    def _always(self, gap: Affine, empty: list[Affine], blocks: int) -> bool:
-        """Whether gap >= 0, or one of the loops does not run (its condition <= 0), is certain."""
-        if self.facts.never_negative(gap, blocks):
-            return True
-        return any(not (total := gap - condition).terms and total.constant >= -1 for condition in empty)
-
-    def _outside(self, gap: Affine, depth: int) -> Affine | None:
-        """The smallest value of `gap` over the trips of the loop at `depth`, in terms known before the loop."""
-        index, start, stop, step = self.levels[depth].loop
-        if not isinstance(step, Const) or abs(step.value) != 1:
-            return None
-        coefficient = gap.coefficient(index)
-        if coefficient:
-            first, last = self.facts.affine(start), self.facts.affine(stop).shift(-step.value)
-            low, high = (first, last) if step.value > 0 else (last, first)
-            gap = gap.substitute(index, low if coefficient > 0 else high)
-        return gap if self._visible(gap, depth - 1) else None
-
-    def _visible(self, form: Affine, depth: int) -> bool:
-        return all(self.homes.get(symbol, 0) <= depth for symbol, _ in form.terms)
-
-    @staticmethod
-    def _not_negative(builder: Builder, form: Affine) -> Value:
-        sides = {True: integer(max(form.constant, 0)), False: integer(max(-form.constant, 0))}
-        for symbol, coefficient in form.terms:
-            term = builder.mul(symbol, integer(abs(coefficient)))
-            sides[coefficient > 0] = builder.add(term, sides[coefficient > 0])
-        return builder.apply(ops.LE, sides[False], sides[True])
 
     def may_overlap(self, a: View, b: View) -> bool:
         """Whether two views may share memory."""
@@ -425,7 +308,7 @@ class Specialiser:
             case ast.Raise():
                 error, message = expressions.raised(self, node)
                 self.check(constant(False), error, message)
-                raise _Raises
+                raise Raises
             case ast.FunctionDef():
                 self.define_function(node)
             case ast.Import() | ast.ImportFrom():
@@ -479,7 +362,7 @@ class Specialiser:
             with self.nested() as builder:
                 try:
                     value, raises = side(), False
-                except _Raises:
+                except Raises:
                     value, raises = None, True
             sides.append((builder, self.frame.names, value, raises))
         self.b.loc = loc
@@ -510,7 +393,7 @@ class Specialiser:
         (then_b, then_names, then_value, then_raises), (else_b, else_names, else_value, else_raises) = sides
         if then_raises and else_raises:
             self.b.if_(test, then_b.block(), else_b.block(), ())
-            raise _Raises
+            raise Raises
         raising = then_b if then_raises else else_b
         if len(raising.statements) == 1 and isinstance(raising.statements[0], Check):
             holds = self.b.apply(ops.NOT, test) if then_raises else test
@@ -539,7 +422,7 @@ class Specialiser:
             type_ = unify(a.type, b.type)
             if type_ is None:
                 return Conflict(describe(a), describe(b))
-            var = Var(_plain(name), type_)
+            var = Var(plain_name(name), type_)
             results.append((var, then.cast(a, type_), orelse.cast(b, type_)))
             return var
         if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
@@ -549,7 +432,7 @@ class Specialiser:
             if type_ is not None:
                 bases = [self._materialise_in(builder, view) for builder, view in ((then, a), (orelse, b))]
                 type_ = unify(bases[0].type, bases[1].type)
-                var = Var(_plain(name), type_)
+                var = Var(plain_name(name), type_)
                 results.append((var, *bases))
                 self.merged.add(var)
                 self.facts.shapes[var] = self._common_shape(bases[0], bases[1], var)
@@ -571,20 +454,15 @@ class Specialiser:
         return all(self.facts.affine(m) == self.facts.affine(n) for m, n in zip(a, b, strict=True))
 
     def _materialise_in(self, builder: Builder, view: View) -> Var:
-        self._push(Level(builder, "branch"))
-        try:
+        with self.reopened(builder):
             return arrays.materialise(self, view)
-        finally:
-            self.levels.pop()
-            self.facts.assumed.pop()
 
     def _join_unbound(self, name, a, b, then, orelse, results) -> object:
-        (value_a, flag_a), (value_b, flag_b) = _optional(a), _optional(b)
+        (value_a, flag_a), (value_b, flag_b) = optional(a), optional(b)
         if value_a is None and value_b is None:
             return Unbound()
-        filler = lambda other: _zeros(other)  # noqa: E731
-        value_a = filler(value_b) if value_a is None else value_a
-        value_b = filler(value_a) if value_b is None else value_b
+        value_a = zeros(value_b) if value_a is None else value_a
+        value_b = zeros(value_a) if value_b is None else value_b
         if value_a is None or value_b is None:
             return Unbound("an array is bound on some paths only")
         value = self.join(name, value_a, value_b, then, orelse, results)
@@ -601,249 +479,13 @@ class Specialiser:
         iteration.for_loop(self, node)
 
     def while_statement(self, node: ast.While) -> None:
-        from zygopy.transform import expressions
+        from zygopy.transform import expressions, loops
 
         def test() -> Value:
             self.at(node.test)
             return expressions.truth(self, expressions.evaluate(self, node.test))
 
-        self.while_loop(test, node.stop_flags, lambda: self.statements(node.body), assigned_names(node.body))
-
-    def while_loop(self, test: Callable, stop_flags: tuple, body: Callable, names: list[str]) -> None:
-        """A loop that runs while test() holds and no flag is set."""
-        from zygopy.transform import expressions
-
-        def whole_test() -> Value:
-            going = [lambda f=flag: self.b.apply(ops.NOT, self.read_name(f)) for flag in stop_flags]
-            return expressions.all_of(self, [*going, test])
-
-        def build(enter, run):
-            with self.nested("while") as test_b:
-                enter()
-                go = whole_test()
-            with self.nested("while") as body_b:
-                run(body)
-            return test_b, go, body_b
-
-        def finish(built, params, inits, yields, results):
-            test_b, go, body_b = built
-            if isinstance(go, Const) and not go.value:
-                go = constant(False)
-            self.b.emit(While(params, inits, test_b.block((go,)), body_b.block(yields), results, self.loc, new_key()))
-
-        self.loop(names, build, finish)
-
-    def counted_loop(self, index: Var, range_: Range, body: Callable, names: list[str]) -> None:
-        """A loop over a range whose body always runs to its end."""
-        bounds = (range_.start, range_.stop, range_.step)
-        self.facts.ranges[index] = bounds
-
-        def build(enter, run):
-            with self.nested("for", (index, *bounds)) as builder:
-                self.homes[index] = len(self.levels) - 1
-                run(body)
-            return builder
-
-        def finish(builder, params, inits, yields, results):
-            block = builder.block(yields)
-            self.b.emit(For(index, *bounds, params, inits, block, results, self.loc, new_key()))
-
-        runs = self.facts.never_negative(self.facts.affine(range_.stop) - self.facts.affine(range_.start).shift(1))
-        self.loop(names, build, finish, sure=runs and isinstance(range_.step, Const) and range_.step.value > 0)
-
-    def loop(self, names: list[str], build: Callable, finish: Callable, sure: bool = False) -> None:
-        """Interpret a loop until the kinds of its variables are stable, then emit it.
-
-        `build(enter, run)` interprets the blocks: `enter()` binds the loop's variables, `run(body)` does that and
-        interprets the body. `finish` emits the loop; `sure`: it runs at least once.
-        """
-        before = self.frame.names
-        kinds = {name: _kind(before.get(name, Unbound())) for name in names}
-        marks = [(level.builder, len(level.builder.statements)) for level in self.levels]
-        assumed = [list(forms) for forms in self.facts.assumed]
-        for _ in range(20):
-            heads: dict[str, object] = {}
-            params: list[Var] = []
-            for name in names:
-                heads[name] = self._enter(name, kinds[name], params)
-            for param in params:
-                self.homes[param] = len(self.levels)
-            ends: dict = {}
-
-            def run(body, heads=heads, params=params, ends=ends):
-                self._enter_block(before, heads)
-                body()
-                ends["names"], ends["builder"] = self.frame.names, self.b
-
-            try:
-                built = build(lambda heads=heads: self._enter_block(before, heads), run)
-            except _Raises:
-                raise UnsupportedError("a loop whose body always raises is not supported", self.loc) from None
-            after = ends["names"]
-            wider = {name: self._widen(kinds[name], after.get(name, Unbound())) for name in names}
-            if all(_same_entry(kinds[n], wider[n]) for n in names):
-                kinds = wider
-                break
-            kinds = wider
-            for builder, length in marks:
-                del builder.statements[length:]
-            self.facts.assumed = [list(forms) for forms in assumed]
-        else:
-            raise TypeJoinError("the types of this loop's variables do not settle", self.loc)
-        self._finish_loop(names, kinds, before, ends, built, finish, params, sure)
-
-    def _enter_block(self, before: dict, heads: dict) -> None:
-        self.frame.names = before | {n: self._views(v, True) for n, v in heads.items()}
-
-    def _finish_loop(self, names, kinds, before, ends, built, finish, params, sure) -> None:
-        inits: list[Value] = []
-        yields: list[Value] = []
-        all_params = list(params)
-        results: list[Var] = []
-        joined = dict(before)
-        position = 0
-        for name in names:
-            kind = kinds[name]
-            if isinstance(kind, Late):  # no parameter of the loop yet: nothing reads it at the loop's head
-                fresh: list[Var] = []
-                self._enter(name, Optional(kind.kind), fresh)
-                all_params[position:position] = fresh
-                kind = Optional(kind.kind)
-            count = _width(kind)
-            if count:
-                flat_inits = self._flatten(kind, before.get(name, Unbound()), self.b)
-                self._push(Level(ends["builder"], "branch"))
-                flat_yields = self._flatten(kind, ends["names"][name], self.b)
-                self.levels.pop()
-                self.facts.assumed.pop()
-                mine = [Var(p.name, p.type) for p in all_params[position : position + count]]
-                for var, param in zip(mine, all_params[position:], strict=False):
-                    self.homes[var] = len(self.levels) - 1
-                    if param in self.facts.shapes and param not in self.unshaped:
-                        self.facts.shapes[var] = self.facts.shapes[param]
-                    if param in self.merged:
-                        self.merged.add(var)
-                inits += flat_inits
-                yields += flat_yields
-                results += mine
-                position += count
-                joined[name] = self._rebuild(kind, list(mine), sure and isinstance(kinds[name], Late))
-            else:
-                joined[name] = kind.value
-        finish(built, tuple(all_params), tuple(inits), tuple(yields), tuple(results))
-        self.frame.names = {n: self._views(v, False) for n, v in joined.items()}
-
-    def _enter(self, name: str, kind: object, params: list[Var]) -> object:
-        """The value at the head of the loop for a kind; its variables are appended to `params`."""
-        match kind:
-            case Number():
-                params.append(Var(_plain(name), kind.type))
-                return params[-1]
-            case Items():
-                return tuple(self._enter(name, item, params) for item in kind.items)
-            case Handle():
-                params.append(self._array_var(name, kind))
-                return _Handle(params[-1])
-            case Optional():
-                value = self._enter(name, kind.kind, params)
-                params.append(Var("bound", BOOL))
-                return Maybe(value, params[-1])
-            case Late():
-                return Unbound()
-        return kind.value
-
-    def _array_var(self, name: str, kind: Handle) -> Var:
-        var = Var(_plain(name), kind.type)
-        self.merged.add(var)
-        if kind.shape is not None:
-            self.facts.shapes[var] = kind.shape
-        return var
-
-    def _views(self, value: object, ask: bool) -> object:
-        """A loop's array variables as views, their shapes asked for in the current block where they are not known."""
-        if isinstance(value, _Handle):
-            if ask and value.var in self.unshaped or value.var not in self.facts.shapes:
-                self.unshaped.add(value.var)
-                arrays.bind_shape(self, value.var)
-            return arrays.whole(self, value.var)
-        if isinstance(value, tuple):
-            return tuple(self._views(v, ask) for v in value)
-        return value
-
-    def _widen(self, kind: object, end: object) -> object:
-        """The kind of a loop variable, given what it is at the end of a trip."""
-        match kind:
-            case Number() if is_number(end):
-                type_ = unify(kind.type, end.type)
-                return Fixed(Conflict(str(kind.type), describe(end))) if type_ is None else Number(type_)
-            case Items() if isinstance(end, tuple) and len(end) == len(kind.items):
-                items = tuple(self._widen(k, e) for k, e in zip(kind.items, end, strict=True))
-                bad = next((i for i in items if isinstance(i, Fixed) and isinstance(i.value, Conflict)), None)
-                return bad or Items(items)
-            case Handle() if isinstance(end, View):
-                return self._widen_handle(kind, end)
-            case Fixed(View() as view) if isinstance(end, View):
-                if end == view:
-                    return kind
-                if view.frozen or end.frozen or (view.dtype, view.ndim) != (end.dtype, end.ndim):
-                    return Fixed(Conflict(describe(view), describe(end)))
-                layout = "C" if view.is_whole and view.base.type.layout == "C" else "A"
-                shape = tuple(s.length for s in view.spans)
-                return self._widen_handle(Handle(Array(view.dtype, view.ndim, layout), shape), end)
-            case Fixed(Unbound()) | Late() | Optional():
-                return self._widen_unbound(kind, end)
-            case Fixed(Conflict()):
-                return kind
-            case Fixed() if kind.value is end or (type(kind.value) is type(end) and kind.value == end):
-                return kind
-        return Fixed(Conflict(_describe_kind(kind), describe(end)))
-
-    def _widen_handle(self, kind: Handle, end: View) -> object:
-        if (kind.type.dtype, kind.type.ndim) != (end.dtype, end.ndim) or end.frozen:
-            return Fixed(Conflict(_describe_kind(kind), describe(end)))
-        contiguous = end.is_whole and end.base.type.layout == "C" and kind.type.layout == "C"
-        lengths = tuple(s.length for s in end.spans)
-        same = kind.shape is not None and self.same_shape(kind.shape, lengths)
-        return Handle(Array(end.dtype, end.ndim, "C" if contiguous else "A"), kind.shape if same else None)
-
-    def _widen_unbound(self, kind: object, end: object) -> object:
-        known = kind.kind if isinstance(kind, Late | Optional) else None
-        value, flag = _optional(end)
-        if value is None or not _numeric(value):
-            return kind if value is None else Fixed(Unbound("an array or object is bound inside the loop only"))
-        inner = _kind(value) if known is None else self._widen(known, value)
-        if isinstance(inner, Fixed):
-            return inner if isinstance(inner.value, Conflict) else Fixed(Unbound())
-        sure = isinstance(flag, Const) and flag.value
-        return Late(inner) if sure and not isinstance(kind, Optional) else Optional(inner)
-
-    def _flatten(self, kind: object, value: object, builder: Builder) -> list[Value]:
-        match kind:
-            case Number():
-                return [builder.cast(value, kind.type)]
-            case Items():
-                return [v for k, item in zip(kind.items, value, strict=True) for v in self._flatten(k, item, builder)]
-            case Handle():
-                return [arrays.materialise(self, value)]
-            case Optional():
-                inner, flag = _optional(value)
-                inner = _zeros_of(kind.kind) if inner is None else inner
-                return [*self._flatten(kind.kind, inner, builder), flag]
-        return []
-
-    def _rebuild(self, kind: object, vars: list[Var], sure: bool = False) -> object:
-        match kind:
-            case Number():
-                return vars.pop(0)
-            case Items():
-                return tuple(self._rebuild(item, vars) for item in kind.items)
-            case Handle():
-                return _Handle(vars.pop(0))
-            case Optional():
-                value = self._rebuild(kind.kind, vars)
-                flag = vars.pop(0)
-                return value if sure else Maybe(value, flag)
-        return kind.value
+        loops.while_loop(self, test, node.stop_flags, lambda: self.statements(node.body), assigned_names(node.body))
 
     # -- elements ----------------------------------------------------------------------------------------------------
 
@@ -863,85 +505,6 @@ class Specialiser:
                 return
         value = apply_function(self.b, operator, [arrays.load(self, view), operand], False)
         arrays.store(self, view, value)
-
-
-@dataclass(frozen=True)
-class _Handle:
-    """An array variable of a loop, before a block gives it a view."""
-
-    var: Var
-
-
-# -- kinds -----------------------------------------------------------------------------------------------------------
-
-
-def _kind(value: object) -> object:
-    if is_number(value):
-        return Number(value.type)
-    if isinstance(value, tuple):
-        return Items(tuple(_kind(v) for v in value))
-    if isinstance(value, Maybe):
-        return Optional(_kind(value.value))
-    return Fixed(value)
-
-
-def _same_entry(old: object, new: object) -> bool:
-    """Whether a kind is the same at the head of the loop."""
-    return old == new or (isinstance(new, Late) and isinstance(old, Fixed | Late) and _is_unbound(old))
-
-
-def _is_unbound(kind: object) -> bool:
-    return isinstance(kind, Late) or isinstance(kind.value, Unbound)
-
-
-def _width(kind: object) -> int:
-    match kind:
-        case Number() | Handle():
-            return 1
-        case Items():
-            return sum(_width(item) for item in kind.items)
-        case Optional():
-            return _width(kind.kind) + 1
-    return 0
-
-
-def _describe_kind(kind: object) -> str:
-    match kind:
-        case Number():
-            return describe(Var("", kind.type))
-        case Items():
-            return f"a tuple of {len(kind.items)}"
-        case Handle():
-            return f"an array of {kind.type.dtype} with {kind.type.ndim} dimensions"
-        case Fixed():
-            return describe(kind.value)
-    return "possibly nothing"
-
-
-def _optional(value: object) -> tuple[object, Value]:
-    match value:
-        case Unbound():
-            return None, constant(False)
-        case Maybe():
-            return value.value, value.flag
-    return value, constant(True)
-
-
-def _numeric(value: object) -> bool:
-    return is_number(value) or (isinstance(value, tuple) and all(_numeric(v) for v in value))
-
-
-def _zeros(value: object) -> object:
-    if is_number(value):
-        return zero(value.type)
-    if isinstance(value, tuple):
-        items = tuple(_zeros(v) for v in value)
-        return None if any(i is None for i in items) else items
-    return None
-
-
-def _zeros_of(kind: object) -> object:
-    return zero(kind.type) if isinstance(kind, Number) else tuple(_zeros_of(i) for i in kind.items)
 
 
 # -- parameters ------------------------------------------------------------------------------------------------------
@@ -975,11 +538,7 @@ def bind(parsed: Parsed, args: list, kwargs: dict, defaults: dict, loc: Loc) -> 
 
 
 def _hint(target: ast.expr) -> str:
-    return _plain(target.id) if isinstance(target, ast.Name) else ""
-
-
-def _plain(name: str) -> str:
-    return name.split("@")[0]
+    return plain_name(target.id) if isinstance(target, ast.Name) else ""
 
 
 _REFUSED = {

@@ -6,6 +6,7 @@ A number is an IR value, a tuple is a Python tuple of values; the other kinds ar
 from dataclasses import dataclass, field
 
 from zygopy.errors import Loc
+from zygopy.transform.build import constant, zero
 from zygopy.transform.ir import Const, Value, Var
 from zygopy.transform.parse import Parsed
 
@@ -211,3 +212,45 @@ __all__ = [
     "describe",
     "is_number",
 ]
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A name whose values on two paths do not fit each other; reading it is an error."""
+
+    a: str
+    b: str
+
+
+class Raises(Exception):
+    """The path being interpreted always raises at run time."""
+
+
+def optional(value: object) -> tuple[object, Value]:
+    """A value and whether there is one."""
+    match value:
+        case Unbound():
+            return None, constant(False)
+        case Maybe():
+            return value.value, value.flag
+    return value, constant(True)
+
+
+def numeric(value: object) -> bool:
+    """Whether a value is a number or a tuple of numbers."""
+    return is_number(value) or (isinstance(value, tuple) and all(numeric(v) for v in value))
+
+
+def zeros(value: object) -> object:
+    """Zeros of the types of a number or tuple of numbers; None for others."""
+    if is_number(value):
+        return zero(value.type)
+    if isinstance(value, tuple):
+        items = tuple(zeros(v) for v in value)
+        return None if any(i is None for i in items) else items
+    return None
+
+
+def plain_name(name: str) -> str:
+    """A name of the user, without the mark that tells it from others."""
+    return name.split("@")[0]

@@ -1,0 +1,372 @@
+"""Loops while a function is specialised: what each variable of a loop is at its head.
+
+A loop is interpreted again until the kinds of its variables no longer change: a number of some type, an array that the
+loop rebinds, a tuple of such, something fixed, or something that is bound inside only.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from zygopy.errors import TypeJoinError, UnsupportedError
+from zygopy.transform import arrays, ops
+from zygopy.transform.build import Builder, constant, zero
+from zygopy.transform.ir import Const, For, Value, Var, While, new_key
+from zygopy.transform.types import BOOL, Array, Type, unify
+from zygopy.transform.values import (
+    Conflict,
+    Maybe,
+    Raises,
+    Range,
+    Unbound,
+    View,
+    describe,
+    is_number,
+    numeric,
+    optional,
+    plain_name,
+)
+
+# -- kinds -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Number:
+    type: Type
+
+
+@dataclass(frozen=True)
+class Items:
+    items: tuple
+
+
+@dataclass(frozen=True)
+class Handle:
+    """An array variable that the loop rebinds; `shape` is None if the arrays may differ in shape."""
+
+    type: Array
+    shape: tuple[Value, ...] | None
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Not changed by the loop, and so no variable of it."""
+
+    value: object
+
+
+@dataclass(frozen=True)
+class Late:
+    """Bound in each trip before it is read; `sure` once the loop has run."""
+
+    kind: object
+
+
+@dataclass(frozen=True)
+class Optional:
+    """Bound on some paths only."""
+
+    kind: object
+
+
+@dataclass(frozen=True)
+class _Handle:
+    """An array variable of a loop, before a block gives it a view."""
+
+    var: Var
+
+
+def _kind(value: object) -> object:
+    if is_number(value):
+        return Number(value.type)
+    if isinstance(value, tuple):
+        return Items(tuple(_kind(v) for v in value))
+    if isinstance(value, Maybe):
+        return Optional(_kind(value.value))
+    return Fixed(value)
+
+
+def _same_entry(old: object, new: object) -> bool:
+    """Whether a kind is the same at the head of the loop."""
+    return old == new or (isinstance(new, Late) and isinstance(old, Fixed | Late) and _is_unbound(old))
+
+
+def _is_unbound(kind: object) -> bool:
+    return isinstance(kind, Late) or isinstance(kind.value, Unbound)
+
+
+def _width(kind: object) -> int:
+    match kind:
+        case Number() | Handle():
+            return 1
+        case Items():
+            return sum(_width(item) for item in kind.items)
+        case Optional():
+            return _width(kind.kind) + 1
+    return 0
+
+
+def _describe_kind(kind: object) -> str:
+    match kind:
+        case Number():
+            return describe(Var("", kind.type))
+        case Items():
+            return f"a tuple of {len(kind.items)}"
+        case Handle():
+            return f"an array of {kind.type.dtype} with {kind.type.ndim} dimensions"
+        case Fixed():
+            return describe(kind.value)
+    return "possibly nothing"
+
+
+def _zeros_of(kind: object) -> object:
+    return zero(kind.type) if isinstance(kind, Number) else tuple(_zeros_of(i) for i in kind.items)
+
+
+# -- interpretation ---------------------------------------------------------------------------------------------------
+
+
+def while_loop(s, test: Callable, stop_flags: tuple, body: Callable, names: list[str]) -> None:
+    """A loop that runs while test() holds and no flag is set."""
+    from zygopy.transform import expressions
+
+    def whole_test() -> Value:
+        going = [lambda f=flag: s.b.apply(ops.NOT, s.read_name(f)) for flag in stop_flags]
+        return expressions.all_of(s, [*going, test])
+
+    def build(enter, run):
+        with s.nested("while") as test_b:
+            enter()
+            go = whole_test()
+        with s.nested("while") as body_b:
+            run(body)
+        return test_b, go, body_b
+
+    def finish(built, params, inits, yields, results):
+        test_b, go, body_b = built
+        if isinstance(go, Const) and not go.value:
+            go = constant(False)
+        s.b.emit(While(params, inits, test_b.block((go,)), body_b.block(yields), results, s.loc, new_key()))
+
+    loop(s, names, build, finish)
+
+
+def counted_loop(s, index: Var, range_: Range, body: Callable, names: list[str]) -> None:
+    """A loop over a range whose body always runs to its end."""
+    bounds = (range_.start, range_.stop, range_.step)
+    s.facts.ranges[index] = bounds
+
+    def build(enter, run):
+        with s.nested("for", (index, *bounds)) as builder:
+            s.homes[index] = len(s.levels) - 1
+            run(body)
+        return builder
+
+    def finish(builder, params, inits, yields, results):
+        block = builder.block(yields)
+        s.b.emit(For(index, *bounds, params, inits, block, results, s.loc, new_key()))
+
+    runs = s.facts.never_negative(s.facts.affine(range_.stop) - s.facts.affine(range_.start).shift(1))
+    loop(s, names, build, finish, sure=runs and isinstance(range_.step, Const) and range_.step.value > 0)
+
+
+def loop(s, names: list[str], build: Callable, finish: Callable, sure: bool = False) -> None:
+    """Interpret a loop until the kinds of its variables are stable, then emit it.
+
+    `build(enter, run)` interprets the blocks: `enter()` binds the loop's variables, `run(body)` does that and
+    interprets the body. `finish` emits the loop; `sure`: it runs at least once.
+    """
+    before = s.frame.names
+    kinds = {name: _kind(before.get(name, Unbound())) for name in names}
+    marks = [(level.builder, len(level.builder.statements)) for level in s.levels]
+    assumed = [list(forms) for forms in s.facts.assumed]
+    for _ in range(20):
+        heads: dict[str, object] = {}
+        params: list[Var] = []
+        for name in names:
+            heads[name] = _enter(s, name, kinds[name], params)
+        for param in params:
+            s.homes[param] = len(s.levels)
+        ends: dict = {}
+
+        def run(body, heads=heads, params=params, ends=ends):
+            _enter_block(s, before, heads)
+            body()
+            ends["names"], ends["builder"] = s.frame.names, s.b
+
+        try:
+            built = build(lambda heads=heads: _enter_block(s, before, heads), run)
+        except Raises:
+            raise UnsupportedError("a loop whose body always raises is not supported", s.loc) from None
+        after = ends["names"]
+        wider = {name: _widen(s, kinds[name], after.get(name, Unbound())) for name in names}
+        if all(_same_entry(kinds[n], wider[n]) for n in names):
+            kinds = wider
+            break
+        kinds = wider
+        for builder, length in marks:
+            del builder.statements[length:]
+        s.facts.assumed = [list(forms) for forms in assumed]
+    else:
+        raise TypeJoinError("the types of this loop's variables do not settle", s.loc)
+    _finish_loop(s, names, kinds, before, ends, built, finish, params, sure)
+
+
+def _enter_block(s, before: dict, heads: dict) -> None:
+    s.frame.names = before | {n: _views(s, v, True) for n, v in heads.items()}
+
+
+def _finish_loop(s, names, kinds, before, ends, built, finish, params, sure) -> None:
+    inits: list[Value] = []
+    yields: list[Value] = []
+    all_params = list(params)
+    results: list[Var] = []
+    joined = dict(before)
+    position = 0
+    for name in names:
+        kind = kinds[name]
+        if isinstance(kind, Late):  # no parameter of the loop yet: nothing reads it at the loop's head
+            fresh: list[Var] = []
+            _enter(s, name, Optional(kind.kind), fresh)
+            all_params[position:position] = fresh
+            kind = Optional(kind.kind)
+        count = _width(kind)
+        if count:
+            flat_inits = _flatten(s, kind, before.get(name, Unbound()), s.b)
+            with s.reopened(ends["builder"]):
+                flat_yields = _flatten(s, kind, ends["names"][name], s.b)
+            mine = [Var(p.name, p.type) for p in all_params[position : position + count]]
+            for var, param in zip(mine, all_params[position:], strict=False):
+                s.homes[var] = len(s.levels) - 1
+                if param in s.facts.shapes and param not in s.unshaped:
+                    s.facts.shapes[var] = s.facts.shapes[param]
+                if param in s.merged:
+                    s.merged.add(var)
+            inits += flat_inits
+            yields += flat_yields
+            results += mine
+            position += count
+            joined[name] = _rebuild(s, kind, list(mine), sure and isinstance(kinds[name], Late))
+        else:
+            joined[name] = kind.value
+    finish(built, tuple(all_params), tuple(inits), tuple(yields), tuple(results))
+    s.frame.names = {n: _views(s, v, False) for n, v in joined.items()}
+
+
+def _enter(s, name: str, kind: object, params: list[Var]) -> object:
+    """The value at the head of the loop for a kind; its variables are appended to `params`."""
+    match kind:
+        case Number():
+            params.append(Var(plain_name(name), kind.type))
+            return params[-1]
+        case Items():
+            return tuple(_enter(s, name, item, params) for item in kind.items)
+        case Handle():
+            params.append(_array_var(s, name, kind))
+            return _Handle(params[-1])
+        case Optional():
+            value = _enter(s, name, kind.kind, params)
+            params.append(Var("bound", BOOL))
+            return Maybe(value, params[-1])
+        case Late():
+            return Unbound()
+    return kind.value
+
+
+def _array_var(s, name: str, kind: Handle) -> Var:
+    var = Var(plain_name(name), kind.type)
+    s.merged.add(var)
+    if kind.shape is not None:
+        s.facts.shapes[var] = kind.shape
+    return var
+
+
+def _views(s, value: object, ask: bool) -> object:
+    """A loop's array variables as views, their shapes asked for in the current block where they are not known."""
+    if isinstance(value, _Handle):
+        if ask and value.var in s.unshaped or value.var not in s.facts.shapes:
+            s.unshaped.add(value.var)
+            arrays.bind_shape(s, value.var)
+        return arrays.whole(s, value.var)
+    if isinstance(value, tuple):
+        return tuple(_views(s, v, ask) for v in value)
+    return value
+
+
+def _widen(s, kind: object, end: object) -> object:
+    """The kind of a loop variable, given what it is at the end of a trip."""
+    match kind:
+        case Number() if is_number(end):
+            type_ = unify(kind.type, end.type)
+            return Fixed(Conflict(str(kind.type), describe(end))) if type_ is None else Number(type_)
+        case Items() if isinstance(end, tuple) and len(end) == len(kind.items):
+            items = tuple(_widen(s, k, e) for k, e in zip(kind.items, end, strict=True))
+            bad = next((i for i in items if isinstance(i, Fixed) and isinstance(i.value, Conflict)), None)
+            return bad or Items(items)
+        case Handle() if isinstance(end, View):
+            return _widen_handle(s, kind, end)
+        case Fixed(View() as view) if isinstance(end, View):
+            if end == view:
+                return kind
+            if view.frozen or end.frozen or (view.dtype, view.ndim) != (end.dtype, end.ndim):
+                return Fixed(Conflict(describe(view), describe(end)))
+            layout = "C" if view.is_whole and view.base.type.layout == "C" else "A"
+            shape = tuple(span.length for span in view.spans)
+            return _widen_handle(s, Handle(Array(view.dtype, view.ndim, layout), shape), end)
+        case Fixed(Unbound()) | Late() | Optional():
+            return _widen_unbound(s, kind, end)
+        case Fixed(Conflict()):
+            return kind
+        case Fixed() if kind.value is end or (type(kind.value) is type(end) and kind.value == end):
+            return kind
+    return Fixed(Conflict(_describe_kind(kind), describe(end)))
+
+
+def _widen_handle(s, kind: Handle, end: View) -> object:
+    if (kind.type.dtype, kind.type.ndim) != (end.dtype, end.ndim) or end.frozen:
+        return Fixed(Conflict(_describe_kind(kind), describe(end)))
+    contiguous = end.is_whole and end.base.type.layout == "C" and kind.type.layout == "C"
+    lengths = tuple(span.length for span in end.spans)
+    same = kind.shape is not None and s.same_shape(kind.shape, lengths)
+    return Handle(Array(end.dtype, end.ndim, "C" if contiguous else "A"), kind.shape if same else None)
+
+
+def _widen_unbound(s, kind: object, end: object) -> object:
+    known = kind.kind if isinstance(kind, Late | Optional) else None
+    value, flag = optional(end)
+    if value is None or not numeric(value):
+        return kind if value is None else Fixed(Unbound("an array or object is bound inside the loop only"))
+    inner = _kind(value) if known is None else _widen(s, known, value)
+    if isinstance(inner, Fixed):
+        return inner if isinstance(inner.value, Conflict) else Fixed(Unbound())
+    sure = isinstance(flag, Const) and flag.value
+    return Late(inner) if sure and not isinstance(kind, Optional) else Optional(inner)
+
+
+def _flatten(s, kind: object, value: object, builder: Builder) -> list[Value]:
+    match kind:
+        case Number():
+            return [builder.cast(value, kind.type)]
+        case Items():
+            return [v for k, item in zip(kind.items, value, strict=True) for v in _flatten(s, k, item, builder)]
+        case Handle():
+            return [arrays.materialise(s, value)]
+        case Optional():
+            inner, flag = optional(value)
+            inner = _zeros_of(kind.kind) if inner is None else inner
+            return [*_flatten(s, kind.kind, inner, builder), flag]
+    return []
+
+
+def _rebuild(s, kind: object, vars: list[Var], sure: bool = False) -> object:
+    match kind:
+        case Number():
+            return vars.pop(0)
+        case Items():
+            return tuple(_rebuild(s, item, vars) for item in kind.items)
+        case Handle():
+            return _Handle(vars.pop(0))
+        case Optional():
+            value = _rebuild(s, kind.kind, vars)
+            flag = vars.pop(0)
+            return value if sure else Maybe(value, flag)
+    return kind.value
