@@ -75,6 +75,22 @@ def takes_modulo(x, n):
     return x * (7 % n)
 
 
+def divides_by_numpy(x, n):
+    return x * np.floor_divide(7, n)
+
+
+def takes_remainder_by_numpy(x, n):
+    return x * np.remainder(7, n)
+
+
+def raises_to_a_power(x, n):
+    return x * np.power(2, n)
+
+
+def shifts(x, n):
+    return x * (1 << n)
+
+
 def steps(x, n):
     s = x
     for i in range(0, 5, n):
@@ -87,11 +103,16 @@ RAISING = [
     (raises, (-1.0,), ValueError, "x is negative"),
     (divides, (1.0, 0), ZeroDivisionError, "integer division or modulo by zero"),
     (takes_modulo, (1.0, 0), ZeroDivisionError, "integer division or modulo by zero"),
+    (divides_by_numpy, (1.0, 0), ZeroDivisionError, "integer division or modulo by zero"),
+    (takes_remainder_by_numpy, (1.0, 0), ZeroDivisionError, "integer division or modulo by zero"),
+    (raises_to_a_power, (1.0, -1), ValueError, "an integer to a negative power: use a float base"),
+    (shifts, (1.0, -1), ValueError, "a shift count must be from 0 to 63"),
+    (shifts, (1.0, 64), ValueError, "a shift count must be from 0 to 63"),
     (steps, (1.0, 0), ValueError, "range() arg 3 must not be zero"),
 ]
 
 
-@pytest.mark.parametrize("f, args, error, message", RAISING, ids=[row[0].__name__ for row in RAISING])
+@pytest.mark.parametrize("f, args, error, message", RAISING, ids=lambda v: getattr(v, "__name__", None))
 @pytest.mark.parametrize("operator", [zg.grad, zg.value_and_grad, zg.jit], ids=lambda o: o.__name__)
 def test_errors_of_the_program(operator, f, args, error, message):
     with pytest.raises(error) as caught:

@@ -180,3 +180,10 @@ def shared_subexpressions(x, y):
     a = math.sin(x * y) * (x * y)
     b = math.sin(x * y) + (x * y) ** 2
     return a / b + a * b
+
+
+@program(7.3, 2.1, 7, tags="floordiv modulo", smooth=True, cpu=True)
+def quotients_and_remainders(x, y, n):
+    q, r = divmod(x, y)
+    m, k = divmod(n, 3)
+    return q * x + r * r * m + k * y

@@ -130,10 +130,10 @@ def _scalar_call(s, function: Callable, args: list, kwargs: dict) -> object:
         if not is_number(a):
             raise DtypeError(f"{label} needs numbers, not {describe(a)}", s.loc)
     module = getattr(function, "__module__", "")
-    if function in (operator.floordiv, operator.mod, operator.pow):
-        from zygopy.transform.expressions import number_operator
+    if len(args) == 2:
+        from zygopy.transform.expressions import guard_integers
 
-        return number_operator(s, function, *args)
+        guard_integers(s, function, *args)
     strong = isinstance(function, np.ufunc) or str(module).startswith("numpy")
     return apply_function(s.b, function, list(args), strong)
 
@@ -296,9 +296,22 @@ def sum_(s, items, start=None):
     return total
 
 
-@builtin(math.fsum, any, all, sorted, map, filter, divmod, iter, next)
-def _refused(s, *args, **kwargs):
-    raise UnsupportedError("this builtin is not supported yet", s.loc, help="write a loop")
+@builtin(divmod)
+def divmod_(s, a, b):
+    from zygopy.transform.expressions import number_operator
+
+    return number_operator(s, operator.floordiv, a, b), number_operator(s, operator.mod, a, b)
+
+
+def _refuse(function: Callable) -> None:
+    @builtin(function)
+    def refused(s, *args, **kwargs):
+        label = function.__name__ if function.__module__ == "builtins" else f"{function.__module__}.{function.__name__}"
+        raise UnsupportedError(f"{label} is not supported yet", s.loc, help="write a loop")
+
+
+for _function in (math.fsum, math.prod, any, all, sorted, map, filter, iter, next):
+    _refuse(_function)
 
 
 def stop_gradient(x):

@@ -4,6 +4,8 @@ import ast
 import operator
 from collections.abc import Callable
 
+import numpy as np
+
 from zygopy.errors import DtypeError, OutOfBoundsError, TypeJoinError, UnsupportedError
 from zygopy.transform import arrays, calls, ops
 from zygopy.transform.build import constant, integer
@@ -152,12 +154,26 @@ def binary(s, function: Callable | None, a: object, b: object, node: ast.AST) ->
 
 def number_operator(s, function: Callable, a: Value, b: Value) -> Value:
     """An operator on numbers, with Python's errors for integers."""
-    integers = a.type.is_integer and b.type.is_integer
-    if integers and function in (operator.floordiv, operator.mod) and not (isinstance(b, Const) and b.value):
-        s.check(s.b.apply(ops.NE, b, integer(0)), ZeroDivisionError, "integer division or modulo by zero")
-    if integers and function is operator.pow and not isinstance(b, Const):
-        s.check(s.b.apply(ops.GE, b, integer(0)), ValueError, "an integer to a negative power: use a float base")
+    guard_integers(s, function, a, b)
     return apply_function(s.b, function, [a, b], False)
+
+
+def guard_integers(s, function: Callable, a: Value, b: Value) -> None:
+    """Test the second operand of an integer operation that is not defined for all of them."""
+    if not (a.type.is_integer and b.type.is_integer):
+        return
+    if function in _DIVISIONS and not (isinstance(b, Const) and b.value):
+        s.check(s.b.apply(ops.NE, b, integer(0)), ZeroDivisionError, "integer division or modulo by zero")
+    if function in _POWERS and not isinstance(b, Const):
+        s.check(s.b.apply(ops.GE, b, integer(0)), ValueError, "an integer to a negative power: use a float base")
+    if function in _SHIFTS and not (isinstance(b, Const) and 0 <= b.value < 64):
+        low, high = s.b.apply(ops.GE, b, integer(0)), s.b.apply(ops.LT, b, integer(64))
+        s.check(s.b.apply(ops.AND, low, high), ValueError, "a shift count must be from 0 to 63")
+
+
+_DIVISIONS = (operator.floordiv, operator.mod, np.floor_divide, np.remainder, np.fmod)
+_POWERS = (operator.pow, pow, np.power)
+_SHIFTS = (operator.lshift, operator.rshift, np.left_shift, np.right_shift)
 
 
 def _unary(s, node: ast.UnaryOp) -> object:
