@@ -166,6 +166,7 @@ for _name, _function in {
     "pow": power,
     "mod": remainder,
     "floordiv": floor_divide,
+    "divmod": lambda a, b: (floor_divide(a, b), remainder(a, b)),
 }.items():
     _forward, _backward = _operator(_function)
     setattr(Dual, f"__{_name}__", _forward)
