@@ -27,7 +27,7 @@ _MAY_FAIL = {ops.FLOORDIV, ops.MOD, ops.POW, ops.SHIFT_LEFT, ops.SHIFT_RIGHT}
 
 
 def hoist(function: Function) -> Function:
-    """Move cheap numbers out of the for loops in which they do not change."""
+    """Move cheap numbers, and memory that each trip fills anew, out of the for loops in which they do not change."""
     return replace(function, body=_block(function.body))
 
 
@@ -60,6 +60,8 @@ def _loop(s: For) -> list[Statement]:
 
 
 def _is_movable(t: Let) -> bool:
+    if t.op in (ops.SCRATCH, ops.NEW_STACK):  # a trip reads what it wrote itself, and pops what it pushed
+        return True
     if t.op.effect is not Effect.PURE or not t.op.cheap or not isinstance(t.var.type, Scalar):
         return False
     return t.op not in _MAY_FAIL or (isinstance(t.args[1], Const) and bool(t.args[1].value) and t.op is not ops.POW)
