@@ -5,12 +5,20 @@ import textwrap
 import numpy as np
 import pytest
 
+from zygopy.backends import python
+from zygopy.errors import Loc
+from zygopy.transform import ops
 from zygopy.transform.affine import Affine, Facts
-from zygopy.transform.build import integer
-from zygopy.transform.ir import Var, leaves
+from zygopy.transform.build import Builder, integer
+from zygopy.transform.distribute import distribute
+from zygopy.transform.emit import emit
+from zygopy.transform.hoist import hoist
+from zygopy.transform.ir import For, Function, Param, Var, leaves, new_key
 from zygopy.transform.jam import jam
 from zygopy.transform.mincut import minimum_cut
+from zygopy.transform.orient import orient
 from zygopy.transform.reverse import reverse
+from zygopy.transform.rotate import rotate
 from zygopy.transform.show import show
 from zygopy.transform.signature import specialise
 from zygopy.transform.simplify import simplify
@@ -136,6 +144,120 @@ def test_minimum_cut_prefers_one_value_to_three():
     costs = dict.fromkeys("abcde", 8.0)
     assert minimum_cut(costs, inputs, {"a", "b", "c"}, ["d"]) == {"d"}
     assert minimum_cut(costs, inputs, {"a", "b", "c"}, ["d", "e"]) == {"d"}
+
+
+def scatter_add(step):
+    """x_bar[i - 1] += g[i]; x_bar[i + 1] += g[i] for the inner i, upwards or downwards."""
+    x_bar, g, i = Var("x_bar", VECTOR), Var("g", VECTOR), Var("i", INT)
+    b, inner = Builder(Loc("", 1)), Builder(Loc("", 1))
+    last = b.sub(b.dim(x_bar, 0), integer(1))
+    value = inner.load(g, (i,), "v")
+    inner.store(x_bar, (inner.sub(i, integer(1)),), value, ops.SUM)
+    inner.store(x_bar, (inner.add(i, integer(1)),), value, ops.SUM)
+    ends = (integer(1), last) if step > 0 else (b.sub(last, integer(1)), integer(0))
+    b.emit(For(i, *ends, integer(step), (), (), inner.block(), (), b.loc, new_key()))
+    return Function("scatter", (Param("x_bar", x_bar), Param("g", g)), b.block(), (), b.loc)
+
+
+def scratch_in_loop():
+    """A tape that each trip makes, writes and reads, and a shape that does not change."""
+    x, i = Var("x", VECTOR), Var("i", INT)
+    b, inner = Builder(Loc("", 1)), Builder(Loc("", 1))
+    n = b.dim(x, 0)
+    tape = inner.let(ops.SCRATCH, (inner.add(n, integer(1)),), VECTOR, "tape")
+    inner.store(tape, (i,), inner.load(x, (i,)))
+    inner.store(x, (i,), inner.load(tape, (i,)))
+    b.emit(For(i, integer(0), n, integer(1), (), (), inner.block(), (), b.loc, new_key()))
+    return Function("tapes", (Param("x", x),), b.block(), (), b.loc)
+
+
+@pytest.mark.parametrize("step", [1, -1])
+@pytest.mark.parametrize("length", [0, 1, 2, 3, 4, 9])
+@pytest.mark.parametrize("tuning", [orient, distribute, rotate], ids=lambda f: f.__name__)
+def test_tuned_loops_add_the_same(tuning, length, step):
+    """At all lengths, those where the loop does not run included."""
+    got, g = np.arange(10.0, 10.0 + length), np.arange(1.0, 1.0 + length) ** 2
+    expected = got.copy()
+    for i in range(1, length - 1):
+        expected[i - 1] += g[i]
+        expected[i + 1] += g[i]
+    function = verify(simplify(tuning(scatter_add(step))))
+    python.compile(emit(function))(got, g)
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_orient_turns_additions_upwards():
+    assert "for i in 1:t:1" in text(simplify(orient(scatter_add(-1))))
+
+
+def test_orient_leaves_overwritten_elements_alone():
+    """Which trip stores last would change: the place k is another one in each trip, whatever its name says."""
+    x, places, i = Var("x", VECTOR), Var("places", Array(INT64, 1)), Var("i", INT)
+    b, inner = Builder(Loc("", 1)), Builder(Loc("", 1))
+    n = b.dim(places, 0)
+    k = inner.cast(inner.load(places, (i,), "k"), INT)
+    inner.store(x, (inner.add(k, i),), inner.load(x, (i,)))
+    b.emit(For(i, b.sub(n, integer(1)), integer(-1), integer(-1), (), (), inner.block(), (), b.loc, new_key()))
+    function = Function("last", (Param("x", x), Param("places", places)), b.block(), (), b.loc)
+    assert orient(function) == function
+
+
+def test_distribute_makes_one_loop_of_both_neighbours():
+    assert text(simplify(distribute(scatter_add(1)))) == wanted("""
+        function scatter(x_bar: f8[:], g: f8[:])
+          n: i8? = dim(x_bar, 0)
+          t: i8? = sub(n, 1)
+          t.2: i8? = sub(n, 2)
+          t.3: i8? = int_max(t.2, 0)
+          t.4: i8? = add(t.3, 4)
+          row: f8[:] = zeros(t.4)
+          for i in 1:t:1
+            v: f8 = load(g, i)
+            t.5: i8? = add(i, 1)
+            row[t.5] = v
+          t.6: b1? = lt(1, t)
+          if t.6
+            for i.2 in 0:n:1
+              t.7: i8? = add(i.2, 2)
+              t.8: f8 = load(row, t.7)
+              t.9: f8 = load(row, i.2)
+              t.10: f8 = sum(t.8, t.9)
+              x_bar[i.2] += t.10
+    """)
+
+
+def test_rotate_hands_neighbours_on():
+    assert text(simplify(rotate(scatter_add(1)))) == wanted("""
+        function scatter(x_bar: f8[:], g: f8[:])
+          n: i8? = dim(x_bar, 0)
+          t: i8? = sub(n, 1)
+          for i in 1:t:1 with x_bar.2: f8 = f8(0.0), x_bar.3: f8 = f8(0.0)
+            v: f8 = load(g, i)
+            t.2: i8? = sub(i, 1)
+            x_bar.4: f8 = sum(x_bar.2, v)
+            x_bar[t.2] += x_bar.4
+            yield x_bar.3, v
+          end -> x_bar.5, x_bar.6
+          t.3: b1? = lt(1, t)
+          if t.3
+            t.4: i8? = sub(n, 2)
+            x_bar[t.4] += x_bar.5
+            x_bar[t] += x_bar.6
+    """)
+
+
+def test_hoist_makes_tapes_once():
+    assert text(hoist(scratch_in_loop())) == wanted("""
+        function tapes(x: f8[:])
+          n: i8? = dim(x, 0)
+          t: i8? = add(n, 1)
+          tape: f8[:] = scratch(t)
+          for i in 0:n:1
+            t.2: f8 = load(x, i)
+            tape[i] = t.2
+            t.3: f8 = load(tape, i)
+            x[i] = t.3
+    """)
 
 
 def test_affine_bounds():
