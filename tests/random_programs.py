@@ -93,18 +93,18 @@ def load(sources: list[str], folder: Path):
 
 @contextlib.contextmanager
 def time_limit(seconds: float):
-    """Raise TimeoutError in what runs longer: a loop that a smaller program left without its end."""
+    """Raise TimeoutError in what computes longer: a loop that a smaller program left without its end."""
 
     def stop(*_):
         raise TimeoutError
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def directions(args, argnums, seed: int) -> tuple:
