@@ -120,6 +120,21 @@ def test_errors_of_the_program(operator, f, args, error, message):
     assert str(caught.value) == message
 
 
+def third_in_loop_and_after(a, n):
+    s = 0.0
+    for _ in range(n):
+        s += a[2]
+    return s + a[2]
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_a_test_for_a_loop_says_nothing_of_what_follows(backend):
+    """The loop does not run, so its test passes; the access behind it still has its own."""
+    with pytest.raises(zg.OutOfBoundsError):
+        zg.grad(third_in_loop_and_after, backend=backend)(np.ones(1), 0)
+    np.testing.assert_array_equal(zg.grad(third_in_loop_and_after, backend=backend)(np.ones(3), 2), [0.0, 0.0, 3.0])
+
+
 @pytest.mark.parametrize("name", ["index_in_loop", "store_beyond", "index_from_data", "overlapping_arguments"])
 def test_compiled_code_raises_too(name):
     """Native code raises with the user's line, and never reads beyond an array."""

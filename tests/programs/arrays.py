@@ -415,7 +415,6 @@ def read_before_the_next_trip_stores(a):
     for i in range(1, len(u)):
         s = s * u[i] * u[i] + u[i - 1]
         u[i - 1] = s
-        u[i] = u[i] + 1.0
     return s + u[0] * u[2]
 
 
@@ -460,4 +459,16 @@ def tests_inside_a_loop_over_a_view(a):
     s = 0.0
     for v in a[2:5]:
         s += v * a[3] * a[-6]
+    return s
+
+
+@program(numbers(8), tags="read write rank1", smooth=True, cpu=True)
+def sweep_that_reads_a_far_cell(a):
+    """The cell 2 i is a neighbour of the swept one in the first trips, and no neighbour later."""
+    u = a.copy()
+    for i in range(1, len(u) // 2):
+        u[i] = u[i - 1] * u[i] + u[i + 1] * u[2 * i]
+    s = 0.0
+    for v in u:
+        s += v * v
     return s
