@@ -138,3 +138,15 @@ def test_stored_argument_must_not_overlap():
     with pytest.raises(zg.OverlapError):
         shift(memory[1:], memory)
     np.testing.assert_array_equal(shift(np.ones(2), np.ones(2)), [0.0, 0.0])
+
+
+def exp2_of_both_precisions(x, a):
+    return np.exp2(x) + np.exp2(a[0]) * np.exp2(a[0])
+
+
+def test_exp2_of_both_precisions():
+    """Numba itself refuses this."""
+    slope, gradient = zg.grad(exp2_of_both_precisions, (0, 1))(1.5, np.array([0.5], np.float32))
+    assert gradient.dtype == np.float32
+    np.testing.assert_allclose(slope, np.log(2.0) * 2.0**1.5, rtol=1e-14)
+    np.testing.assert_allclose(gradient, [2.0 * np.log(2.0) * 2.0], rtol=1e-6)

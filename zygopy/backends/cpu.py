@@ -51,6 +51,7 @@ def helpers() -> dict[str, Callable]:
         own = {**runtime.HELPERS, "overlap": runtime_arrays.overlap}
         _compiled.update({name: njit(error_model="numpy")(f) for name, f in own.items()})
         _compiled.update(scratch=scratch.scratch, grow=intrinsics.grow, empty=intrinsics.empty, zeros=intrinsics.zeros)
+        _compiled["exp2"] = intrinsics.exp2
     return _compiled
 
 
@@ -78,15 +79,16 @@ class _Accesses(ast.NodeTransformer):
         return _call(name, target, target.value, *_items(target), *values)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """np.zeros(n) as zeros((n,), np.float64)."""
+        """np.zeros(n) as zeros((n,), np.float64), np.exp2(x) as exp2(x)."""
         self.generic_visit(node)
         match node.func:
             case ast.Attribute(value=ast.Name("np"), attr="empty" | "zeros" as name) | ast.Name("scratch" as name):
                 shape, *dtype = node.args
                 shape = shape if isinstance(shape, ast.Tuple) else ast.Tuple([shape], ast.Load())
-                return _call(
-                    name, node, shape, *(dtype or [ast.Attribute(ast.Name("np", ast.Load()), "float64", ast.Load())])
-                )
+                float64 = ast.Attribute(ast.Name("np", ast.Load()), "float64", ast.Load())
+                return _call(name, node, shape, *(dtype or [float64]))
+            case ast.Attribute(value=ast.Name("np"), attr="exp2"):
+                return _call("exp2", node, *node.args)
         return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:

@@ -105,6 +105,18 @@ def _sum_type(a, b):
 sum_of = instruction(_sum, _sum_type)  # a + b where the order of additions is free: sums of adjoints, which vectorise
 
 
+def _exp2(context, builder, signature, args):
+    return builder.call(builder.module.declare_intrinsic("llvm.exp2", [args[0].type]), args)
+
+
+def _exp2_type(x):
+    result = x if isinstance(x, types.Float) else types.float64
+    return result(result)
+
+
+exp2 = instruction(_exp2, _exp2_type)  # Numba's own fails where one function takes it of both precisions
+
+
 # -- arrays ----------------------------------------------------------------------------------------------------------
 
 
