@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from zygopy.errors import ArgumentError, DtypeError, OutputError
-from zygopy.transform import ops, rules_all  # noqa: F401  (the rules register themselves)
+from zygopy.transform import numpy_functions, ops, rules_all  # noqa: F401  (rules and functions register themselves)
 from zygopy.transform.build import Builder
 from zygopy.transform.distribute import distribute
 from zygopy.transform.emit import Source, emit
@@ -29,7 +29,7 @@ from zygopy.transform.reverse import reverse
 from zygopy.transform.rotate import rotate
 from zygopy.transform.show import show
 from zygopy.transform.signature import ArgumentType, Specialised, specialise
-from zygopy.transform.simplify import simplify
+from zygopy.transform.simplify import settle, simplify
 from zygopy.transform.tape import close
 from zygopy.transform.types import BOOL, FLOAT, Array
 from zygopy.transform.values import Static
@@ -92,6 +92,7 @@ def _derive(primal: Function, found: Specialised, task: Task) -> Function:
 
 def _tuned(function: Function) -> Function:
     """The same program in the form that compiles to the fastest loops."""
+    function = checked(simplify(settle(function)))
     for tuning in (promote, orient, hoist, distribute, rotate, simplify):
         function = checked(tuning(function))
     return function

@@ -52,10 +52,15 @@ class Facts:
     ranges: dict[Var, tuple[Value, Value, Value]] = field(default_factory=dict)  # start, stop, step
     shapes: dict[Var, tuple[Value, ...]] = field(default_factory=dict)  # of arrays
     assumed: list[list[tuple[Affine, ...]]] = field(default_factory=list)  # per block: see `assume`
+    equal: list[dict[Var, Affine]] = field(default_factory=lambda: [{}])  # per block: see `assume_equal`
 
     def assume(self, *alternatives: Affine, depth: int = -1) -> None:
         """One of the forms is 0 or more, from here to the end of the block at `depth`: a test has found it."""
         self.assumed[depth].append(alternatives)
+
+    def assume_equal(self, symbol: Var, form: Affine, depth: int = -1) -> None:
+        """A symbol equals a form without it, from here to the end of the block at `depth`: a test has found it."""
+        self.equal[depth][symbol] = form
 
     def affine(self, value: "Value | Affine", depth: int = 40) -> Affine:
         """The value as an affine form over variables that are not sums themselves."""
@@ -63,6 +68,9 @@ class Facts:
             return value
         if isinstance(value, Const):
             return Affine(int(value.value))
+        for known in self.equal:
+            if value in known and depth:
+                return self.resolved(known[value], depth - 1)
         let = self.definitions.get(value)
         if let is None or depth == 0:
             return Affine(0, ((value, 1),))
@@ -83,6 +91,13 @@ class Facts:
                 if not a.terms:
                     return b.scale(a.constant)
         return Affine(0, ((value, 1),))
+
+    def resolved(self, form: Affine, depth: int = 40) -> Affine:
+        """The form with its symbols replaced by what they are now known to equal."""
+        total = Affine(form.constant)
+        for symbol, coefficient in form.terms:
+            total += self.affine(symbol, depth).scale(coefficient)
+        return total
 
     def write(self, form: Affine, b: "Builder") -> Value:
         """An affine form as a value of the IR."""

@@ -10,15 +10,16 @@ import numpy as np
 
 from zygopy.errors import DtypeError, OutOfBoundsError, ShapeError, UnsupportedError
 from zygopy.transform import bounds, ops
+from zygopy.transform.affine import Affine
 from zygopy.transform.build import integer
-from zygopy.transform.ir import Const, For, Value, Var, new_key
+from zygopy.transform.ir import Const, For, Let, Value, Var, new_key
 from zygopy.transform.types import INT, Array
-from zygopy.transform.values import Fixed, Span, Static, View, describe, is_number
+from zygopy.transform.values import Fixed, Repeated, Span, Static, View, describe, is_number
 
 
 def whole(s, base: Var) -> View:
     """All of an array."""
-    return View(base, tuple(Span(integer(0), integer(1), n, True) for n in s.facts.shapes[base]))
+    return whole_of(base, s.facts.shapes[base])
 
 
 def bind_shape(s, array: Var) -> None:
@@ -30,6 +31,19 @@ def materialise(s, view: View) -> Var:
     """A view as one array variable."""
     if view.is_whole:
         return view.base
+    if any(isinstance(a, Repeated) and a.length != integer(1) for a in view.spans):
+        return copy(s, view).base
+    plain = view.ordered(tuple(k for k, a in enumerate(view.axes) if isinstance(a, Span)))
+    var = _slice(s, plain) if not plain.is_whole else plain.base
+    if view.order is not None:
+        position = {k: j for j, k in enumerate(plain.own_axes)}
+        args = tuple(integer(position[k] if isinstance(k, int) else -1) for k in view.order)
+        var = s.b.let(ops.TRANSPOSE, (var, *args), Array(view.dtype, view.ndim, "A"), "view")
+        s.facts.shapes[var] = view.shape
+    return var
+
+
+def _slice(s, view: View) -> Var:
     args: list[Value] = [view.base]
     for axis in view.axes:
         if isinstance(axis, Fixed):
@@ -40,7 +54,7 @@ def materialise(s, view: View) -> Var:
     rest_whole = all(a.whole for a in view.axes[len(view.axes) - view.ndim :] if isinstance(a, Span))
     layout = "C" if keeps_order and rest_whole else "A"
     var = s.b.let(ops.VIEW, tuple(args), Array(view.dtype, view.ndim, layout), "view")
-    s.facts.shapes[var] = tuple(span.length for span in view.spans)
+    s.facts.shapes[var] = view.shape
     return var
 
 
@@ -48,36 +62,51 @@ def materialise(s, view: View) -> Var:
 
 
 def index(s, view: View, items: tuple) -> View:
-    """`view[items]` for integers, slices, ellipsis."""
-    items = _expand_ellipsis(s, view, items)
-    pending = list(items)
-    axes: list[Fixed | Span] = []
-    position = 0
-    for axis in view.axes:
-        if isinstance(axis, Fixed) or not pending:
-            axes.append(axis)
+    """`view[items]` for integers, slices, ellipsis, np.newaxis."""
+    axes = list(view.axes)
+    own = list(view.own_axes)
+    order: list[int | Repeated] = []
+    for position, item in _place_items(s, view, items):
+        if position is None:
+            order.append(Repeated(integer(1)))
             continue
-        item = pending.pop(0)
-        axes.append(_index_axis(s, axis, item, position))
-        position += 1
-    return replace(view, axes=tuple(axes))
+        axis = own[position]
+        if isinstance(axis, Repeated):
+            as_span = Span(integer(0), integer(1), axis.length)
+            found = _index_axis(s, as_span, item, position)
+            order += [Repeated(found.length)] if isinstance(found, Span) else []
+            continue
+        axes[axis] = _index_axis(s, axes[axis], item, position)
+        order += [axis] if isinstance(axes[axis], Span) else []
+    return view.ordered(tuple(order), tuple(axes))
 
 
-def _expand_ellipsis(s, view: View, items: tuple) -> tuple:
-    is_ellipsis = [isinstance(i, Static) and i.value is Ellipsis for i in items]
-    count = len(items) - sum(is_ellipsis)
-    if any(isinstance(i, Static) and i.value is None for i in items):
-        raise UnsupportedError("np.newaxis is not supported yet", s.loc, help="index the elements in a loop")
+def item(s, view: View, k: Value) -> View:
+    """view[k] for an index that is in range."""
+    first, *rest = view.own_axes
+    if isinstance(first, Repeated):
+        return view.ordered(tuple(rest))
+    axes = tuple(Fixed(_place(s, a, k)) if j == first else a for j, a in enumerate(view.axes))
+    return view.ordered(tuple(rest), axes)
+
+
+def _place_items(s, view: View, items: tuple) -> list[tuple[int | None, object]]:
+    """Each item of a subscript with the axis that it indexes (None for np.newaxis); all axes appear."""
+    names = [i.value if isinstance(i, Static) else i for i in items]
+    dots = [k for k, i in enumerate(names) if i is Ellipsis]
+    count = sum(i is not None and i is not Ellipsis for i in names)
     if count > view.ndim:
         raise OutOfBoundsError(
             f"too many indices: the array has {view.ndim} dimension{'s' * (view.ndim != 1)}, {count} were indexed",
             s.loc,
         )
-    if any(is_ellipsis):
-        at = is_ellipsis.index(True)
-        fill = [slice(None)] * (view.ndim - count)
-        return (*items[:at], *fill, *items[at + 1 :])
-    return items
+    if len(dots) > 1:
+        raise OutOfBoundsError("an index can only have a single ellipsis ('...')", s.loc)
+    at = dots[0] if dots else len(items)
+    fill = (slice(None),) * (view.ndim - count)
+    items = (*items[:at], *fill, *items[at + 1 :])
+    axis = iter(range(view.ndim))
+    return [(None if isinstance(i, Static) and i.value is None else next(axis), i) for i in items]
 
 
 def _index_axis(s, axis: Span, item: object, position: int) -> Fixed | Span:
@@ -86,10 +115,6 @@ def _index_axis(s, axis: Span, item: object, position: int) -> Fixed | Span:
     if is_number(item) and item.type.is_integer:
         item = s.b.cast(item, INT) if item.type.dtype != INT.dtype else item
         return Fixed(_place(s, axis, checked(s, item, axis.length, position)))
-    if isinstance(item, View):
-        raise UnsupportedError(
-            "indexing with an array is not supported yet", s.loc, help="index the elements in a loop"
-        )
     raise DtypeError(
         f"an array index must be an int or a slice, not {describe(item)}", s.loc, help="convert it with int()"
     )
@@ -212,74 +237,153 @@ def check_writable(s, view: View) -> None:
 
 def element_at(s, view: View, ks: tuple[Value, ...]) -> View:
     """The element of a view at loop variables that are in range."""
-    ks = list(ks)
-    return replace(view, axes=tuple(a if isinstance(a, Fixed) else Fixed(_place(s, a, ks.pop(0))) for a in view.axes))
+    axes = list(view.axes)
+    for axis, k in zip(view.own_axes, ks, strict=True):
+        if isinstance(axis, int):
+            axes[axis] = Fixed(_place(s, axes[axis], k))
+    return replace(view, axes=tuple(axes), order=None)
 
 
 def nest(s, lengths: tuple[Value, ...], body) -> None:
     """Loops over all indices of a shape; `body` receives the loop variables."""
+    fold(s, lengths, (), lambda ks, totals: body(ks) or ())
 
-    def level(position: int, ks: tuple[Var, ...]) -> None:
+
+def fold(s, lengths: tuple[Value, ...], starts: tuple[Value, ...], body) -> tuple[Value, ...]:
+    """Loops over all indices of a shape that carry values: `body(ks, values)` gives those after a trip."""
+
+    def level(position: int, ks: tuple[Var, ...], values: tuple[Value, ...]) -> tuple[Value, ...]:
         if position == len(lengths):
-            body(ks)
-            return
+            return body(ks, values)
         k = Var("ijklm"[position % 5], INT)
-        s.facts.ranges[k] = (integer(0), lengths[position], integer(1))
+        bounds = (integer(0), s.canonical(lengths[position]), integer(1))
+        s.facts.ranges[k] = bounds
+        params = tuple(Var(start.name, v.type) for start, v in zip(names, values, strict=True))
         with s.nested() as inner:
-            level(position + 1, (*ks, k))
-        s.b.emit(For(k, integer(0), lengths[position], integer(1), (), (), inner.block(), (), s.loc, new_key()))
+            s.homes.update(dict.fromkeys((k, *params), len(s.levels) - 1))
+            block = inner.block(level(position + 1, (*ks, k), params))
+        results = tuple(Var(p.name, p.type) for p in params)
+        s.homes.update(dict.fromkeys(results, len(s.levels) - 1))
+        s.b.emit(For(k, *bounds, params, values, block, results, s.loc, new_key()))
+        return results
 
-    level(0, ())
+    names = [v if isinstance(v, Var) else Var("total", v.type) for v in starts]
+    return level(0, (), starts)
+
+
+def build(s, shape: tuple[Value, ...], element, name: str = "t") -> View | Value:
+    """A new array of a shape with the elements `element(ks)`; a number where the shape is empty."""
+    if not shape:
+        return element(())
+    outer, made = s.b, []
+
+    def body(ks):
+        value = element(ks)
+        var = Var(name, Array(value.type.dtype, len(shape)))
+        made.append(var)
+        store(s, element_at(s, whole_of(var, shape), ks), value)
+
+    position = len(outer.statements)
+    nest(s, shape, body)
+    let = Let(made[0], ops.EMPTY, tuple(s.canonical(n) for n in shape), s.loc)
+    outer.statements.insert(position, let)
+    s.facts.definitions[made[0]] = let
+    s.homes[made[0]] = outer.depth
+    s.facts.shapes[made[0]] = shape
+    return whole(s, made[0])
+
+
+def whole_of(base: Var, shape: tuple[Value, ...]) -> View:
+    """All of an array of a shape."""
+    return View(base, tuple(Span(integer(0), integer(1), n, True) for n in shape))
 
 
 def fill(s, view: View, value: Value) -> None:
     """view[...] = a number."""
     check_writable(s, view)
-    nest(s, tuple(span.length for span in view.spans), lambda ks: store(s, element_at(s, view, ks), value))
+    nest(s, view.shape, lambda ks: store(s, element_at(s, view, ks), value))
 
 
 def assign(s, target: View, source: View) -> None:
     """target[...] = source, as if the source were copied first."""
     check_writable(s, target)
-    source = broadcast(s, source, target)
+    source = broadcast_to(s, source, target.shape)
     if s.may_overlap(target, source):
         source = copy(s, source)
-    shape = tuple(span.length for span in target.spans)
-    nest(s, shape, lambda ks: store(s, element_at(s, target, ks), load(s, element_at(s, source, ks[-source.ndim :]))))
+    nest(s, target.shape, lambda ks: store(s, element_at(s, target, ks), load(s, element_at(s, source, ks))))
 
 
 def update(s, target: View, operator, value: object) -> None:
     """target[...] op= a number or an array."""
     check_writable(s, target)
     if isinstance(value, View):
-        value = broadcast(s, value, target)
+        value = broadcast_to(s, value, target.shape)
         if s.may_overlap(target, value) and value != target:
             value = copy(s, value)
 
     def body(ks):
-        at = element_at(s, target, ks)
-        operand = value if is_number(value) else load(s, element_at(s, value, ks[-value.ndim :]))
-        s.update_element(at, operator, operand)
+        operand = value if is_number(value) else load(s, element_at(s, value, ks))
+        s.update_element(element_at(s, target, ks), operator, operand)
 
-    nest(s, tuple(span.length for span in target.spans), body)
+    nest(s, target.shape, body)
 
 
-def broadcast(s, source: View, target: View) -> View:
-    """Check that source's shape fits target's; axes of length 1 that are known to be so are repeated."""
-    if source.ndim > target.ndim:
-        raise ShapeError(f"cannot store {describe(source)} into {describe(target)}", s.loc)
-    axes = []
-    wanted = list(target.spans[target.ndim - source.ndim :])
-    for axis in source.axes:
-        if isinstance(axis, Span):
-            length = wanted.pop(0).length
-            same = s.facts.affine(axis.length) == s.facts.affine(length)
-            if not same and isinstance(axis.length, Const) and axis.length.value == 1:
-                axis = Span(axis.start, integer(0), length)
-            elif not same:
-                s.check(s.b.apply(ops.EQ, axis.length, length), ShapeError, "the shapes of both sides differ")
-        axes.append(axis)
-    return replace(source, axes=tuple(axes))
+# -- broadcasting ----------------------------------------------------------------------------------------------------
+
+
+def broadcast_to(s, view: View, shape: tuple[Value, ...]) -> View:
+    """The view repeated to a shape, by NumPy's rules.
+
+    An axis is repeated if its length is known to be 1 when the function is compiled.
+    """
+    if view.ndim > len(shape):
+        raise ShapeError(
+            f"an array of {view.ndim} dimensions does not fit one of {len(shape)}", s.loc, help="index or sum an axis"
+        )
+    missing = len(shape) - view.ndim
+    order: list[int | Repeated] = [Repeated(n) for n in shape[:missing]]
+    axes = list(view.axes)
+    for own, wanted in zip(view.own_axes, shape[missing:], strict=True):
+        axis = axes[own] if isinstance(own, int) else own
+        if _is_one(axis.length) and not _is_one(wanted):
+            if isinstance(own, int):
+                axes[own] = Fixed(axis.start)
+            order.append(Repeated(wanted))
+            continue
+        same_length(s, axis.length, wanted)
+        order.append(own)
+    return view.ordered(tuple(order), tuple(axes))
+
+
+def broadcast_shape(s, shapes: list[tuple[Value, ...]]) -> tuple[Value, ...]:
+    """The shape that arrays of these shapes have together."""
+    found: list[Value] = []
+    for position in range(max(map(len, shapes), default=0), 0, -1):
+        lengths = [shape[-position] for shape in shapes if len(shape) >= position]
+        long = [n for n in lengths if not _is_one(n)]
+        for n in long[1:]:
+            same_length(s, long[0], n)
+        found.append(s.canonical(long[0]) if long else integer(1))
+    return tuple(found)
+
+
+def same_length(s, a: Value, b: Value) -> None:
+    """Two axes that meet have one length, or the user's ShapeError."""
+    gap = s.facts.affine(a) - s.facts.affine(b)
+    if not gap.terms and not gap.constant:
+        return
+    if not gap.terms:
+        raise ShapeError(f"axes of lengths {a.value} and {b.value} do not fit each other", s.loc)
+    s.check(s.b.apply(ops.EQ, a, b), ShapeError, "the lengths of arrays that meet here differ")
+    candidates = [(s.homes.get(symbol, 0), k, symbol) for k, (symbol, c) in enumerate(gap.terms) if abs(c) == 1]
+    if candidates:
+        _, _, symbol = max(candidates, key=lambda found: found[:2])
+        rest = gap.substitute(symbol, Affine())
+        s.facts.assume_equal(symbol, rest.scale(-gap.coefficient(symbol)))
+
+
+def _is_one(length: Value) -> bool:
+    return isinstance(length, Const) and length.value == 1
 
 
 # -- creation --------------------------------------------------------------------------------------------------------
@@ -305,10 +409,6 @@ def allocate(s, shape: tuple[Value, ...], dtype: np.dtype, op: ops.Op = ops.EMPT
 
 def copy(s, view: View, name: str = "") -> View:
     """A new array with a view's elements."""
-    new = allocate(s, tuple(span.length for span in view.spans), view.dtype, ops.EMPTY, name)
-    nest(
-        s,
-        tuple(span.length for span in view.spans),
-        lambda ks: store(s, element_at(s, new, ks), load(s, element_at(s, view, ks))),
-    )
+    new = allocate(s, view.shape, view.dtype, ops.EMPTY, name)
+    nest(s, view.shape, lambda ks: store(s, element_at(s, new, ks), load(s, element_at(s, view, ks))))
     return new

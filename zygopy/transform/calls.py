@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from zygopy.errors import ArgumentError, DtypeError, UnsupportedError
-from zygopy.transform import arrays, loops, ops
+from zygopy.transform import elementwise, ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import apply_function, is_scalar_function
 from zygopy.transform.ir import Const, Print, Value
@@ -82,7 +82,7 @@ def _call_object(s, function: object, args: list, kwargs: dict, name: str) -> ob
         named = {k: s.from_python(v, None) for k, v in function.keywords.items()}
         return call(s, Static(function.func), bound + args, named | kwargs, name)
     if isinstance(function, type) and issubclass(function, np.generic):
-        return _cast(s, np.dtype(function), args)
+        return cast(s, np.dtype(function), args)
     raise _unknown(s, function)
 
 
@@ -123,9 +123,11 @@ def _scalar_call(s, function: Callable, args: list, kwargs: dict) -> object:
     if function in (min, max) and len(args) == 1 and isinstance(args[0], tuple):
         args = list(args[0])
     if any(isinstance(a, View) for a in args):
-        raise UnsupportedError(
-            f"{label} of a whole array is not supported yet", s.loc, help="apply it to the elements in a loop"
-        )
+        if function in (min, max) or getattr(function, "__module__", "") == "math":
+            raise DtypeError(
+                f"{label} needs numbers, not an array", s.loc, help=f"use the function of NumPy: np.{label}"
+            )
+        return elementwise.apply(s, function, args)
     for a in args:
         if not is_number(a):
             raise DtypeError(f"{label} needs numbers, not {describe(a)}", s.loc)
@@ -145,7 +147,7 @@ def _call_method(s, bound: Method, args: list, kwargs: dict) -> object:
     if is_number(owner) and name in ("item", "conjugate") and not args:
         return owner
     if is_number(owner) and name == "astype":
-        return _cast(s, _dtype_of(s, args[0]), [owner])
+        return cast(s, dtype_of(s, args[0]), [owner])
     raise UnsupportedError(f"the method {name} of {describe(owner)} is not supported", s.loc, help="write a loop")
 
 
@@ -287,9 +289,11 @@ def _python_type(value: object) -> type:
 def sum_(s, items, start=None):
     from zygopy.transform.iteration import static_items
 
+    if isinstance(items, View):
+        return elementwise.sum_of_items(s, items, start)
     values = static_items(s, items)
     if values is None:
-        raise UnsupportedError("sum() of an array is not supported yet", s.loc, help="sum in a loop")
+        raise UnsupportedError(f"sum() of {describe(items)} is not supported", s.loc, help="sum in a loop")
     total = integer(0) if start is None else start
     for value in values:
         total = apply_function(s.b, operator.add, [total, value], False)
@@ -334,10 +338,7 @@ def stop_gradient_(s, x):
     return s.freeze(x)
 
 
-# -- NumPy -----------------------------------------------------------------------------------------------------------
-
-
-def _dtype_of(s, value: object, default: np.dtype = FLOAT64) -> np.dtype:
+def dtype_of(s, value: object, default: np.dtype = FLOAT64) -> np.dtype:
     if value is None or (isinstance(value, Static) and value.value is None):
         return default
     if isinstance(value, Static):
@@ -348,7 +349,7 @@ def _dtype_of(s, value: object, default: np.dtype = FLOAT64) -> np.dtype:
     raise DtypeError(f"{describe(value)} is not a dtype", s.loc)
 
 
-def _cast(s, dtype: np.dtype, args: list) -> Value:
+def cast(s, dtype: np.dtype, args: list) -> Value:
     if not args:
         return constant(dtype.type(0))
     if len(args) != 1 or not is_number(args[0]):
@@ -359,140 +360,3 @@ def _cast(s, dtype: np.dtype, args: list) -> Value:
     if isinstance(value, Const) or value.type.dtype != dtype:
         return s.b.cast(value, type_)
     return value if value.type == type_ else s.b.let(ops.CAST, (value,), type_)
-
-
-def _shape(s, shape: object) -> tuple[Value, ...]:
-    return tuple(shape) if isinstance(shape, tuple) else (shape,)
-
-
-@builtin(np.zeros)
-def zeros(s, shape, dtype=None):
-    return arrays.allocate(s, _shape(s, shape), _dtype_of(s, dtype), ops.ZEROS)
-
-
-@builtin(np.empty)
-def empty(s, shape, dtype=None):
-    return arrays.allocate(s, _shape(s, shape), _dtype_of(s, dtype), ops.EMPTY)
-
-
-@builtin(np.ones)
-def ones(s, shape, dtype=None):
-    return _filled(s, _shape(s, shape), _dtype_of(s, dtype), constant(1.0))
-
-
-@builtin(np.full)
-def full(s, shape, fill_value, dtype=None):
-    if not is_number(fill_value):
-        raise UnsupportedError("np.full needs a number to fill with", s.loc)
-    return _filled(s, _shape(s, shape), _dtype_of(s, dtype, fill_value.type.dtype), fill_value)
-
-
-def _filled(s, shape: tuple, dtype: np.dtype, value: Value) -> View:
-    view = arrays.allocate(s, shape, dtype)
-    arrays.fill(s, view, _to_element(s, value, dtype))
-    return view
-
-
-def _to_element(s, value: Value, dtype: np.dtype) -> Value:
-    return s.b.cast(value, Scalar(dtype)) if value.type.dtype != dtype else value
-
-
-def _like(s, array: object) -> tuple[Value, ...]:
-    if not isinstance(array, View):
-        raise DtypeError(f"this needs an array, not {describe(array)}", s.loc)
-    return tuple(span.length for span in array.spans)
-
-
-@builtin(np.zeros_like)
-def zeros_like(s, a, dtype=None):
-    return arrays.allocate(s, _like(s, a), _dtype_of(s, dtype, a.dtype), ops.ZEROS)
-
-
-@builtin(np.empty_like)
-def empty_like(s, a, dtype=None):
-    return arrays.allocate(s, _like(s, a), _dtype_of(s, dtype, a.dtype), ops.EMPTY)
-
-
-@builtin(np.ones_like)
-def ones_like(s, a, dtype=None):
-    return _filled(s, _like(s, a), _dtype_of(s, dtype, a.dtype), constant(1.0))
-
-
-@builtin(np.full_like)
-def full_like(s, a, fill_value, dtype=None):
-    return _filled(s, _like(s, a), _dtype_of(s, dtype, a.dtype), fill_value)
-
-
-@builtin(np.copy)
-@method("copy")
-def copy(s, a):
-    if not isinstance(a, View):
-        raise DtypeError(f"cannot copy {describe(a)}", s.loc)
-    return arrays.copy(s, a)
-
-
-@method("fill")
-def fill(s, view, value):
-    arrays.fill(s, view, value)
-    return Static(None)
-
-
-@method("item")
-def item(s, view, *index):
-    from zygopy.transform.expressions import at
-
-    if len(index) != view.ndim:
-        raise UnsupportedError("item() needs one index for each dimension", s.loc)
-    return at(s, view, index)
-
-
-@builtin(np.shape)
-def shape(s, a):
-    return tuple(span.length for span in a.spans) if isinstance(a, View) else ()
-
-
-@builtin(np.ndim)
-def ndim(s, a):
-    return integer(a.ndim if isinstance(a, View) else 0)
-
-
-@builtin(np.size)
-def size(s, a):
-    total = integer(1)
-    for n in _like(s, a):
-        total = s.b.mul(total, n)
-    return total
-
-
-@builtin(np.dot, np.vdot)
-def dot(s, a, b):
-    """The inner product of two vectors."""
-    from zygopy.transform.ir import Var
-    from zygopy.transform.types import promote
-
-    if not (isinstance(a, View) and isinstance(b, View) and a.ndim == b.ndim == 1):
-        raise UnsupportedError(
-            "np.dot of anything but two vectors is not supported yet", s.loc, help="write the loops out"
-        )
-    n = a.spans[0].length
-    if s.facts.affine(n) != s.facts.affine(b.spans[0].length):
-        from zygopy.errors import ShapeError
-
-        s.check(s.b.apply(ops.EQ, n, b.spans[0].length), ShapeError, "the lengths of the vectors differ")
-    type_ = promote(a.base.type.element, b.base.type.element)
-    name = "dot@"
-    before = s.frame.names.get(name)
-    s.frame.names[name] = constant(type_.dtype.type(0))
-    k = Var("k", INT)
-
-    def body():
-        product = apply_function(
-            s.b, operator.mul, [arrays.load(s, arrays.element_at(s, v, (k,))) for v in (a, b)], False
-        )
-        s.frame.names[name] = apply_function(s.b, operator.add, [s.frame.names[name], product], False)
-
-    loops.counted_loop(s, k, Range(integer(0), n, integer(1)), body, [name])
-    total = s.frame.names.pop(name)
-    if before is not None:
-        s.frame.names[name] = before
-    return total

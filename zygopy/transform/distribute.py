@@ -160,7 +160,7 @@ class _Distribution:
         """Whether a statement reads or writes what may be the array's memory."""
         if isinstance(t, Store):
             return self.aliases.may_alias(t.array, array)
-        return isinstance(t, Let) and t.op in (ops.LOAD, ops.VIEW) and self.aliases.may_alias(t.args[0], array)
+        return isinstance(t, Let) and t.op in (ops.LOAD, *ops.VIEWS) and self.aliases.may_alias(t.args[0], array)
 
     def moves(self, t: Store, s: For) -> bool:
         """Whether an element moves with the loop, by sums that can be computed again."""

@@ -140,6 +140,10 @@ class _Writer:
                 return self.allocation(let), _ATOM
             case ops.VIEW:
                 return self.view(args), _ATOM
+            case ops.TRANSPOSE:
+                return self.transposed(args), _ATOM
+            case ops.RESHAPE:
+                return f"{self.names[args[0]]}.reshape({self.shape_text(args[1:])})", _ATOM
             case ops.CAST:
                 return _cast(let.var.type, args[0].type).format(self.value(args[0])), _ATOM
             case ops.SELECT:
@@ -176,6 +180,17 @@ class _Writer:
             flips.append("::-1" if isinstance(step, Const) and step.value < 0 else ":")
         text = f"{self.names[args[0]]}[{', '.join(parts)}]"
         return f"{text}[{', '.join(flips)}]" if "::-1" in flips else text
+
+    def transposed(self, args: tuple[Value, ...]) -> str:
+        name, order = self.names[args[0]], [a.value for a in args[1:]]
+        old = [k for k in order if k >= 0]
+        text = name if old == sorted(old) else f"{name}.transpose(({', '.join(map(str, old))}))"
+        if len(old) == len(order):
+            return text
+        return f"{text}[{', '.join('None' if k < 0 else ':' for k in order)}]"
+
+    def shape_text(self, shape: tuple[Value, ...]) -> str:
+        return f"({self.items(shape)})" if len(shape) > 1 else self.items(shape)
 
     def slice(self, start: Value, step: Value, length: Value) -> str:
         first, count, by = self.value(start, 13), self.value(length, 14), step.value

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from zygopy.errors import DtypeError, OutOfBoundsError, TypeJoinError, UnsupportedError
-from zygopy.transform import arrays, calls, ops
+from zygopy.transform import arrays, calls, elementwise, ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import apply_function
 from zygopy.transform.ir import Block, Const, Effect, Let, Store, Value, Var, walk
@@ -146,9 +146,7 @@ def binary(s, function: Callable | None, a: object, b: object, node: ast.AST) ->
     if isinstance(a, Static) and isinstance(b, Static) and isinstance(a.value, str):
         return Static(function(a.value, b.value))
     if isinstance(a, View) or isinstance(b, View):
-        raise UnsupportedError(
-            "arithmetic on whole arrays is not supported yet", s.loc, help="write a loop over the elements"
-        )
+        return elementwise.apply(s, function, [a, b])
     raise DtypeError(f"cannot compute with {describe(a)} and {describe(b)}", s.loc)
 
 
@@ -181,13 +179,11 @@ def _unary(s, node: ast.UnaryOp) -> object:
     s.at(node)
     if isinstance(node.op, ast.Not):
         return negate(s, truth(s, value))
-    if not is_number(value):
-        if isinstance(value, View):
-            raise UnsupportedError(
-                "arithmetic on whole arrays is not supported yet", s.loc, help="write a loop over the elements"
-            )
-        raise DtypeError(f"cannot compute with {describe(value)}", s.loc)
     function = {ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Invert: operator.invert}[type(node.op)]
+    if isinstance(value, View):
+        return elementwise.apply(s, function, [value])
+    if not is_number(value):
+        raise DtypeError(f"cannot compute with {describe(value)}", s.loc)
     return apply_function(s.b, function, [value], False)
 
 
@@ -240,9 +236,7 @@ def compare(s, op: ast.cmpop, a: object, b: object) -> Value:
     if isinstance(a, Static) and isinstance(b, Static):
         return constant(bool(function(a.value, b.value)))
     if isinstance(a, View) or isinstance(b, View):
-        raise UnsupportedError(
-            "comparing whole arrays is not supported yet", s.loc, help="compare the elements in a loop"
-        )
+        return elementwise.apply(s, function, [a, b])
     if isinstance(a, tuple) and isinstance(b, tuple) and isinstance(op, ast.Eq | ast.NotEq):
         pairs = zip(a, b, strict=False)
         same = constant(False)
@@ -425,7 +419,7 @@ def attribute(s, value: object, node: ast.Attribute) -> object:
     name = node.attr
     s.at(node)
     if isinstance(value, View):
-        lengths = tuple(span.length for span in value.spans)
+        lengths = value.shape
         match name:
             case "shape":
                 return lengths

@@ -139,8 +139,8 @@ class _Push:
             case _ if s.op.effect is Effect.ALLOCATES:
                 op = s.op if isinstance(s.var.type, Stack) else ops.ZEROS
                 self.dot[s.var] = b.let(op, s.args, s.var.type, _dot(s.var))
-            case ops.VIEW:
-                self.dot[s.var] = b.let(ops.VIEW, (self.dot[s.args[0]], *s.args[1:]), s.var.type, _dot(s.var))
+            case ops.VIEW | ops.TRANSPOSE | ops.RESHAPE:
+                self.dot[s.var] = b.let(s.op, (self.dot[s.args[0]], *s.args[1:]), s.var.type, _dot(s.var))
             case ops.LOAD:
                 self.dot[s.var] = b.load(self.dot[s.args[0]], s.args[1:], _dot(s.var))
             case ops.CAST:

@@ -118,7 +118,7 @@ class _Identify:
                 out.append(s)
 
     def let(self, s: Let, in_loop: bool, out: list[Statement]) -> None:
-        if s.op is ops.VIEW:
+        if s.op in ops.VIEWS:
             raise UnsupportedError(
                 "an array variable that a loop rebinds is here a slice of another array; this is not supported",
                 s.loc,

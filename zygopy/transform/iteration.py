@@ -4,7 +4,7 @@ import ast
 from collections.abc import Callable
 
 from zygopy.errors import DtypeError, UnsupportedError
-from zygopy.transform import expressions, loops, ops
+from zygopy.transform import arrays, expressions, loops, ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.ir import Const, Value, Var
 from zygopy.transform.parse import assigned_names
@@ -128,14 +128,8 @@ def iteration(s, iterable: object) -> tuple[Range, Callable[[Value], object]]:
 
 
 def _item(s, view: View, k: Value) -> object:
-    from zygopy.transform.arrays import _place, load
-    from zygopy.transform.values import Fixed
-
-    axes = list(view.axes)
-    position = next(j for j, axis in enumerate(axes) if not isinstance(axis, Fixed))
-    axes[position] = Fixed(_place(s, axes[position], k))
-    item = View(view.base, tuple(axes), view.frozen)
-    return load(s, item) if item.ndim == 0 else item
+    item = arrays.item(s, view, k)
+    return arrays.load(s, item) if item.ndim == 0 else item
 
 
 def count_of(s, iterable: object) -> Value:

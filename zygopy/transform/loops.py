@@ -179,6 +179,7 @@ def loop(s, names: list[str], build: Callable, finish: Callable, sure: bool = Fa
     kinds = {name: _kind(before.get(name, Unbound())) for name in names}
     marks = [(level.builder, len(level.builder.statements)) for level in s.levels]
     assumed = [list(forms) for forms in s.facts.assumed]
+    equal = [dict(forms) for forms in s.facts.equal]
     for _ in range(20):
         heads: dict[str, object] = {}
         params: list[Var] = []
@@ -206,6 +207,7 @@ def loop(s, names: list[str], build: Callable, finish: Callable, sure: bool = Fa
         for builder, length in marks:
             del builder.statements[length:]
         s.facts.assumed = [list(forms) for forms in assumed]
+        s.facts.equal = [dict(forms) for forms in equal]
     else:
         raise TypeJoinError("the types of this loop's variables do not settle", s.loc)
     _finish_loop(s, names, kinds, before, ends, built, finish, params, sure)
@@ -310,7 +312,7 @@ def _widen(s, kind: object, end: object) -> object:
             if view.frozen or end.frozen or (view.dtype, view.ndim) != (end.dtype, end.ndim):
                 return Fixed(Conflict(describe(view), describe(end)))
             layout = "C" if view.is_whole and view.base.type.layout == "C" else "A"
-            shape = tuple(span.length for span in view.spans)
+            shape = view.shape
             return _widen_handle(s, Handle(Array(view.dtype, view.ndim, layout), shape), end)
         case Fixed(Unbound()) | Late() | Optional():
             return _widen_unbound(s, kind, end)
@@ -325,7 +327,7 @@ def _widen_handle(s, kind: Handle, end: View) -> object:
     if (kind.type.dtype, kind.type.ndim) != (end.dtype, end.ndim) or end.frozen:
         return Fixed(Conflict(_describe_kind(kind), describe(end)))
     contiguous = end.is_whole and end.base.type.layout == "C" and kind.type.layout == "C"
-    lengths = tuple(span.length for span in end.spans)
+    lengths = end.shape
     same = kind.shape is not None and s.same_shape(kind.shape, lengths)
     return Handle(Array(end.dtype, end.ndim, "C" if contiguous else "A"), kind.shape if same else None)
 

@@ -51,7 +51,7 @@ class AliasClasses:
 
     def _visit(self, s: Statement) -> None:
         match s:
-            case Let() if s.op is ops.VIEW:
+            case Let() if s.op in ops.VIEWS:
                 self._unite(s.var, s.args[0])
             case For() | While():
                 for a, b, c, d in zip(s.params, s.inits, s.body.yields, s.results, strict=True):

@@ -157,7 +157,7 @@ class _Inliner:
     def is_candidate(self, s: Let) -> bool:
         if self.counts[s.var] != 1 or not isinstance(s.var.type, Scalar):
             return False
-        return s.op.effect is not Effect.ALLOCATES and s.op is not ops.VIEW
+        return s.op.effect is not Effect.ALLOCATES and s.op not in ops.VIEWS
 
     def reads_memory(self, s: Let) -> bool:
         return s.op is ops.LOAD or any(

@@ -57,7 +57,10 @@ DIM = Op("dim", "")  # args: array, axis (Const)
 EMPTY = Op("empty", "", effect=Effect.ALLOCATES)  # args: the shape
 SCRATCH = Op("scratch", "", effect=Effect.ALLOCATES)  # empty memory of ours that never leaves the function
 ZEROS = Op("zeros", "", effect=Effect.ALLOCATES)
-VIEW = Op("view", "")  # args: array, then (start, step, length) for each axis
+VIEW = Op("view", "")  # args: array, then (start, step, length) for each axis; length -1 where the axis is fixed
+TRANSPOSE = Op("transpose", "")  # args: array, then for each new axis the number of the old one, -1 for a new one
+RESHAPE = Op("reshape", "")  # args: a contiguous array, then the shape
+VIEWS = (VIEW, TRANSPOSE, RESHAPE)  # other arrays on the memory of their first argument
 OVERLAPS = Op("overlaps", "overlap({0}, {1})")  # args: two arrays
 NEW_STACK = Op("stack", "", effect=Effect.ALLOCATES)
 
@@ -65,6 +68,7 @@ NEW_STACK = Op("stack", "", effect=Effect.ALLOCATES)
 CAST = Op("cast", "")
 SELECT = Op("select", "({1} if {0} else {2})")  # both sides are computed before
 STOP = Op("stop_gradient", "{0}", 20)
+GUIDED = Op("guided", "{0}", 20)  # the first operand's value with the second's derivative, of two that are equal
 
 OR = _op("or", "{0} or {1}", _logical, 3)
 AND = _op("and", "{0} and {1}", _logical, 4)

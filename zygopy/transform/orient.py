@@ -74,7 +74,7 @@ def any_order(s: For, aliases: AliasClasses, facts: Facts) -> bool:
             case Let() if t.op is ops.LOAD:
                 accesses.append((t.args[0], t.args[1:], False, False))
             case Let():
-                if t.op is ops.VIEW or t.op.effect is Effect.ALLOCATES:
+                if t.op in ops.VIEWS or t.op.effect is Effect.ALLOCATES:
                     return False
             case Store():
                 accesses.append((t.array, t.index, True, t.add is ops.SUM))

@@ -106,7 +106,7 @@ class _Promotion:
                     continue
             elif isinstance(t, Let) and t.op is ops.LOAD:
                 other, at = t.args[0], t.args[1:]
-            elif isinstance(t, Let) and t.op is ops.VIEW:
+            elif isinstance(t, Let) and t.op in ops.VIEWS:
                 other, at = t.args[0], None
             else:
                 continue

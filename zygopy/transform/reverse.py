@@ -178,9 +178,9 @@ class _Sweep:
                     if self.is_active(s.var):
                         self.shadow[s.var] = b.let(ops.NEW_STACK, (), s.var.type, _bar(s.var))
                 case Let() if isinstance(s.var.type, Array) and self.has_shadow(s.var):
-                    if s.op is ops.VIEW:
+                    if s.op in ops.VIEWS:
                         args = (self.shadow[s.args[0]], *s.args[1:])
-                        self.shadow[s.var] = b.let(ops.VIEW, args, s.var.type, _bar(s.var))
+                        self.shadow[s.var] = b.let(s.op, args, s.var.type, _bar(s.var))
                     elif s.var not in self.shadow:
                         shape_type = Array(s.var.type.dtype, s.var.type.ndim)
                         self.shadow[s.var] = b.let(ops.ZEROS, s.args, shape_type, _bar(s.var))
@@ -240,13 +240,13 @@ class _Sweep:
     def shadow_in_branch(self, array: Var, joined: Var, block: Block, b: Builder) -> Var:
         """The shadow of an array that one side of a branch makes: a view of a shadow, or a new one."""
         let = next((t for t in block.statements if isinstance(t, Let) and t.var is array), None)
-        if let is None or let.op is not ops.VIEW:
+        if let is None or let.op not in ops.VIEWS:
             return self.zeros_like(array, joined, b)
         base = self.shadow.get(let.args[0])
         if base is None:
             base = self.shadow_in_branch(let.args[0], let.args[0], block, b)
         args = tuple(self.again(a, block, b) for a in let.args[1:])
-        return b.let(ops.VIEW, (base, *args), array.type, _bar(array))
+        return b.let(let.op, (base, *args), array.type, _bar(array))
 
     def again(self, value: Value, block: Block, b: Builder) -> Value:
         """A number that a block computes from what is around it, computed once more."""

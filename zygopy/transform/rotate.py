@@ -137,7 +137,7 @@ class _Rotation:
     def is_alone(self, line: _Window, s: For) -> bool:
         """Whether every other access of the loop is apart from the line."""
         for position, t in enumerate(s.body.statements):
-            if isinstance(t, Let) and t.op is ops.VIEW and self.aliases.may_alias(t.args[0], line.array):
+            if isinstance(t, Let) and t.op in ops.VIEWS and self.aliases.may_alias(t.args[0], line.array):
                 return False
             if position in line.accesses or (access := _access(t)) is None:
                 continue

@@ -316,6 +316,34 @@ def _is_bool(value: Value, wanted: bool) -> bool:
     return isinstance(value, Const) and value.type.is_bool and bool(value.value) is wanted
 
 
+# -- values that were there for their derivatives --------------------------------------------------------------------
+
+
+def settle(function: Function) -> Function:
+    """Take the values of `ops.GUIDED`, once nothing differentiates the function any more."""
+    guided = {s.var: s.args[0] for s in walk(function.body) if isinstance(s, Let) and s.op is ops.GUIDED}
+    values = Substitution({})
+    for var, value in guided.items():
+        values.values[var] = values.value(value)
+    body = values.block(function.body)
+    return replace(function, body=_without(body, guided), results=map_leaves(values.value, function.results))
+
+
+def _without(block: Block, gone: dict[Var, Value]) -> Block:
+    def kept(s: Statement) -> Statement:
+        match s:
+            case For():
+                return replace(s, body=_without(s.body, gone))
+            case While():
+                return replace(s, test=_without(s.test, gone), body=_without(s.body, gone))
+            case If():
+                return replace(s, then=_without(s.then, gone), orelse=_without(s.orelse, gone))
+        return s
+
+    left = (s for s in block.statements if not (isinstance(s, Let) and s.var in gone))
+    return replace(block, statements=tuple(kept(s) for s in left))
+
+
 # -- dead code -------------------------------------------------------------------------------------------------------
 
 

@@ -103,6 +103,7 @@ class Specialiser:
     def _push(self, level: Level) -> None:
         self.levels.append(level)
         self.facts.assumed.append([])
+        self.facts.equal.append({})
         if level.loop is not None:
             _, start, stop, step = level.loop
             if isinstance(step, Const) and abs(step.value) == 1:  # here the loop has a trip
@@ -119,7 +120,7 @@ class Specialiser:
         try:
             yield self.b
         finally:
-            del self.levels[depth - 1 :], self.facts.assumed[depth - 1 :]
+            del self.levels[depth - 1 :], self.facts.assumed[depth - 1 :], self.facts.equal[depth:]
             self.b.loc = loc
 
     @contextmanager
@@ -131,6 +132,7 @@ class Specialiser:
         finally:
             self.levels.pop()
             self.facts.assumed.pop()
+            self.facts.equal.pop()
 
     # -- checks ------------------------------------------------------------------------------------------------------
 
@@ -143,6 +145,14 @@ class Specialiser:
     def may_overlap(self, a: View, b: View) -> bool:
         """Whether two views may share memory."""
         return a.base is b.base or a.base in self.merged or b.base in self.merged
+
+    def canonical(self, n: Value) -> Value:
+        """A length as the variable or number that it is known to equal, the same for all equal ones."""
+        form = self.facts.affine(n)
+        if not form.terms:
+            return Const(form.constant, INT)
+        ((symbol, coefficient), *more) = form.terms
+        return symbol if not more and coefficient == 1 and not form.constant else n
 
     def freeze(self, value: object) -> object:
         """A value through which no gradient flows."""

@@ -3,7 +3,7 @@
 A number is an IR value, a tuple is a Python tuple of values; the other kinds are here.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from zygopy.errors import Loc
 from zygopy.transform.build import constant, zero
@@ -36,19 +36,44 @@ class Span:
 
 
 @dataclass(frozen=True)
-class View:
-    """An array, or a basic slice of one: one Fixed or Span for each axis of `base`.
+class Repeated:
+    """An axis of a view behind which no axis of the base stands: np.newaxis, or one that broadcasting repeats."""
 
-    Views are symbolic: element accesses go straight to the base array. `frozen` marks stop_gradient.
+    length: Value
+
+
+@dataclass(frozen=True)
+class View:
+    """An array, or a slice of one: one Fixed or Span for each axis of `base`.
+
+    `order` gives the view's own axes: the position of a Span among `axes`, or a Repeated one; None for all the Spans as
+    they come. Views are symbolic: element accesses go straight to the base array. `frozen` marks stop_gradient.
     """
 
     base: Var
     axes: tuple[Fixed | Span, ...]
     frozen: bool = False
+    order: tuple[int | Repeated, ...] | None = None
 
     @property
-    def spans(self) -> tuple[Span, ...]:
-        return tuple(a for a in self.axes if isinstance(a, Span))
+    def own_axes(self) -> tuple[int | Repeated, ...]:
+        if self.order is not None:
+            return self.order
+        return tuple(k for k, a in enumerate(self.axes) if isinstance(a, Span))
+
+    @property
+    def spans(self) -> tuple[Span | Repeated, ...]:
+        return tuple(self.axes[k] if isinstance(k, int) else k for k in self.own_axes)
+
+    @property
+    def shape(self) -> tuple[Value, ...]:
+        return tuple(span.length for span in self.spans)
+
+    def ordered(self, order: tuple[int | Repeated, ...], axes: tuple[Fixed | Span, ...] | None = None) -> "View":
+        """The same elements with other axes."""
+        axes = self.axes if axes is None else axes
+        plain = order == tuple(k for k, a in enumerate(axes) if isinstance(a, Span))
+        return replace(self, axes=axes, order=None if plain else order)
 
     @property
     def ndim(self) -> int:
@@ -60,7 +85,7 @@ class View:
 
     @property
     def is_whole(self) -> bool:
-        return all(isinstance(a, Span) and a.whole for a in self.axes)
+        return self.order is None and all(isinstance(a, Span) and a.whole for a in self.axes)
 
 
 class Frame:
@@ -202,6 +227,7 @@ __all__ = [
     "Method",
     "Partial",
     "Range",
+    "Repeated",
     "Reversed",
     "Scope",
     "Span",

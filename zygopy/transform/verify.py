@@ -116,6 +116,8 @@ def _check_let(s: Let) -> None:
         _demand(isinstance(s.args[0].type, Array), "a question about an array asks an array", s)
     elif s.op is ops.VIEW:
         _demand(len(s.args) == 1 + 3 * s.args[0].type.ndim, "a view says start, step and length of each axis", s)
+    elif s.op in ops.VIEWS:
+        _demand(len(s.args) == 1 + s.var.type.ndim, "a view says what each of its axes is", s)
     else:
         _demand(all(isinstance(a.type, Scalar) for a in s.args), "an operation takes numbers", s)
         if s.op in ops._TYPING:
