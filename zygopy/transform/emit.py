@@ -182,7 +182,7 @@ class _Writer:
         return f"{text}[{', '.join(flips)}]" if "::-1" in flips else text
 
     def transposed(self, args: tuple[Value, ...]) -> str:
-        name, order = self.names[args[0]], [a.value for a in args[1:]]
+        name, order = self.names[args[0]], [int(a.value) for a in args[1:] if isinstance(a, Const)]
         old = [k for k in order if k >= 0]
         text = name if old == sorted(old) else f"{name}.transpose(({', '.join(map(str, old))}))"
         if len(old) == len(order):
