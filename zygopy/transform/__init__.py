@@ -19,6 +19,7 @@ from zygopy.transform.build import Builder
 from zygopy.transform.distribute import distribute
 from zygopy.transform.emit import Source, emit
 from zygopy.transform.forward import forward
+from zygopy.transform.fuse import fuse
 from zygopy.transform.hoist import hoist
 from zygopy.transform.ir import Block, Check, Const, Function, Leaves, Param, Var, leaves, map_leaves, walk
 from zygopy.transform.jam import jam
@@ -65,7 +66,7 @@ def build(function: Callable, types: list[ArgumentType], task: Task) -> Program:
     """
     promoted = [] if task.kind == "jvp" else differentiable(function, types, task)
     found = specialise(function, types, promoted)
-    primal = checked(simplify(checked(_guard_overlap(found.function))))
+    primal = checked(fuse(checked(simplify(checked(_guard_overlap(found.function))))))
     return Program(_derive(primal, found, task), found.captured, found.numbers)
 
 

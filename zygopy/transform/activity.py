@@ -58,7 +58,8 @@ class Activity:
             return [self.node(s.args[0])]
         if s.op is ops.STOP or s.op in rules.CONSTANT:
             return []
-        return [a for a in s.args if _is_real(a)]
+        args = s.args[1:] if s.op is ops.GUIDED else s.args
+        return [a for a in args if _is_real(a)]
 
 
 def _is_real(value: Value) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from zygopy.transform import ops
-from zygopy.transform.ir import Const, Let, Value, Var
+from zygopy.transform.ir import Array, Const, Let, Value, Var
 
 if TYPE_CHECKING:
     from zygopy.transform.build import Builder
@@ -52,7 +52,9 @@ class Facts:
     ranges: dict[Var, tuple[Value, Value, Value]] = field(default_factory=dict)  # start, stop, step
     shapes: dict[Var, tuple[Value, ...]] = field(default_factory=dict)  # of arrays
     assumed: list[list[tuple[Affine, ...]]] = field(default_factory=list)  # per block: see `assume`
-    equal: list[dict[Var, Affine]] = field(default_factory=lambda: [{}])  # per block: see `assume_equal`
+    equal: list[dict] = field(default_factory=lambda: [{}])  # per block: see `assume_equal`
+
+    sharing: bool = False  # whether equal expressions are found; `equal` then holds the first variable of each
 
     def assume(self, *alternatives: Affine, depth: int = -1) -> None:
         """One of the forms is 0 or more, from here to the end of the block at `depth`: a test has found it."""
@@ -90,7 +92,15 @@ class Facts:
                     return a.scale(b.constant)
                 if not a.terms:
                     return b.scale(a.constant)
-        return Affine(0, ((value, 1),))
+        return Affine(0, ((self._first_of(let, depth), 1),))
+
+    def _first_of(self, let: Let, depth: int) -> Var:
+        """The first variable, among those in scope, with the value of the same operation on the same integers."""
+        if not self.sharing or let.op not in (ops.INT_MAX, ops.INT_MIN, ops.FLOORDIV, ops.MUL, ops.DIM):
+            return let.var
+        forms = (a if isinstance(a.type, Array) else self.affine(a, depth - 1) for a in let.args)
+        key = (let.op, *forms)
+        return next((known[key] for known in self.equal if key in known), None) or self.equal[-1].setdefault(key, let.var)
 
     def resolved(self, form: Affine, depth: int = 40) -> Affine:
         """The form with its symbols replaced by what they are now known to equal."""

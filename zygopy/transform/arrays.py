@@ -249,8 +249,11 @@ def nest(s, lengths: tuple[Value, ...], body) -> None:
     fold(s, lengths, (), lambda ks, totals: body(ks) or ())
 
 
-def fold(s, lengths: tuple[Value, ...], starts: tuple[Value, ...], body) -> tuple[Value, ...]:
-    """Loops over all indices of a shape that carry values: `body(ks, values)` gives those after a trip."""
+def fold(s, lengths: tuple[Value, ...], starts: tuple[Value, ...], body, parallel: bool = True) -> tuple[Value, ...]:
+    """Loops over all indices of a shape that carry values: `body(ks, values)` gives those after a trip.
+
+    `parallel`: trips may run in any order.
+    """
 
     def level(position: int, ks: tuple[Var, ...], values: tuple[Value, ...]) -> tuple[Value, ...]:
         if position == len(lengths):
@@ -264,7 +267,7 @@ def fold(s, lengths: tuple[Value, ...], starts: tuple[Value, ...], body) -> tupl
             block = inner.block(level(position + 1, (*ks, k), params))
         results = tuple(Var(p.name, p.type) for p in params)
         s.homes.update(dict.fromkeys(results, len(s.levels) - 1))
-        s.b.emit(For(k, *bounds, params, values, block, results, s.loc, new_key()))
+        s.b.emit(For(k, *bounds, params, values, block, results, s.loc, new_key(), parallel=parallel))
         return results
 
     names = [v if isinstance(v, Var) else Var("total", v.type) for v in starts]

@@ -96,7 +96,7 @@ def _sum_of_line(s, view: View, ks: tuple[Value, ...], start: Value) -> Value:
     def trip(k, totals):
         return (s.b.cast(s.b.apply(ops.ADD, totals[0], arrays.load(s, arrays.element_at(s, view, (*ks, *k)))), type_),)
 
-    return arrays.fold(s, view.shape[-1:], (s.b.cast(start, type_),), trip)[0]
+    return arrays.fold(s, view.shape[-1:], (s.b.cast(start, type_),), trip, parallel=False)[0]
 
 
 __all__ = ["BOOL", "apply", "cast", "clip", "combine", "element_of", "where"]

@@ -108,7 +108,10 @@ class Store:
 
 @dataclass(frozen=True)
 class For:
-    """`key` names the loop across passes; `mirror` is the key of the loop that this one runs backwards."""
+    """`key` names the loop across passes; `mirror` is the key of the loop that this one runs backwards.
+
+    `parallel`: an array expression made it, so trips meet in nothing but sums whose order is free.
+    """
 
     index: Var
     start: Value
@@ -121,6 +124,7 @@ class For:
     loc: Loc
     key: int
     mirror: int | None = None
+    parallel: bool = False
 
 
 @dataclass(frozen=True)

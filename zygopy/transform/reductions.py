@@ -206,7 +206,7 @@ def product(s, view: View, axis=None, keepdims=None):
         def trip(ks, values):
             return (s.b.apply(ops.MUL, values[0], s.b.cast(arrays.load(s, at(ks)), type_)),)
 
-        return arrays.fold(s, lengths, (constant(type_.dtype.type(1), type_),), trip)[0]
+        return arrays.fold(s, lengths, (constant(type_.dtype.type(1), type_),), trip, parallel=False)[0]
 
     return reduced(s, view, axis, keepdims, element)
 
@@ -324,7 +324,7 @@ def cumulative(s, view: View, axis, op: ops.Op) -> View:
             arrays.store(s, arrays.element_at(s, result, place), value)
             return (value,)
 
-        arrays.fold(s, (view.shape[along],), (start,), trip)
+        arrays.fold(s, (view.shape[along],), (start,), trip, parallel=False)
 
     arrays.nest(s, tuple(n for k, n in enumerate(view.shape) if k != along), line)
     return result

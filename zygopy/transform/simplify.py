@@ -97,7 +97,7 @@ class _Forward:
                 )
                 out.append(s)
                 self.touch_array(s.array)
-                if not s.add and s.value.type.dtype == s.array.type.dtype and s.value.type.weak is False:
+                if not s.add and s.value.type.dtype == s.array.type.dtype:
                     self.available[self.load_key(s.array, s.index)] = s.value
             case For():
                 self.for_loop(s, out)
@@ -231,11 +231,25 @@ class _Forward:
         ):
             self.values.values.update(zip(s.results, s.inits, strict=True))
             return
+        if self.one_trip(s, out):
+            return
         stored = self.aliases.stored(s.body.statements)
         self.touch(stored)
         body = self.block(s.body, (s.key, 1), (s.mirror, 1))
         self.touch(stored)
         out.append(self.without_invariants(replace(s, body=body)))
+
+    def one_trip(self, s: For, out: list[Statement]) -> bool:
+        """Put the body of a loop of one trip in its place."""
+        bounds = (s.start, s.stop, s.step)
+        if not all(isinstance(v, Const) for v in bounds) or len(range(*(int(v.value) for v in bounds))) != 1:
+            return False
+        self.values.values[s.index] = s.start
+        self.values.values.update(zip(s.params, s.inits, strict=True))
+        for statement in s.body.statements:
+            self.statement(statement, out)
+        self.values.values.update(zip(s.results, map(self.values.value, s.body.yields), strict=True))
+        return True
 
     def while_loop(self, s: While, out: list[Statement]) -> None:
         s = replace(s, inits=tuple(self.values.value(i) for i in s.inits))

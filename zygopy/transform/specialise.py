@@ -68,7 +68,7 @@ class Specialiser:
     """Interprets one function, with all that it calls, into one block of IR."""
 
     def __init__(self, options: object = None):
-        self.facts = Facts()
+        self.facts = Facts(sharing=True)
         self.levels: list[Level] = []
         self.homes: dict[Var, int] = {}
         self.captured_arrays: dict[tuple, Var] = {}
