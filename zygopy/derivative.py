@@ -18,9 +18,9 @@ import numpy as np
 from zygopy.backends import cpu, python
 from zygopy.backends.numba_private import NativeFunction
 from zygopy.backends.python import typeof
-from zygopy.errors import ArgumentError
+from zygopy.errors import ArgumentError, OtherLengthsError
 from zygopy.show_source import Text
-from zygopy.transform import Program, Task, build, emit, show
+from zygopy.transform import Lengths, Program, Task, build, emit, ones_of, show
 from zygopy.transform.emit import Source
 from zygopy.transform.parse import parameter_names
 from zygopy.transform.signature import ArgumentType
@@ -35,9 +35,11 @@ class Derivative:
     backend: str
     __call__: Callable
 
+    lengths: Lengths | None  # what it is specialised to beside types
+
     def program(self, *args, **kwargs) -> Program:
         """The IR for the types of these arguments."""
-        return build(self.function, self.types(args, kwargs), self.task)
+        return build(self.function, self.types(args, kwargs), self.task, self.lengths)
 
     def types(self, args: tuple, kwargs: dict) -> list:
         """The types of a call's arguments, in the order of the parameters (those of tangents left out)."""
@@ -52,6 +54,24 @@ class Derivative:
     def source(self, *args, **kwargs) -> Text:
         """The generated Python for arguments like these: readable, and what the backends run."""
         return Text(emit(self.program(*args, **kwargs).function).text, "python")
+
+    def for_lengths(self, args: tuple, kwargs: dict) -> "Derivative":
+        """The same for arguments with axes of length 1 that are repeated, or of lengths that do not fit each other."""
+        if self.lengths is not None:
+            lengths = replace(self.lengths, exact=True)
+        else:
+            count = len(parameter_names(self.function))
+            values = bind(self.function, args[:count] if self.task.kind == "jvp" else args, kwargs)
+            ones = tuple(map(ones_of, values))
+            captured = tuple(map(ones_of, captured_arrays(self.program(*args, **kwargs))))
+            lengths = Lengths((*ones, *captured), not _any_ones((ones, captured)))
+        if lengths not in self.variants:
+            self.variants[lengths] = make(self.function, self.task, self.backend, lengths)
+        return self.variants[lengths]
+
+    @cached_property
+    def variants(self) -> dict[Lengths, "Derivative"]:
+        return {}
 
     def derived(self, **changes) -> "Derivative":
         """Another operator on the same function."""
@@ -98,12 +118,18 @@ class Compiled(Derivative):
 _FACES = {"primal": Compiled, "grad": Gradient, "value_and_grad": Gradient, "jvp": Derivative}
 
 
-def make(function: Callable, task: Task, backend: str) -> Derivative:
+def _any_ones(ones: tuple | None) -> bool:
+    return any(_any_ones(o) if isinstance(o, tuple) else o is not None for o in ones or ())
+
+
+def make(function: Callable, task: Task, backend: str, lengths: Lengths | None = None) -> Derivative:
     """An operator on a function."""
     if backend not in ("cpu", "python"):
         raise ArgumentError(f"there is no backend {backend!r}", help='use "cpu" or "python"')
     base = Interpreted if backend == "python" else Bound if needs_binding(function) else Native
-    return _CLASSES[_FACES[task.kind], base](function, task, backend)
+    made = _CLASSES[_FACES[task.kind], base](function, task, backend)
+    made.lengths = lengths
+    return made
 
 
 def call_of(derivative: Derivative) -> Callable:
@@ -223,11 +249,14 @@ class Interpreted(Derivative):
         key = tuple(type_of_argument(v, n) for n, v in zip(parameter_names(self.function), values, strict=True))
         entry = self._entries.get(key)
         if entry is None or not unchanged(entry[1]):
-            program = build(self.function, list(key), self.task)
+            program = build(self.function, list(key), self.task, self.lengths)
             entry = self._entries[key] = python.compile(emit(program.function)), program
         compiled, program = entry
         kept = [k for k, v in enumerate(values) if not is_static(v)]
-        return compiled(*(values[k] for k in kept), *captured_arrays(program), *tangents)
+        try:
+            return compiled(*(values[k] for k in kept), *captured_arrays(program), *tangents)
+        except OtherLengthsError:
+            return self.for_lengths(args, kwargs)(*args, **kwargs)
 
 
 def unchanged(program: Program) -> bool:
@@ -254,6 +283,7 @@ class Native(Derivative, NativeFunction):
 
     def __init__(self, function: Callable, task: Task, backend: str):
         self.function, self.task, self.backend = function, task, backend
+        self.guarded = False
         face = jvp_face(function, task.wrt) if task.kind == "jvp" else function
         NativeFunction.__init__(self, face, self.generate, cpu.function)
 
@@ -263,12 +293,17 @@ class Native(Derivative, NativeFunction):
             self.__class__ = _CLASSES[_FACES[self.task.kind], Bound]
             self._entries = {}
             return self.__call__
-        return super()._compile_for_args(*args, **kwargs)
+        compiled = super()._compile_for_args(*args, **kwargs)
+        if not self.guarded:
+            return compiled
+        self.__class__ = _CLASSES[_FACES[self.task.kind], Guarded]
+        return self.__call__
 
     def generate(self, types: tuple) -> Source:
         """The source for argument types; tangents follow the primals."""
         count = len(parameter_names(self.function))
-        program = build(self.function, list(types[:count]), self.task)
+        program = build(self.function, list(types[:count]), self.task, self.lengths)
+        self.guarded |= program.guarded
         if program.captured:
             names = ", ".join(name for _, name in program.captured)
             raise ArgumentError(
@@ -284,6 +319,20 @@ def jvp_face(function: Callable, wrt: tuple[str, ...]) -> Callable:
     namespace: dict = {}
     exec(f"def {function.__name__.strip('<>')}_jvp({params}): pass", namespace)
     return namespace[f"{function.__name__.strip('<>')}_jvp"]
+
+
+class Guarded(Native):
+    """Native code that tests lengths at entry, and has other code for those that it is not for."""
+
+    def __call__(self, *args, **kwargs):
+        """Call with the arguments of the function."""
+        try:
+            return super().__call__(*args, **kwargs)
+        except OtherLengthsError:
+            return self.for_lengths(args, kwargs)(*args, **kwargs)
+
+    def _compile_for_args(self, *args, **kwargs):
+        return NativeFunction._compile_for_args(self, *args, **kwargs)
 
 
 class Bound(Native):
@@ -303,18 +352,22 @@ class Bound(Native):
         if entry is None or not unchanged(entry[1]):
             entry = self._entries[key] = self._entry(names, values)
         native, program, kept = entry
-        return native(*(values[k] for k in kept), *captured_arrays(program), *tangents)
+        try:
+            return native(*(values[k] for k in kept), *captured_arrays(program), *tangents)
+        except OtherLengthsError:
+            return self.for_lengths(args, kwargs)(*args, **kwargs)
 
     def _entry(self, names: list[str], values: list) -> tuple[NativeFunction, Program, list[int]]:
         """The native function for a call's static arguments and the surroundings of now."""
-        program = build(self.function, [type_of_argument(v, n) for n, v in zip(names, values, strict=True)], self.task)
+        types = [type_of_argument(v, n) for n, v in zip(names, values, strict=True)]
+        program = build(self.function, types, self.task, self.lengths)
         kept = [k for k, v in enumerate(values) if not is_static(v)]
         statics = {k: Static(v) for k, v in enumerate(values) if k not in kept}
 
         def generate(types: tuple) -> Source:
             native = iter(types[: len(kept)])
             full = [statics[k] if k in statics else next(native) for k in range(len(values))]
-            return emit(build(self.function, full, self.task).function)
+            return emit(build(self.function, full, self.task, self.lengths).function)
 
         params = [p.name for p in program.function.params]
         namespace: dict = {}
@@ -326,6 +379,6 @@ class Bound(Native):
 _CLASSES = {
     (face, base): type(face.__name__, (face, base), {"__doc__": face.__doc__, "__module__": __name__})
     for face in set(_FACES.values())
-    for base in (Interpreted, Native, Bound)
+    for base in (Interpreted, Native, Guarded, Bound)
     if not issubclass(base, face)
-} | {(Derivative, base): base for base in (Interpreted, Native, Bound)}
+} | {(Derivative, base): base for base in (Interpreted, Native, Guarded, Bound)}

@@ -90,6 +90,10 @@ class ShapeError(ZygopyError, ValueError):
     """Array shapes that do not fit each other."""
 
 
+class OtherLengthsError(ZygopyError):
+    """Compiled code was called with arrays whose lengths are not as equal as it takes them to be; callers handle it."""
+
+
 class SourceError(ZygopyError, OSError):
     """The function's source text cannot be read."""
 

@@ -29,7 +29,7 @@ from zygopy.transform.promote import promote
 from zygopy.transform.reverse import reverse
 from zygopy.transform.rotate import rotate
 from zygopy.transform.show import show
-from zygopy.transform.signature import ArgumentType, Specialised, specialise
+from zygopy.transform.signature import ArgumentType, Lengths, Specialised, ones_of, specialise
 from zygopy.transform.simplify import settle, simplify
 from zygopy.transform.tape import close
 from zygopy.transform.types import BOOL, FLOAT, Array
@@ -54,10 +54,11 @@ class Program:
     function: Function
     captured: tuple[tuple, ...]
     numbers: tuple[tuple, ...]
+    guarded: bool = False  # it raises OtherLengthsError at entry unless lengths are as equal as it takes them to be
 
 
-def build(function: Callable, types: list[ArgumentType], task: Task) -> Program:
-    """The IR for a task on a function with arguments of the given types.
+def build(function: Callable, types: list[ArgumentType], task: Task, lengths: Lengths | None = None) -> Program:
+    """The IR for a task on a function with arguments of the given types, and axes of length 1.
 
     Raises
     ------
@@ -65,9 +66,9 @@ def build(function: Callable, types: list[ArgumentType], task: Task) -> Program:
         If the function cannot be differentiated; the message names the line and the reason.
     """
     promoted = [] if task.kind == "jvp" else differentiable(function, types, task)
-    found = specialise(function, types, promoted)
+    found = specialise(function, types, promoted, lengths)
     primal = checked(fuse(checked(simplify(checked(_guard_overlap(found.function))))))
-    return Program(_derive(primal, found, task), found.captured, found.numbers)
+    return Program(_derive(primal, found, task), found.captured, found.numbers, found.guarded)
 
 
 def _derive(primal: Function, found: Specialised, task: Task) -> Function:
@@ -174,6 +175,7 @@ def _guard_overlap(function: Function) -> Function:
 __all__ = [
     "FLOAT",
     "ArgumentError",
+    "Lengths",
     "Param",
     "Program",
     "Source",
@@ -181,6 +183,7 @@ __all__ = [
     "build",
     "emit",
     "map_leaves",
+    "ones_of",
     "show",
     "walk",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 from zygopy.errors import DtypeError, OutOfBoundsError, ShapeError, UnsupportedError
 from zygopy.transform import bounds, ops
 from zygopy.transform.affine import Affine
-from zygopy.transform.build import integer
+from zygopy.transform.build import Builder, integer
 from zygopy.transform.ir import Const, For, Let, Value, Var, new_key
 from zygopy.transform.types import INT, Array
 from zygopy.transform.values import Fixed, Repeated, Span, Static, View, describe, is_number
@@ -24,7 +24,12 @@ def whole(s, base: Var) -> View:
 
 def bind_shape(s, array: Var) -> None:
     """Ask a new array variable for its shape, where it is defined."""
-    s.facts.shapes[array] = tuple(s.b.dim(array, k) for k in range(array.type.ndim))
+    s.facts.shapes[array] = dims(s.b, array)
+
+
+def dims(b: Builder, array: Var) -> tuple[Value, ...]:
+    """The lengths of an array's axes, asked for where they are not known to be 1."""
+    return tuple(integer(1) if k in array.type.ones else b.dim(array, k) for k in range(array.type.ndim))
 
 
 def materialise(s, view: View) -> Var:
@@ -377,12 +382,16 @@ def same_length(s, a: Value, b: Value) -> None:
         return
     if not gap.terms:
         raise ShapeError(f"axes of lengths {a.value} and {b.value} do not fit each other", s.loc)
-    s.check(s.b.apply(ops.EQ, a, b), ShapeError, "the lengths of arrays that meet here differ")
+    at_entry = s.assuming and all(s.is_known_at_entry(symbol) for symbol, _ in gap.terms)
+    if at_entry:
+        s.guards.append((s.facts.affine(a), s.facts.affine(b)))
+    else:
+        s.check(s.b.apply(ops.EQ, a, b), ShapeError, "the lengths of arrays that meet here differ")
     candidates = [(s.homes.get(symbol, 0), k, symbol) for k, (symbol, c) in enumerate(gap.terms) if abs(c) == 1]
     if candidates:
         _, _, symbol = max(candidates, key=lambda found: found[:2])
         rest = gap.substitute(symbol, Affine())
-        s.facts.assume_equal(symbol, rest.scale(-gap.coefficient(symbol)))
+        s.facts.assume_equal(symbol, rest.scale(-gap.coefficient(symbol)), 0 if at_entry else -1)
 
 
 def _is_one(length: Value) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from zygopy.transform import Task, arrays, build
+from zygopy.transform import Lengths, Task, arrays, build
 from zygopy.transform.ir import For, If, Leaves, Let, Substitution, Value, Var, leaves, walk
 from zygopy.transform.parse import read
 from zygopy.transform.specialise import bind
@@ -25,7 +25,7 @@ def call_program(s, function: Callable, task: Task, args: list, kwargs: dict) ->
     if task.kind == "primal":
         return s.call_function(function, args, kwargs)
     values = [bound[n] for n in names]
-    program = build(function, [_type(v) for v in values], task)
+    program = build(function, [_type(v) for v in values], task, Lengths((), exact=True))
     s.captured_numbers += program.numbers
     given = [_leaves(s, v) for v in values if not isinstance(v, Static)]
     given += [s._captured_array(Scope(f).find(n)[1], (Scope(f), n)).base for f, n in program.captured]

@@ -1,16 +1,17 @@
 """Arguments: from the types of a call to the parameters of an IR function and the values they stand for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from zygopy.errors import DtypeError
-from zygopy.transform import arrays
-from zygopy.transform.build import constant
-from zygopy.transform.ir import Block, Function, Leaves, Param, Value, Var, leaves
+from zygopy.errors import DtypeError, OtherLengthsError
+from zygopy.transform import arrays, ops
+from zygopy.transform.affine import Facts
+from zygopy.transform.build import Builder, constant
+from zygopy.transform.ir import Block, Check, Function, Leaves, Param, Statement, Value, Var, leaves
 from zygopy.transform.parse import read
-from zygopy.transform.specialise import Specialiser
+from zygopy.transform.specialise import Lengths, Specialiser
 from zygopy.transform.types import FLOAT, Array, Scalar, Type
 from zygopy.transform.values import Raises, Static, View, describe, is_number
 
@@ -29,6 +30,21 @@ class Specialised:
     wrt: dict[str, Leaves]  # the leaves of each parameter
     captured: tuple[tuple, ...]
     numbers: tuple[tuple, ...]
+    guarded: bool  # whether it tests at entry that lengths are equal
+
+
+def ones_of(value: object) -> tuple | None:
+    """For an argument the axes that have length 1; for a tuple those of its items."""
+    if isinstance(value, np.ndarray):
+        return tuple(k for k, n in enumerate(value.shape) if n == 1)
+    return tuple(ones_of(v) for v in value) if type(value) is tuple else None
+
+
+def with_ones(type_: ArgumentType, ones: tuple | None) -> ArgumentType:
+    """The type of an argument with these axes of length 1."""
+    if isinstance(type_, Array):
+        return replace(type_, ones=ones)
+    return tuple(map(with_ones, type_, ones)) if isinstance(type_, tuple) else type_
 
 
 def type_of_array(array: np.ndarray, name: str) -> Array:
@@ -49,12 +65,16 @@ def type_of_array(array: np.ndarray, name: str) -> Array:
     return Array(dtype, array.ndim, layout, array.flags.writeable)
 
 
-def specialise(function: Callable, types: list[ArgumentType], promote: list[str] = ()) -> Specialised:
+def specialise(
+    function: Callable, types: list[ArgumentType], promote: list[str] = (), lengths: Lengths | None = None
+) -> Specialised:
     """Specialise a Python function to argument types; the result's leaves are the body's yields.
 
     Integers among the parameters named in `promote` become floats.
     """
-    s = Specialiser()
+    s = Specialiser(lengths)
+    if lengths is not None and lengths.ones:
+        types = list(map(with_ones, types, lengths.ones))
     parsed = read(function)
     names = [a.arg for a in [*parsed.args.posonlyargs, *parsed.args.args, *parsed.args.kwonlyargs]]
     s.b.loc = parsed.loc
@@ -67,6 +87,7 @@ def specialise(function: Callable, types: list[ArgumentType], promote: list[str]
             wrt[name] = _leaves_of(values[name])
         if not isinstance(type_, Static):
             params.append(Param(name, tree))
+    entered = len(s.b.statements)
     keywords = {a.arg for a in parsed.args.kwonlyargs}
     args = [values[n] for n in names if n not in keywords]
     try:
@@ -75,12 +96,23 @@ def specialise(function: Callable, types: list[ArgumentType], promote: list[str]
         result = constant(float("nan"))  # every path raises
     s.b.loc = parsed.loc
     tree = _result(s, result)
-    body = Block((*s.entry.statements, *s.b.statements), tuple(leaves(tree)))
+    statements = (*s.b.statements[:entered], *_guards(s), *s.b.statements[entered:])
+    body = Block((*s.entry.statements, *statements), tuple(leaves(tree)))
     hidden = [Param(f"{var.name}", var) for var in s.captured_arrays.values()]
     ir = Function(
         parsed.name.strip("<>") if parsed.name != "<lambda>" else "lambda_", (*params, *hidden), body, tree, parsed.loc
     )
-    return Specialised(ir, wrt, tuple(s.captured_arrays), tuple(s.captured_numbers))
+    return Specialised(ir, wrt, tuple(s.captured_arrays), tuple(s.captured_numbers), bool(s.guards))
+
+
+def _guards(s: Specialiser) -> list[Statement]:
+    """The tests at entry that lengths are as equal as the code takes them to be."""
+    b = Builder(s.loc)
+    facts = Facts(s.facts.definitions)
+    for left, right in s.guards:
+        test = b.apply(ops.EQ, facts.write(left, b), facts.write(right, b))
+        b.emit(Check(test, OtherLengthsError, "", s.loc))
+    return b.statements
 
 
 def _argument(s: Specialiser, name: str, type_: ArgumentType) -> tuple[Leaves, object]:
@@ -125,4 +157,4 @@ def _result(s: Specialiser, value: object) -> Leaves:
     raise DtypeError(f"the function returns {describe(value)}", s.loc, help="return numbers, arrays or tuples of them")
 
 
-__all__ = ["Scalar", "Specialised", "Value", "specialise", "type_of_array"]
+__all__ = ["Lengths", "Scalar", "Specialised", "Value", "specialise", "type_of_array"]

@@ -19,7 +19,7 @@ from zygopy.errors import (
     UnsupportedError,
 )
 from zygopy.transform import arrays, ops
-from zygopy.transform.affine import Facts
+from zygopy.transform.affine import Affine, Facts
 from zygopy.transform.build import Builder, constant
 from zygopy.transform.ir import (
     Block,
@@ -55,6 +55,17 @@ from zygopy.transform.values import (
 )
 
 
+@dataclass(frozen=True)
+class Lengths:
+    """What code is specialised to beside types: the axes of length 1 of each argument.
+
+    Code takes lengths of arguments that meet to be equal, and tests it at entry; `exact` code does not.
+    """
+
+    ones: tuple
+    exact: bool
+
+
 @dataclass
 class Level:
     """A block under construction, and what encloses it."""
@@ -67,7 +78,10 @@ class Level:
 class Specialiser:
     """Interprets one function, with all that it calls, into one block of IR."""
 
-    def __init__(self, options: object = None):
+    def __init__(self, lengths: Lengths | None = None):
+        self.lengths = lengths
+        self.assuming = lengths is None or not lengths.exact
+        self.guards: list[tuple[Affine, Affine]] = []  # lengths that are equal if this code is to run
         self.facts = Facts(sharing=True)
         self.levels: list[Level] = []
         self.homes: dict[Var, int] = {}
@@ -133,6 +147,12 @@ class Specialiser:
             self.levels.pop()
             self.facts.assumed.pop()
             self.facts.equal.pop()
+
+    def is_known_at_entry(self, symbol: Var) -> bool:
+        """Whether a number is an argument, or a length of one."""
+        let = self.facts.definitions.get(symbol)
+        array = let.args[0] if let is not None and let.op is ops.DIM else symbol
+        return array in self.parameters or array in self.captured_arrays.values()
 
     # -- checks ------------------------------------------------------------------------------------------------------
 
@@ -270,14 +290,17 @@ class Specialiser:
         return Static(obj)
 
     def _captured_array(self, array, origin: tuple[Scope, str]) -> View:
-        from zygopy.transform.signature import type_of_array
+        from zygopy.transform.signature import ones_of, type_of_array, with_ones
 
         scope, name = origin
         key = (scope.function, name)
         if key not in self.captured_arrays:
-            var = Var(name, type_of_array(array, name))
+            type_ = type_of_array(array, name)
+            if self.lengths is not None:
+                type_ = with_ones(type_, ones_of(array))
+            var = Var(name, type_)
             self.captured_arrays[key] = var
-            self.facts.shapes[var] = tuple(self.entry.dim(var, k) for k in range(var.type.ndim))
+            self.facts.shapes[var] = arrays.dims(self.entry, var)
         return arrays.whole(self, self.captured_arrays[key])
 
     # -- statements --------------------------------------------------------------------------------------------------

@@ -33,12 +33,16 @@ class Scalar:
 
 @dataclass(frozen=True)
 class Array:
-    """A reference to memory; layout is C (contiguous), F or A (any strides)."""
+    """A reference to memory; layout is C (contiguous), F or A (any strides).
+
+    `ones` are the axes that are known to be of length 1.
+    """
 
     dtype: np.dtype
     ndim: int
     layout: str = "C"
     writable: bool = field(default=True, compare=False)
+    ones: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         short = _SHORT.get(self.dtype.name, self.dtype.name)
