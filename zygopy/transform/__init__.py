@@ -25,6 +25,7 @@ from zygopy.transform.ir import Block, Check, Const, Function, Leaves, Param, Va
 from zygopy.transform.jam import jam
 from zygopy.transform.memory import AliasClasses
 from zygopy.transform.orient import orient
+from zygopy.transform.overwrite import overwrite
 from zygopy.transform.promote import promote
 from zygopy.transform.reverse import reverse
 from zygopy.transform.rotate import rotate
@@ -95,7 +96,7 @@ def _derive(primal: Function, found: Specialised, task: Task) -> Function:
 def _tuned(function: Function) -> Function:
     """The same program in the form that compiles to the fastest loops."""
     function = checked(simplify(settle(function)))
-    for tuning in (promote, orient, hoist, distribute, rotate, simplify):
+    for tuning in (overwrite, promote, orient, hoist, distribute, rotate, simplify):
         function = checked(tuning(function))
     return function
 

@@ -1,0 +1,186 @@
+"""Storing in place of adding, where the elements are known to be zero.
+
+x_bar = np.zeros(n)                  x_bar = np.empty(n)
+for i in range(n):           ->      for i in range(n):
+    x_bar[i] += g * w[i]                 x_bar[i] = g * w[i]
+
+The same for a row that each trip of a loop adds to, reads and clears again: it is stored, read, and not cleared.
+"""
+
+from dataclasses import dataclass, replace
+
+from zygopy.transform import ops
+from zygopy.transform.affine import Facts
+from zygopy.transform.ir import (
+    Block,
+    Const,
+    For,
+    Function,
+    If,
+    Let,
+    Statement,
+    Store,
+    Value,
+    Var,
+    While,
+    blocks,
+    operands,
+    walk,
+)
+from zygopy.transform.memory import AliasClasses
+from zygopy.transform.types import Array
+
+
+def overwrite(function: Function) -> Function:
+    """Turn the first additions to arrays of zeros into stores."""
+    return _Overwriting(function).run()
+
+
+@dataclass
+class _Changes:
+    stored: dict[int, Store]  # by id of a statement: an addition that becomes a store
+    removed: dict[int, Store]  # stores of zeros that nothing reads
+    empty: set[Var]  # arrays that need no zeros
+
+
+class _Overwriting:
+    def __init__(self, function: Function):
+        self.function = function
+        self.aliases = AliasClasses(function.body)
+        self.facts = Facts({s.var: s for s in walk(function.body) if isinstance(s, Let)})
+        self.changes = _Changes({}, {}, set())
+        self.members: dict[Var, set[Var]] = {}
+        for s in walk(function.body):
+            for v in (*operands(s), *((s.var,) if isinstance(s, Let) else ())):
+                if isinstance(v, Var) and isinstance(v.type, Array):
+                    self.members.setdefault(self.aliases.of(v), set()).add(v)
+
+    def run(self) -> Function:
+        self.block(self.function.body)
+        if not self.changes.empty:
+            return self.function
+        return replace(self.function, body=self.changed(self.function.body))
+
+    def block(self, block: Block) -> None:
+        for k, s in enumerate(block.statements):
+            if isinstance(s, Let) and s.op is ops.ZEROS and self.members[self.aliases.of(s.var)] == {s.var}:
+                users = [t for t in block.statements[k + 1 :] if self.touches(t, s.var)]
+                if users and isinstance(users[0], For):
+                    self.try_first(s, users[0])
+                    if len(users) == 1 and s.var not in self.changes.empty:
+                        self.try_rows(s, users[0])
+            for inner in blocks(s):
+                self.block(inner)
+
+    def touches(self, s: Statement, array: Var) -> bool:
+        return any(array in operands(t) for t in walk(Block((s,))))
+
+    # -- arrays that are filled by one nest --------------------------------------------------------------------------
+
+    def try_first(self, let: Let, loop: For) -> None:
+        """The first loop adds once to each element before anything else touches it."""
+        found = self.covering(let, loop, 0)
+        if found is None:
+            return
+        store, indices = found
+        if store.add and self.keeps_to_own(loop, let.var, indices):
+            self.changes.stored[id(store)] = store
+            self.changes.empty.add(let.var)
+
+    def covering(self, let: Let, loop: For, which: int) -> tuple[Store, tuple[Var, ...]] | None:
+        """The store of a nest that reaches each element once, as the first (0) or last (-1) thing that touches it.
+
+        With it, the indices of the nest's loops, outermost first.
+        """
+        indices: list[Var] = []
+        while True:
+            if not self.runs_over(loop, let.args[len(indices)]):
+                return None
+            indices.append(loop.index)
+            users = [t for t in loop.body.statements if self.touches(t, let.var)]
+            if not users:
+                return None
+            s = users[which]
+            if len(indices) == len(let.args):
+                break
+            if not isinstance(s, For):
+                return None
+            loop = s
+        if isinstance(s, Store) and s.array is let.var and s.index == tuple(indices) and s.value is not let.var:
+            return s, tuple(indices)
+        return None
+
+    def runs_over(self, loop: For, length: Value) -> bool:
+        """Whether a loop's index takes each value from 0 to length - 1 once."""
+        if not isinstance(loop.step, Const):
+            return False
+        affine = self.facts.affine
+        if loop.step.value == 1:
+            start, stop = affine(loop.start), affine(loop.stop)
+        elif loop.step.value == -1:
+            start, stop = affine(loop.stop).shift(1), affine(loop.start).shift(1)
+        else:
+            return False
+        let = self.facts.definitions.get(length) if isinstance(length, Var) else None
+        lengths = [length]
+        if let is not None and let.op is ops.INT_MAX:
+            lengths += [a for a, b in (let.args, let.args[::-1]) if isinstance(b, Const) and b.value == 0]
+        return start == affine(Const(0, loop.index.type)) and any(affine(n) == stop for n in lengths)
+
+    def keeps_to_own(self, loop: For, array: Var, indices: tuple[Var, ...]) -> bool:
+        """Whether each trip of the nest touches only the elements that it has stored itself."""
+
+        def visit(block: Block, around: tuple[Var, ...]) -> bool:
+            for s in block.statements:
+                if array in operands(s):
+                    if isinstance(s, Let) and s.op is ops.LOAD:
+                        place = s.args[1:]
+                    elif isinstance(s, Store) and s.array is array:
+                        place = s.index
+                    else:
+                        return False
+                    if place[: len(around)] != around:
+                        return False
+                for inner in blocks(s):
+                    deeper = isinstance(s, For) and len(around) < len(indices) and s.index is indices[len(around)]
+                    if not visit(inner, (*around, s.index) if deeper and isinstance(s, For) else around):
+                        return False
+            return True
+
+        return visit(loop.body, (loop.index,))
+
+    # -- rows that each trip uses again ------------------------------------------------------------------------------
+
+    def try_rows(self, let: Let, loop: For) -> None:
+        """Each trip adds to all elements first and clears them all at last."""
+        users = [t for t in loop.body.statements if self.touches(t, let.var)]
+        if len(users) < 2 or not (isinstance(users[0], For) and isinstance(users[-1], For)):
+            return
+        first, last = self.covering(let, users[0], 0), self.covering(let, users[-1], -1)
+        if first is None or last is None or not first[0].add or last[0].add:
+            return
+        clears = isinstance(last[0].value, Const) and last[0].value.value == 0
+        if clears and self.keeps_to_own(users[0], let.var, first[1]) and self.keeps_to_own(users[-1], let.var, last[1]):
+            self.changes.stored[id(first[0])] = first[0]
+            self.changes.removed[id(last[0])] = last[0]
+            self.changes.empty.add(let.var)
+
+    # -- the new program ---------------------------------------------------------------------------------------------
+
+    def changed(self, block: Block) -> Block:
+        statements = (self.statement(s) for s in block.statements if id(s) not in self.changes.removed)
+        return Block(tuple(statements), block.yields)
+
+    def statement(self, s: Statement) -> Statement:
+        match s:
+            case Store() if id(s) in self.changes.stored:
+                return replace(s, add=None)
+            case Let() if s.var in self.changes.empty:
+                return replace(s, op=ops.EMPTY)
+            case For():
+                return replace(s, body=self.changed(s.body))
+            case While():
+                return replace(s, test=self.changed(s.test), body=self.changed(s.body))
+            case If():
+                return replace(s, then=self.changed(s.then), orelse=self.changed(s.orelse))
+        return s
