@@ -14,8 +14,8 @@ import numpy as np
 
 from benchmarks import generated, harness
 from benchmarks.count import statements, with_helpers
+from benchmarks.groups import GROUPS, load
 from benchmarks.program import Program
-from benchmarks.programs import NAMES, load
 
 CONTENDERS = ("zygopy", "jax")
 GENERATED = {f"{kind}_{count}": (kind, count) for kind in ("straight", "loop") for count in (125, 250, 500)}
@@ -105,6 +105,7 @@ def main() -> int:
     """0 where zygopy compiled every program."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compile_time", description=__doc__)
     parser.add_argument("--only", help="names of programs, separated by commas")
+    parser.add_argument("--group", choices=GROUPS, default="loops", help="the programs where --only names none")
     parser.add_argument("--no-jax", action="store_true")
     parser.add_argument("--json", metavar="PATH", help="write all numbers")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
@@ -113,7 +114,7 @@ def main() -> int:
         print(json.dumps(first_gradient(*chosen.child)))
         return 0
 
-    names = chosen.only.split(",") if chosen.only else [*NAMES, *GENERATED]
+    names = chosen.only.split(",") if chosen.only else [*GROUPS[chosen.group], *(GENERATED if chosen.group == "loops" else ())]
     contenders = CONTENDERS[:1] if chosen.no_jax else CONTENDERS
     load_before = harness.load()
     records = {name: {contender: in_fresh_process(name, contender) for contender in contenders} for name in names}

@@ -12,8 +12,8 @@ import pytest
 import zygopy
 from benchmarks import generated, harness
 from benchmarks.count import statements
+from benchmarks.groups import GROUPS, NAMES, load
 from benchmarks.measure import Row
-from benchmarks.programs import NAMES, load
 
 
 def plain(function):
@@ -95,7 +95,7 @@ def test_generated_functions_have_the_length_asked_for():
         assert statements(make(50)) - statements(make(20)) == 30
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", GROUPS["loops"])
 def test_zygopy_agrees_with_the_adjoint_by_hand(name):
     """On the python backend, both modes; it cannot see what Numba compiles."""
     program = load(name)
