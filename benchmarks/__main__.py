@@ -14,10 +14,10 @@ from benchmarks.groups import GROUPS, NAMES, load
 from benchmarks.measure import measure
 
 EXPLANATION = """\
-primal: the program by @njit (error_model="numpy"), its helpers too; some array programs, by NumPy. hand: value and
-gradient by an adjoint derived by hand for Numba. zygopy: value_and_grad of the unchanged function. jax: its fastest idiom, jitted, x64, called with NumPy
-arrays or its own. One core; medians over interleaved rounds; a ratio is the median of the ratios within each round, and
-jax/... takes the faster column."""
+primal: the program by @njit (error_model="numpy"), its helpers too; by NumPy where Numba refuses it. hand: value and
+gradient by an adjoint derived by hand for Numba. zygopy: value_and_grad of the unchanged function. jax: its fastest
+idiom, jitted, x64, called with NumPy arrays or its own. One core; medians over interleaved rounds; a ratio is the
+median of the ratios within each round, and jax/... takes the faster column."""
 
 
 def arguments() -> argparse.Namespace:

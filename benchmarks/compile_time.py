@@ -114,7 +114,11 @@ def main() -> int:
         print(json.dumps(first_gradient(*chosen.child)))
         return 0
 
-    names = chosen.only.split(",") if chosen.only else [*GROUPS[chosen.group], *(GENERATED if chosen.group == "loops" else ())]
+    names = (
+        chosen.only.split(",")
+        if chosen.only
+        else [*GROUPS[chosen.group], *(GENERATED if chosen.group == "loops" else ())]
+    )
     contenders = CONTENDERS[:1] if chosen.no_jax else CONTENDERS
     load_before = harness.load()
     records = {name: {contender: in_fresh_process(name, contender) for contender in contenders} for name in names}

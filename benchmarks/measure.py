@@ -85,7 +85,7 @@ def best_idiom(row: Row, program: Program, args, expected) -> dict[str, Callable
         if expected is not None:
             error = harness.relative_error(result, expected)
             row.errors["jax/hand"] = max(error, row.errors.get("jax/hand", 0.0))
-        row.idioms[idiom] = min(harness.timed(call, 1) for _ in range(2))
+        row.idioms[idiom] = min(harness.timed(call, 1) for _ in range(5))
     if not row.idioms:
         return {}
     best = min(row.idioms, key=lambda idiom: row.idioms[idiom])

@@ -30,31 +30,31 @@ vectorised = njit(error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 
 @vectorised
 def fill(lengthscale, amplitude, noise, points, squares, covariance):
-    """The lower triangle of the covariance; `points` has one row for each coordinate."""
+    """The upper triangle of the covariance; `points` has one row for each coordinate."""
     d, n = np.uintp(points.shape[0]), np.uintp(points.shape[1])
     scale = -0.5 / lengthscale**2
     for i in range(n):
-        for j in range(i + np.uintp(1)):
-            s = 0.0
-            for c in range(d):
-                s += (points[c, i] - points[c, j]) ** 2
-            squares[i, j] = s
-        for j in range(i + np.uintp(1)):
+        for j in range(i, n):
+            squares[i, j] = 0.0
+        for c in range(d):
+            for j in range(i, n):
+                squares[i, j] += (points[c, i] - points[c, j]) ** 2
+        for j in range(i, n):
             covariance[i, j] = amplitude * amplitude * exp(scale * squares[i, j])
         covariance[i, i] += noise * noise
 
 
 @vectorised
 def adjoints(lengthscale, amplitude, noise, squares, inverse, weights):
-    """The derivative with respect to the covariance is (weights weights.T - inverse) / 2; off the diagonal it counts twice.
+    """The covariance's adjoint is (weights weights.T - inverse) / 2; off the diagonal it counts twice.
 
-    The kernel is computed again from `squares`: the factor has overwritten it.
+    The kernel is computed again from `squares`: its factor has overwritten it.
     """
     n = np.uintp(len(weights))
     scale = -0.5 / lengthscale**2
     amplitude_bar = lengthscale_bar = noise_bar = 0.0
     for i in range(n):
-        for j in range(i):
+        for j in range(i + np.uintp(1), n):
             t = (weights[i] * weights[j] - inverse[i, j]) * exp(scale * squares[i, j])
             amplitude_bar += t
             lengthscale_bar += t * squares[i, j]
@@ -66,14 +66,14 @@ def adjoints(lengthscale, amplitude, noise, squares, inverse, weights):
 
 
 def hand(lengthscale, amplitude, noise, x, y):
-    """LAPACK's factor, solution and inverse from the factor, in place: the transpose of a C array is Fortran's."""
+    """By LAPACK, in place; an upper triangle in C is a lower one in Fortran."""
     n = len(x)
     squares, covariance = np.empty((n, n)), np.empty((n, n))
     fill(lengthscale, amplitude, noise, x.T.copy(), squares, covariance)
-    factor, _ = scipy.linalg.lapack.dpotrf(covariance.T, overwrite_a=1, clean=0)
+    factor, _ = scipy.linalg.lapack.dpotrf(covariance.T, lower=1, overwrite_a=1, clean=0)
     half_log_det = float(np.log(np.diag(factor)).sum())
-    weights, _ = scipy.linalg.lapack.dpotrs(factor, y)
-    inverse, _ = scipy.linalg.lapack.dpotri(factor, overwrite_c=1)
+    weights, _ = scipy.linalg.lapack.dpotrs(factor, y, lower=1)
+    inverse, _ = scipy.linalg.lapack.dpotri(factor, lower=1, overwrite_c=1)
     value = -0.5 * float(y @ weights) - half_log_det - 0.5 * n * math.log(2.0 * math.pi)
     return value, adjoints(lengthscale, amplitude, noise, squares, inverse.T, weights)
 

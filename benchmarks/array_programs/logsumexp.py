@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
-from benchmarks.array_programs.vector import exp, larger
+from benchmarks.array_programs.vector import exp, from_ordered, ordered
 from benchmarks.program import Program
 
 
@@ -29,9 +29,10 @@ def adjoint(x, x_bar):
     shifts, sums = np.empty(blocks), np.empty(blocks)
     for b in range(blocks):
         start, stop = b * block, min((b + np.uintp(1)) * block, n)
-        top = x[start]
+        top_bits = ordered(x[start])
         for i in range(start, stop):
-            top = larger(top, x[i])
+            top_bits = max(top_bits, ordered(x[i]))
+        top = from_ordered(top_bits)
         mass = 0.0
         for i in range(start, stop):
             e = exp(x[i] - top)

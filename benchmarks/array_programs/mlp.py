@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
-from benchmarks.array_programs.vector import exp_single, larger
+from benchmarks.array_programs.vector import exp_single
 from benchmarks.program import Program
 
 
@@ -63,7 +63,7 @@ def cross_entropy_adjoint(z, bias, labels, bias_bar):
             z[i, j] += bias[j]
         largest = z[i, 0]
         for j in range(classes):
-            largest = larger(largest, z[i, j])
+            largest = max(largest, z[i, j])
         label = np.uintp(labels[i])
         loss += largest - z[i, label]
         mass = ZERO

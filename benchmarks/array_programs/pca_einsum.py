@@ -20,42 +20,6 @@ def make_inputs(size):
 
 @njit(error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def hand(basis, points):
-    """One pass over the points; each is used up while it is in the first cache."""
-    n, d, rank = np.uintp(len(points)), np.uintp(basis.shape[0]), np.uintp(basis.shape[1])
-    columns = basis.T.copy()
-    columns_bar = np.zeros((rank, d))
-    rest, score = np.empty(d), np.empty(rank)
-    total = 0.0
-    for i in range(n):
-        for j in range(d):
-            rest[j] = points[i, j]
-        for k in range(rank):
-            s = 0.0
-            for j in range(d):
-                s += points[i, j] * columns[k, j]
-            score[k] = s
-        for k in range(rank):
-            s = score[k]
-            for j in range(d):
-                rest[j] -= s * columns[k, j]
-        for j in range(d):
-            total += rest[j] * rest[j]
-        for k in range(rank):
-            t = 0.0
-            for j in range(d):
-                t += rest[j] * columns[k, j]
-            s = score[k]
-            for j in range(d):
-                columns_bar[k, j] += t * points[i, j] + s * rest[j]
-    basis_bar = np.empty((d, rank))
-    for j in range(d):
-        for k in range(rank):
-            basis_bar[j, k] = -2.0 * columns_bar[k, j] / n
-    return total / n, basis_bar
-
-
-@njit(error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def matrix_form(basis, points):
     """All products by BLAS."""
     n = len(points)
     score = np.dot(points, basis)
@@ -99,6 +63,5 @@ PROGRAM = Program(
     tiny=(4, 3, 2),
     hand=hand,
     jax={"einsum": unchanged, "matrix product": matrix_product},
-    variants={"BLAS": matrix_form},
     primal="numpy",
 )

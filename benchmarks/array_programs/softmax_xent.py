@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
-from benchmarks.array_programs.vector import exp, larger, log
+from benchmarks.array_programs.vector import exp, from_ordered, log, ordered
 from benchmarks.program import Program
 
 
@@ -29,9 +29,10 @@ def long_rows(scores, labels, scores_bar):
     n, classes = np.uintp(scores.shape[0]), np.uintp(scores.shape[1])
     loss = 0.0
     for i in range(n):
-        largest = scores[i, 0]
+        largest_bits = ordered(scores[i, 0])
         for j in range(classes):
-            largest = larger(largest, scores[i, j])
+            largest_bits = max(largest_bits, ordered(scores[i, j]))
+        largest = from_ordered(largest_bits)
         mass = 0.0
         for j in range(classes):
             e = exp(scores[i, j] - largest)
@@ -68,7 +69,7 @@ def short_rows(scores, labels, scores_bar):
             mass[i] = 0.0
         for j in range(classes):
             for i in range(rows):
-                largest[i] = larger(largest[i], block[j, i])
+                largest[i] = max(largest[i], block[j, i])
         for j in range(classes):
             for i in range(rows):
                 e = exp(block[j, i] - largest[i])

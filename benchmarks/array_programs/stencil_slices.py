@@ -39,7 +39,7 @@ def step(u, after, c):
 def step_adjoint(u, after_bar, u_bar, c, rim_bar):
     """Gathers the adjoint of `u` from that of the next field, whose rim is zero; c_bar is a by-product."""
     rows, columns = np.uintp(u.shape[0] - 1), np.uintp(u.shape[1] - 1)
-    one, two = np.uintp(1), np.uintp(2)
+    one = np.uintp(1)
     c_bar = 0.0
     for i in range(one, rows):
         for j in range(one, columns):

@@ -15,13 +15,21 @@ LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # Co
 ROUNDS = 6755399441055744.0  # 1.5 * 2**52: a sum with it has the nearest integer in its last bits
 ONE_BITS = np.int64(0x3FF0000000000000)
 MANTISSA = np.int64(0x000FFFFFFFFFFFFF)
+EXCEPT_SIGN = np.int64(0x7FFFFFFFFFFFFFFF)
 ROOT_HALF_BITS = np.int64(0x3FE6A09E667F3BCD)
 
 
-@njit(error_model="numpy", forceinline=True, fastmath={"nnan", "nsz"})
-def larger(a, b):
-    """The maximum, which reduces by vector instructions because no nan is expected."""
-    return a if a > b else b
+@kernel
+def ordered(x):
+    """An integer that is larger where `x` is: LLVM vectorises the maximum of integers, not that of floats."""
+    bits = np.float64(x).view(np.int64)
+    return bits ^ ((bits >> 63) & EXCEPT_SIGN)
+
+
+@kernel
+def from_ordered(bits):
+    """The number of that integer."""
+    return np.int64(bits ^ ((bits >> 63) & EXCEPT_SIGN)).view(np.float64)
 
 
 @kernel
@@ -36,7 +44,9 @@ def exp_tail(r):
     r2 = r * r
     r4 = r2 * r2
     low = (0.5 + r * 0.16666666666666666) + r2 * (0.04166666666665136 + r * 0.008333333333332155)
-    middle = (0.0013888888905881542 + r * 0.0001984126985433861) + r2 * (2.4801536388690766e-05 + r * 2.755728006701698e-06)
+    middle = (0.0013888888905881542 + r * 0.0001984126985433861) + r2 * (
+        2.4801536388690766e-05 + r * 2.755728006701698e-06
+    )
     return low + r4 * (middle + r4 * (2.761380686153829e-07 + r * 2.5095554677111112e-08))
 
 
@@ -96,7 +106,9 @@ def normal_tail(x):
     """The normal distribution below -x over exp(-x * x / 2), for 0 <= x <= 38, to 4e-15."""
     p = 1.8256828497708107e-04 + x * 7.946022792970393e-06
     p = (0.06827983394360401 + x * 0.014333920733885149) + x * x * (0.0020445355758667715 + x * p)
-    p = (0.500000000000001 + x * 0.7174143723945602) + x * x * ((0.5078301711840771 + x * 0.22580186550937734) + x * x * p)
+    p = (0.500000000000001 + x * 0.7174143723945602) + x * x * (
+        (0.5078301711840771 + x * 0.22580186550937734) + x * x * p
+    )
     q = 4.5763082534183724e-04 + x * 1.9917725402785897e-05
     q = (0.1762371977726758 + x * 0.03638744245089968) + x * x * (0.00514480839504996 + x * q)
     q = (1.434035460750813 + x * 0.6010163373463144) + x * x * q
