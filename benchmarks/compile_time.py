@@ -6,20 +6,18 @@ import argparse
 import inspect
 import json
 import statistics
-import subprocess
 import sys
 import time
 
 import numpy as np
 
-from benchmarks import generated, harness
+from benchmarks import fresh, generated, harness
 from benchmarks.count import statements, with_helpers
 from benchmarks.groups import GROUPS, load
 from benchmarks.program import Program
 
 CONTENDERS = ("zygopy", "jax")
 GENERATED = {f"{kind}_{count}": (kind, count) for kind in ("straight", "loop") for count in (125, 250, 500)}
-LIMIT_S = 60
 EXPLANATION = """\
 The first value and gradient on tiny data, beyond imports and the start-up of Numba and JAX (a trivial function compiled
 before), each in a fresh process on one core. Statements are counted in the program with its helpers and in the source
@@ -78,17 +76,6 @@ def first_gradient(name: str, contender: str) -> dict:
     return record | {"wall_s": end[0] - start[0], "cpu_s": end[1] - start[1]}
 
 
-def in_fresh_process(name: str, contender: str) -> dict:
-    command = [sys.executable, "-m", "benchmarks.compile_time", "--child", name, contender]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT_S)
-    except subprocess.TimeoutExpired:
-        return {"failure": f"more than {LIMIT_S} s"}
-    if done.returncode:
-        return {"failure": (done.stderr.strip().splitlines() or ["no message"])[-1]}
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def rows_of(name: str, records: dict[str, dict]) -> list[str]:
     ours, jax = records["zygopy"], records.get("jax", {})
 
@@ -121,7 +108,10 @@ def main() -> int:
     )
     contenders = CONTENDERS[:1] if chosen.no_jax else CONTENDERS
     load_before = harness.load()
-    records = {name: {contender: in_fresh_process(name, contender) for contender in contenders} for name in names}
+    records = {
+        name: {contender: fresh.record_of("benchmarks.compile_time", name, contender) for contender in contenders}
+        for name in names
+    }
     print(f"{harness.machine()}\nload {load_before} before, {harness.load()} after\n{EXPLANATION}\n")
     header = [
         "program",
