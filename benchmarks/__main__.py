@@ -10,19 +10,20 @@ import sys
 import time
 
 from benchmarks import harness, report
+from benchmarks.groups import GROUPS, NAMES, load
 from benchmarks.measure import measure
-from benchmarks.programs import NAMES, load
 
 EXPLANATION = """\
-primal: the program by @njit (error_model="numpy"), its helpers too. hand: value and gradient by an adjoint derived by
-hand for Numba. zygopy: value_and_grad of the unchanged function. jax: its fastest idiom, jitted, x64, called with NumPy
-arrays or its own. One core; medians over interleaved rounds; a ratio is the median of the ratios within each round, and
-jax/... takes the faster column."""
+primal: the program by @njit (error_model="numpy"), its helpers too; by NumPy where Numba refuses it. hand: value and
+gradient by an adjoint derived by hand for Numba. zygopy: value_and_grad of the unchanged function. jax: its fastest
+idiom, jitted, x64, called with NumPy arrays or its own. One core; medians over interleaved rounds; a ratio is the
+median of the ratios within each round, and jax/... takes the faster column."""
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", help="names of programs, separated by commas: " + ", ".join(NAMES))
+    parser.add_argument("--group", choices=GROUPS, default="loops", help="the programs where --only names none")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, two short rounds, no JAX: for CI")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--no-jax", action="store_true")
@@ -38,7 +39,7 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """0 where all contenders agree and neither zygopy nor the hand-derived adjoint raised."""
     chosen = arguments()
-    names = chosen.only.split(",") if chosen.only else NAMES
+    names = chosen.only.split(",") if chosen.only else GROUPS[chosen.group]
     with_jax = not (chosen.smoke or chosen.no_jax) and importlib.util.find_spec("jax") is not None
     rounds, round_s = (2, 0.001) if chosen.smoke else (chosen.rounds, harness.ROUND_S)
     started, load_before = time.time(), harness.load()

@@ -6,20 +6,18 @@ import argparse
 import inspect
 import json
 import statistics
-import subprocess
 import sys
 import time
 
 import numpy as np
 
-from benchmarks import generated, harness
+from benchmarks import fresh, generated, harness
 from benchmarks.count import statements, with_helpers
+from benchmarks.groups import GROUPS, load
 from benchmarks.program import Program
-from benchmarks.programs import NAMES, load
 
 CONTENDERS = ("zygopy", "jax")
 GENERATED = {f"{kind}_{count}": (kind, count) for kind in ("straight", "loop") for count in (125, 250, 500)}
-LIMIT_S = 60
 EXPLANATION = """\
 The first value and gradient on tiny data, beyond imports and the start-up of Numba and JAX (a trivial function compiled
 before), each in a fresh process on one core. Statements are counted in the program with its helpers and in the source
@@ -78,17 +76,6 @@ def first_gradient(name: str, contender: str) -> dict:
     return record | {"wall_s": end[0] - start[0], "cpu_s": end[1] - start[1]}
 
 
-def in_fresh_process(name: str, contender: str) -> dict:
-    command = [sys.executable, "-m", "benchmarks.compile_time", "--child", name, contender]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT_S)
-    except subprocess.TimeoutExpired:
-        return {"failure": f"more than {LIMIT_S} s"}
-    if done.returncode:
-        return {"failure": (done.stderr.strip().splitlines() or ["no message"])[-1]}
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def rows_of(name: str, records: dict[str, dict]) -> list[str]:
     ours, jax = records["zygopy"], records.get("jax", {})
 
@@ -105,6 +92,7 @@ def main() -> int:
     """0 where zygopy compiled every program."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compile_time", description=__doc__)
     parser.add_argument("--only", help="names of programs, separated by commas")
+    parser.add_argument("--group", choices=GROUPS, default="loops", help="the programs where --only names none")
     parser.add_argument("--no-jax", action="store_true")
     parser.add_argument("--json", metavar="PATH", help="write all numbers")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
@@ -113,10 +101,17 @@ def main() -> int:
         print(json.dumps(first_gradient(*chosen.child)))
         return 0
 
-    names = chosen.only.split(",") if chosen.only else [*NAMES, *GENERATED]
+    names = (
+        chosen.only.split(",")
+        if chosen.only
+        else [*GROUPS[chosen.group], *(GENERATED if chosen.group == "loops" else ())]
+    )
     contenders = CONTENDERS[:1] if chosen.no_jax else CONTENDERS
     load_before = harness.load()
-    records = {name: {contender: in_fresh_process(name, contender) for contender in contenders} for name in names}
+    records = {
+        name: {contender: fresh.record_of("benchmarks.compile_time", name, contender) for contender in contenders}
+        for name in names
+    }
     print(f"{harness.machine()}\nload {load_before} before, {harness.load()} after\n{EXPLANATION}\n")
     header = [
         "program",

@@ -34,6 +34,10 @@ def relative_error(actual, expected) -> float:
     return max(float(np.max(np.abs(a - b)) / max(np.max(np.abs(b)), 1e-300)) for a, b in pairs)
 
 
+def primal_of(program: Program) -> Callable:
+    return jit_primal(program.fun) if program.primal == "numba" else program.fun
+
+
 def jit_primal(fun: Callable) -> Callable:
     """`fun` by Numba, and all helper functions of its file."""
     scope = dict(fun.__globals__)
@@ -84,6 +88,14 @@ def moved(program: Program, args, direction, h):
     return tuple(move(arg, active[i]) if i in active else arg for i, arg in enumerate(args))
 
 
+def in_float64(value):
+    """The same arguments, the arrays of float32 as float64."""
+    if isinstance(value, tuple):
+        return tuple(in_float64(v) for v in value)
+    single = isinstance(value, np.ndarray) and value.dtype == np.float32
+    return value.astype(np.float64) if single else value
+
+
 def random_direction(program: Program, args):
     """One tangent for each differentiated argument, of its structure and size."""
     rng = np.random.default_rng(1)
@@ -92,7 +104,7 @@ def random_direction(program: Program, args):
         if isinstance(value, tuple):
             return tuple(draw(v) for v in value)
         if isinstance(value, np.ndarray):
-            return rng.normal(size=value.shape)
+            return rng.normal(size=value.shape).astype(value.dtype)
         return float(rng.normal())
 
     return tuple(draw(args[i]) for i in argnums_of(program))
@@ -105,7 +117,8 @@ def slope_along(gradient, direction) -> tuple[float, float]:
 
 
 def difference_error(program: Program, primal, args, gradient, h=1e-6) -> float:
-    """How far the gradient along a random direction is from a central difference of the primal."""
+    """How far the gradient along a random direction is from a central difference of the primal in float64."""
+    args = in_float64(args)
     direction = random_direction(program, args)
     slope, scale = slope_along(gradient, direction)
     ends = [primal(*moved(program, args, direction, step)) for step in (h, -h)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Program:
     title : str
         Name in the table.
     fun : callable
-        The program: loops, scalars and array elements, with its helper functions in the same file.
+        The program: loops over array elements or expressions of whole arrays, its helper functions in the same file.
     argnums : int or tuple of int
         The arguments that are differentiated.
     make_inputs : callable
@@ -26,14 +26,19 @@ class Program:
     tiny : object
         A size that plain Python can run, for tests and for compile times.
     hand : callable
-        The adjoint written by hand for Numba: same arithmetic and loop order as `fun`, nothing taped that is cheap to
-        recompute, forward and reverse fused where iterations are independent.
+        The adjoint written by hand for Numba: nothing taped that is cheap to recompute, forward and reverse fused where
+        iterations are independent. Of loops, with the arithmetic and the order of `fun`; of array expressions, whose
+        order NumPy leaves open, with vector instructions and BLAS.
     jax : mapping
         Idiom to function of the same arguments; the fastest one is the contender.
     static : int
         How many trailing arguments JAX must know when it compiles.
     variants : mapping
         Further adjoints by hand that change the algorithm or the arithmetic; shown, never the yardstick.
+    primal : str
+        What runs `fun` where it is timed and differenced: Numba, or NumPy for what Numba refuses.
+    tolerance : float
+        The largest relative difference between contenders: larger for a program in float32.
     note : str
         What had to be rewritten for JAX.
     """
@@ -48,4 +53,6 @@ class Program:
     jax: Mapping[str, Callable]
     static: int = 0
     variants: Mapping[str, Callable] = field(default_factory=dict)
+    primal: Literal["numba", "numpy"] = "numba"
+    tolerance: float = 1e-10
     note: str = ""

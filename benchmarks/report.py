@@ -3,7 +3,7 @@
 import statistics
 
 from benchmarks.harness import shown_ratio, shown_time, table
-from benchmarks.measure import LIMITS, Row
+from benchmarks.measure import CHECKS, Row
 
 TIMES = ("primal", "hand", "zygopy", "jax numpy", "jax device")
 RATIOS = ("zygopy/hand", "jax/zygopy", "zygopy/primal", "hand/primal", "jax/hand")
@@ -21,10 +21,10 @@ def errors_table(rows: list[Row]) -> str:
     def cell(row: Row, name: str) -> str:
         if name not in row.errors:
             return "-"
-        return f"{row.errors[name]:.0e}" + (" WRONG" if name in row.wrong else "")
+        return f"{row.errors[name]:.0e}" + (f" WRONG (> {row.limit(name):.0e})" if name in row.wrong else "")
 
-    lines = [[f"{row.title}, {row.label}", *(cell(row, name) for name in LIMITS)] for row in rows]
-    return table(["relative error", *(f"{name} < {limit:.0e}" for name, limit in LIMITS.items())], lines)
+    lines = [[f"{row.title}, {row.label}", *(cell(row, name) for name in CHECKS)] for row in rows]
+    return table(["relative error", *CHECKS], lines)
 
 
 def remarks(rows: list[Row]) -> str:

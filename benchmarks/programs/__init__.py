@@ -1,8 +1,4 @@
-"""The benchmark programs, one file each."""
-
-from importlib import import_module
-
-from benchmarks.program import Program
+"""Programs of loops over scalars and array elements, one file each."""
 
 NAMES = (
     "rosenbrock",
@@ -16,8 +12,3 @@ NAMES = (
     "gmm",
     "logistic",
 )
-
-
-def load(name: str) -> Program:
-    """The program of that name."""
-    return import_module(f"{__name__}.{name}").PROGRAM
