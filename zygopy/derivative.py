@@ -71,6 +71,7 @@ class Derivative:
 
     @cached_property
     def variants(self) -> dict[Lengths, "Derivative"]:
+        """The same derivative for other lengths than the code is for."""
         return {}
 
     def derived(self, **changes) -> "Derivative":

@@ -100,9 +100,8 @@ class Facts:
             return let.var
         forms = (a if isinstance(a.type, Array) else self.affine(a, depth - 1) for a in let.args)
         key = (let.op, *forms)
-        return next((known[key] for known in self.equal if key in known), None) or self.equal[-1].setdefault(
-            key, let.var
-        )
+        first = next((known[key] for known in self.equal if key in known), None)
+        return self.equal[-1].setdefault(key, let.var) if first is None else first
 
     def resolved(self, form: Affine, depth: int = 40) -> Affine:
         """The form with its symbols replaced by what they are now known to equal."""

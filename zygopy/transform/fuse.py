@@ -182,10 +182,6 @@ class _Fusion:
                     found.checks = True
                 case Print() | Push() | Pop():
                     found.speaks = True
-                case _:
-                    found.loaded |= arrays
-                    found.stored |= arrays
-                    found.speaks = True
         return found
 
     # -- memory ------------------------------------------------------------------------------------------------------
@@ -267,13 +263,11 @@ def narrow(function: Function) -> Function:
     def visit(block: Block) -> Block:
         out: list[Statement] = []
         for k, s in enumerate(block.statements):
-            if isinstance(s, Let) and s.op is ops.EMPTY and (loop := _only_loop(s, block.statements[k:], users)):
-                if _one_row_each(s.var, loop, users[s.var]):
-                    old = s.var.type
-                    assert isinstance(old, Array)
-                    if old.ndim > 1:
-                        rows[s.var] = Var(s.var.name, Array(old.dtype, old.ndim - 1))
-                        s = Let(rows[s.var], ops.EMPTY, s.args[1:], s.loc)
+            if isinstance(s, Let) and s.op is ops.EMPTY and len(s.args) > 1:
+                loop = _only_loop(s, block.statements[k:], users)
+                if loop is not None and _one_row_each(s.var, loop, users[s.var]):
+                    rows[s.var] = Var(s.var.name, Array(s.var.type.dtype, len(s.args) - 1))
+                    s = Let(rows[s.var], ops.EMPTY, s.args[1:], s.loc)
             out.append(nested(s))
         return Block(tuple(out), block.yields)
 
