@@ -9,6 +9,19 @@ import math
 import numpy as np
 
 
+def expit(x):
+    """1 / (1 + exp(-x)), of the precision of x."""
+    one = type(x)(1)
+    return one / (one + np.exp(-x))
+
+
+def xlogy(x, y):
+    """x * log(y), 0 where x is 0 and y is not nan."""
+    if x == 0 and not np.isnan(y):
+        return x * 0
+    return x * np.log(y)
+
+
 def gamma_function(x):
     """math.gamma with C's values at the poles (inf at 0, nan at -1, -2, ...) and inf where it overflows."""
     if x == 0.0:
@@ -201,7 +214,5 @@ def isqrt(n):
     return root
 
 
-HELPERS = {
-    f.__name__: f
-    for f in (gamma_function, log_gamma, digamma, polygamma, sinc, ieee_remainder, factorial, comb, perm, isqrt)
-}  # what emitted text may name beside np and math
+_FLOATS = (expit, xlogy, gamma_function, log_gamma, digamma, polygamma, sinc, ieee_remainder)
+HELPERS = {f.__name__: f for f in (*_FLOATS, factorial, comb, perm, isqrt)}  # what emitted text may name

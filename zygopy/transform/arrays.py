@@ -95,6 +95,14 @@ def item(s, view: View, k: Value) -> View:
     return view.ordered(tuple(rest), axes)
 
 
+def without_axes(view: View, gone: tuple[int, ...]) -> View:
+    """The view at element 0 of some of its axes."""
+    own = view.own_axes
+    dropped = {own[k] for k in gone}
+    axes = tuple(Fixed(a.start) if k in dropped else a for k, a in enumerate(view.axes))
+    return view.ordered(tuple(o for k, o in enumerate(own) if k not in gone), axes)
+
+
 def _place_items(s, view: View, items: tuple) -> list[tuple[int | None, object]]:
     """Each item of a subscript with the axis that it indexes (None for np.newaxis); all axes appear."""
     names = [i.value if isinstance(i, Static) else i for i in items]

@@ -67,6 +67,9 @@ def call(s, callee: object, args: list, kwargs: dict, name: str = "") -> object:
 
 
 def _call_object(s, function: object, args: list, kwargs: dict, name: str) -> object:
+    from zygopy.transform import scipy_functions
+
+    scipy_functions.declare()
     if (handler := _handler(function)) is not None:
         return _bind_handler(s, function, handler, args, kwargs)
     if is_scalar_function(function):

@@ -242,6 +242,8 @@ ERF = _function(math.erf, text="np.float64(math.erf({0}))", typing=_in_double)
 ERFC = _function(math.erfc, text="np.float64(math.erfc({0}))", typing=_in_double)
 GAMMA = _function(math.gamma, text="gamma_function({0})", typing=_in_double)
 LGAMMA = _function(math.lgamma, text="log_gamma({0})", typing=_in_double)
+EXPIT = _op("expit", "expit({0})", _floating, cheap=False)
+XLOGY = _op("xlogy", "xlogy({0}, {1})", _floating, cheap=False)
 DIGAMMA = _op("digamma", "digamma({0})", _in_double, cheap=False)
 POLYGAMMA = _op("polygamma", "polygamma({0}, {1})", _in_double, cheap=False)  # the order is a constant
 SINC = _op("sinc", "sinc({0}, {1})", _in_double, cheap=False)  # of np.sinc, the derivative whose order is a constant

@@ -19,6 +19,17 @@ def erfc(ans, x):
     return -2 / math.sqrt(math.pi) * np.exp(-x * x)
 
 
+@elementwise(ops.EXPIT)
+def expit(ans, x):
+    return ans * (1 - ans)
+
+
+@elementwise(ops.XLOGY)
+def xlogy(ans, x, y):
+    """-inf with respect to x at y = 0, nan with respect to y at x = y = 0."""
+    return np.log(y), x / y
+
+
 @elementwise(math.gamma)
 def gamma(ans, x):
     return ans * apply(ops.DIGAMMA, x)

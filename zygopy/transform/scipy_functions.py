@@ -1,0 +1,156 @@
+"""SciPy's functions: special functions element by element, log-sum-exp and softmax, the normal distribution.
+
+They are declared when a program that uses them is met: zygopy does not import SciPy for those that do not.
+"""
+
+import math
+import operator
+import sys
+
+import numpy as np
+
+from zygopy.transform import arrays, elementwise, ops, reductions
+from zygopy.transform.build import constant, where, zero
+from zygopy.transform.calls import builtin
+from zygopy.transform.compositions import apply, as_float, cast
+from zygopy.transform.functions import COMPOSED, composed
+from zygopy.transform.types import inexact, promote
+from zygopy.transform.values import View
+
+_declared: set[str] = set()
+
+
+def declare() -> None:
+    """Make known the functions of those modules of SciPy that the program has imported."""
+    for module, declare_module in (("scipy.special", _declare_special), ("scipy.stats", _declare_stats)):
+        if module in sys.modules and module not in _declared:
+            _declared.add(module)
+            declare_module(sys.modules[module])
+
+
+# -- scipy.special ---------------------------------------------------------------------------------------------------
+
+
+def _declare_special(special) -> None:
+    same = {special.erf: math.erf, special.erfc: math.erfc, special.gamma: math.gamma, special.gammaln: math.lgamma}
+    same |= {special.exp2: np.exp2, special.expm1: np.expm1, special.log1p: np.log1p, special.cbrt: np.cbrt}
+    for function, known in same.items():
+        COMPOSED[function] = COMPOSED.get(known) or _operation(ops.FUNCTIONS[known])
+    composed(special.expit)(_operation(ops.EXPIT))
+    composed(special.xlogy)(_operation(ops.XLOGY))
+    composed(special.digamma, special.psi)(_in_own_precision(ops.DIGAMMA))
+    composed(special.logit)(logit)
+    composed(special.log_expit)(log_expit)
+    composed(special.ndtr)(ndtr)
+    composed(special.entr)(entropy)
+    builtin(special.logsumexp)(logsumexp)
+    builtin(special.softmax)(softmax)
+    builtin(special.log_softmax)(log_softmax)
+
+
+def _operation(op: ops.Op):
+    def body(*args):
+        return apply(op, *map(as_float, args))
+
+    return body
+
+
+def _in_own_precision(op: ops.Op):
+    def body(*args):
+        return cast(apply(op, *args), inexact(promote(*(a.value.type for a in args))))
+
+    return body
+
+
+def logit(p):
+    p = as_float(p)
+    return np.log(p / (1 - p))
+
+
+def log_expit(x):
+    """log(expit(x)) without overflow."""
+    x = as_float(x)
+    return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
+
+
+def ndtr(x):
+    """The normal distribution function; the lower tail keeps its relative accuracy."""
+    x = as_float(x)
+    return 0.5 * cast(apply(ops.ERFC, x * -math.sqrt(0.5)), x.value.type)
+
+
+def entropy(x):
+    """-x * log(x), 0 at 0, -inf below."""
+    x = as_float(x)
+    return where(x > 0, -apply(ops.XLOGY, x, x), where(x == 0, 0 * x, -np.inf + 0 * x))
+
+
+def _centred(s, a: View, axis) -> tuple[View, View]:
+    """The largest element along an axis, 0 where it is not finite, and `a` minus it; no derivative goes through it."""
+    largest = reductions.extremum(s, a, axis, constant(True), ops.MAXIMUM)
+    finite = elementwise.combine(s, [largest], lambda v: _finite_or_zero(s, v[0]))
+    m = s.freeze(finite)
+    return m, elementwise.apply(s, operator.sub, [a, m])
+
+
+def _finite_or_zero(s, value):
+    return s.b.select(s.b.apply(ops.ISFINITE, value), value, zero(value.type))
+
+
+def _exponentials(s, a: View, axis, weights=None):
+    m, shifted = _centred(s, a, axis)
+    e = elementwise.apply(s, np.exp, [shifted])
+    return m, shifted, e if weights is None else elementwise.apply(s, operator.mul, [weights, e])
+
+
+def logsumexp(s, a, axis=None, b=None, keepdims=None):
+    a = reductions.need_array(s, a)
+    m, _, e = _exponentials(s, a, axis, b)
+    sums = reductions.sum_(s, e, axis, constant(True))
+    found = elementwise.combine(s, [sums, m], lambda v: s.b.apply(ops.ADD, s.b.apply(ops.LOG, v[0]), v[1]))
+    if reductions.flag(s, keepdims, "keepdims"):
+        return found
+    gone = reductions.axes_of(s, axis, a.ndim)
+    flat = arrays.without_axes(found, gone)
+    return flat if flat.ndim else arrays.load(s, flat)
+
+
+def softmax(s, x, axis=None):
+    x = reductions.need_array(s, x)
+    _, _, e = _exponentials(s, x, axis)
+    sums = reductions.sum_(s, e, axis, constant(True))
+    return elementwise.apply(s, operator.truediv, [e, sums])
+
+
+def log_softmax(s, x, axis=None):
+    x = reductions.need_array(s, x)
+    _, shifted, e = _exponentials(s, x, axis)
+    sums = reductions.sum_(s, e, axis, constant(True))
+    logs = elementwise.combine(s, [sums], lambda v: s.b.apply(ops.LOG, v[0]))
+    return elementwise.apply(s, operator.sub, [shifted, logs])
+
+
+# -- scipy.stats -----------------------------------------------------------------------------------------------------
+
+
+def _declare_stats(stats) -> None:
+    composed(stats.norm.logpdf)(norm_logpdf)
+    composed(stats.norm.pdf)(norm_pdf)
+    composed(stats.norm.cdf)(norm_cdf)
+
+
+def norm_logpdf(x, loc=0.0, scale=1.0):
+    z = (x - loc) / scale
+    return -0.5 * (z * z) - 0.5 * math.log(2 * math.pi) - np.log(scale)
+
+
+def norm_pdf(x, loc=0.0, scale=1.0):
+    z = (x - loc) / scale
+    return np.exp(-0.5 * (z * z)) / (math.sqrt(2 * math.pi) * scale)
+
+
+def norm_cdf(x, loc=0.0, scale=1.0):
+    return ndtr((x - loc) / scale)
+
+
+__all__ = ["declare"]
