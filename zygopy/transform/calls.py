@@ -76,7 +76,7 @@ def _call_object(s, function: object, args: list, kwargs: dict, name: str) -> ob
         return _scalar_call(s, function, args, kwargs)
     if (inline := getattr(type(function), "__zygopy_call__", None)) is not None:
         return inline(function, s, args, kwargs)
-    if isinstance(function, types.FunctionType):
+    if isinstance(function, types.FunctionType) and not _is_of_numpy(function):
         return s.call_function(function, args, kwargs)
     if isinstance(python := getattr(function, "py_func", None), types.FunctionType):  # a Numba dispatcher
         return s.call_function(python, args, kwargs)
@@ -87,6 +87,11 @@ def _call_object(s, function: object, args: list, kwargs: dict, name: str) -> ob
     if isinstance(function, type) and issubclass(function, np.generic):
         return cast(s, np.dtype(function), args)
     raise _unknown(s, function)
+
+
+def _is_of_numpy(function: Callable) -> bool:
+    """Whether NumPy or SciPy wrote a Python function; their sources are no programs to be followed."""
+    return (getattr(function, "__module__", "") or "").split(".")[0] in ("numpy", "scipy")
 
 
 def _unknown(s, function: object) -> UnsupportedError:

@@ -148,8 +148,6 @@ def is_none(value: object) -> bool:
 @builtin(np.sum)
 @method("sum")
 def sum_(s, a, axis=None, dtype=None, keepdims=None):
-    if is_number(a):
-        return a
     return reductions.sum_(s, a, axis, keepdims, dtype=optional_dtype(s, dtype))
 
 

@@ -106,9 +106,11 @@ def reduced(s, view: View, axis: object, keepdims: object, element: Callable, na
 
 
 def need_array(s, value: object) -> View:
-    """The array that a reduction is of; a tuple of numbers or arrays is stacked."""
+    """The array that a reduction is of; a number is one of no axes, a tuple of numbers or arrays is stacked."""
     if isinstance(value, View):
         return value
+    if is_number(value):
+        return arrays.without_axes(arrays.build(s, (integer(1),), lambda ks: value), (0,))
     if isinstance(value, tuple):
         from zygopy.transform.shaping import as_array
 
