@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from zygopy.backends import intrinsics, python, runtime, runtime_arrays, scratch
+from zygopy.backends import intrinsics, python, runtime, runtime_arrays, scratch, sums
 from zygopy.transform.emit import Source
 
 _numbers = itertools.count(1)
@@ -25,7 +25,8 @@ def function(source: Source, parameters: list[str] | None = None) -> Callable:
     `parameters` are those of the signature, where some are left out in the source because a default was taken for them.
     """
     rewriting = _Accesses(source.classes)
-    tree = ast.fix_missing_locations(rewriting.visit(python.locate_errors(ast.parse(source.text), source)))
+    tree = sums.in_blocks(python.locate_errors(ast.parse(source.text), source), source.parallel)
+    tree = ast.fix_missing_locations(rewriting.visit(tree))
     _place(tree, source)
     if parameters is not None:
         tree.body[-1].args.args = [ast.arg(name) for name in parameters]
@@ -52,6 +53,7 @@ def helpers() -> dict[str, Callable]:
         _compiled.update({name: njit(error_model="numpy")(f) for name, f in own.items()})
         _compiled.update(scratch=scratch.scratch, grow=intrinsics.grow, empty=intrinsics.empty, zeros=intrinsics.zeros)
         _compiled["exp2"] = intrinsics.exp2
+        _compiled.update(sums.HELPERS)
     return _compiled
 
 

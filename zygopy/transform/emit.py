@@ -53,6 +53,7 @@ class Source:
     errors: dict[str, type[Exception]] = field(default_factory=dict)
     lines: dict[int, Loc] = field(default_factory=dict)
     classes: dict[str, int] = field(default_factory=dict)  # the arrays' names -> number of their alias class
+    parallel: set[int] = field(default_factory=set)  # the lines of loops over whole arrays, whose sums have no order
 
 
 def emit(function: Function, comments: bool = True) -> Source:
@@ -69,7 +70,7 @@ def emit(function: Function, comments: bool = True) -> Source:
     writer.block(function.body)
     writer.line(f"return {writer.tree(function.results)}")
     classes = _class_numbers(function, writer.names)
-    return Source(function.name, "\n".join(writer.lines) + "\n", errors, writer.locs, classes)
+    return Source(function.name, "\n".join(writer.lines) + "\n", errors, writer.locs, classes, writer.parallel)
 
 
 def _class_numbers(function: Function, names: dict[Var, str]) -> dict[str, int]:
@@ -88,6 +89,7 @@ class _Writer:
         self.names, self.inlined = naming.names, naming.inlined
         self.lines: list[str] = []
         self.locs: dict[int, Loc] = {}
+        self.parallel: set[int] = set()
         self.depth = 0
         self.loc: Loc | None = None
         self.comments = comments
@@ -304,6 +306,8 @@ class _Writer:
         bounds = [s.stop] if _is_zero(s.start) and _is_one(s.step) else [s.start, s.stop]
         bounds += [] if _is_one(s.step) else [s.step]
         self.statement_line(s, f"for {self.names[s.index]} in range({self.items(bounds)}):")
+        if s.parallel:
+            self.parallel.add(len(self.lines))
         self.nested(s.body, list(zip(s.params, s.body.yields, strict=True)))
         self.loc = s.loc
         self.copies(list(zip(s.results, s.params, strict=True)))

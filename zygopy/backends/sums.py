@@ -1,0 +1,124 @@
+"""Long sums of whole arrays in blocks, so that they are as accurate as NumPy's pairwise sums and still vectorise.
+
+for i in range(n):               rest = 0.0
+    total += x[i]        ->      for block in range(0, n, 512):
+                                     part = 0.0
+                                     for i in range(block, min(block + 512, n)):
+                                         part += x[i]
+                                     rest += error of (total + part)
+                                     total = total + part
+                                 total = total + rest
+
+Within a block the order of additions is free; the sum of the blocks is compensated (Ogita, Rump & Oishi 2005, Sum2,
+with the error of an addition by Knuth's two-sum).
+"""
+
+import ast
+
+from llvmlite import ir
+from numba.core import types
+
+from zygopy.backends.numba_private import instruction
+
+BLOCK = 512
+
+
+def in_blocks(tree: ast.AST, lines: set[int]) -> ast.AST:
+    """Rewrite the loops at these lines that add up a number."""
+    return _Blocks(lines).visit(tree)
+
+
+class _Blocks(ast.NodeTransformer):
+    def __init__(self, lines: set[int]):
+        self.lines = lines
+
+    def visit_For(self, node: ast.For) -> ast.AST | list[ast.stmt]:
+        self.generic_visit(node)
+        if node.lineno not in self.lines or any(isinstance(s, ast.For | ast.While) for s in _nested(node)):
+            return node
+        totals = _totals(node)
+        return _blocked(node, totals) if totals and _is_long(node) else node
+
+
+def _nested(node: ast.For) -> list[ast.AST]:
+    return [inner for s in node.body for inner in ast.walk(s)]
+
+
+def _totals(node: ast.For) -> list[str]:
+    """The names that each trip adds to, and that nothing else in the loop touches."""
+    added = [
+        s.target.id
+        for s in node.body
+        if isinstance(s, ast.AugAssign) and isinstance(s.op, ast.Add) and isinstance(s.target, ast.Name)
+    ]
+    named = [n.id for n in _nested(node) if isinstance(n, ast.Name)]
+    return [name for name in added if named.count(name) == 1]
+
+
+def _is_long(node: ast.For) -> bool:
+    """Whether the loop goes upwards, over more trips than a block has as far as is known."""
+    args = node.iter.args  # type: ignore[attr-defined]
+    if len(args) == 3:
+        return False
+    return not (isinstance(args[-1], ast.Constant) and args[-1].value <= BLOCK)
+
+
+def _blocked(node: ast.For, totals: list[str]) -> list[ast.stmt]:
+    args = [ast.unparse(a) for a in node.iter.args]  # type: ignore[attr-defined]
+    start, stop = args if len(args) == 2 else ("0", args[0])
+    index = ast.unparse(node.target)
+    lines = [f"{t}_rest = zero_like({t})" for t in totals]
+    lines += [f"for {index}_block in range({start}, {stop}, {BLOCK}):"]
+    lines += [f"    {t}_part = zero_like({t})" for t in totals]
+    lines += [f"    for {index} in range({index}_block, min({index}_block + {BLOCK}, {stop})):", "        pass"]
+    for t in totals:
+        lines += [f"    {t}_rest = {t}_rest + addition_error({t}, {t}_part)", f"    {t} = {t} + {t}_part"]
+    lines += [f"{t} = with_rest({t}, {t}_rest)" for t in totals]
+    made = ast.parse("\n".join(lines)).body
+    for s in made:
+        for inner in ast.walk(s):
+            ast.copy_location(inner, node)
+    outer = next(s for s in made if isinstance(s, ast.For))
+    inner_loop = next(s for s in outer.body if isinstance(s, ast.For))
+    inner_loop.body = [_Rename({t: f"{t}_part" for t in totals}).visit(s) for s in node.body]
+    return made
+
+
+class _Rename(ast.NodeTransformer):
+    def __init__(self, names: dict[str, str]):
+        self.names = names
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        return ast.copy_location(ast.Name(self.names.get(node.id, node.id), node.ctx), node)
+
+
+# -- instructions ----------------------------------------------------------------------------------------------------
+
+
+def _zero(context, builder, signature, args):
+    return context.get_constant(signature.return_type, 0)
+
+
+def _addition_error(context, builder, signature, args):
+    """What a + b loses by rounding; 0 for integers."""
+    a, b = args
+    if not isinstance(signature.return_type, types.Float):
+        return context.get_constant(signature.return_type, 0)
+    total = builder.fadd(a, b)
+    rest = builder.fsub(total, a)
+    return builder.fadd(builder.fsub(a, builder.fsub(total, rest)), builder.fsub(b, rest))
+
+
+def _with_rest(context, builder, signature, args):
+    """The total and its rest; the total alone where it is not finite."""
+    total, rest = args
+    if not isinstance(signature.return_type, types.Float):
+        return total
+    known = builder.fcmp_ordered("==", rest, rest)
+    return builder.fadd(total, builder.select(known, rest, ir.Constant(rest.type, 0.0)))
+
+
+zero_like = instruction(_zero, lambda x: x(x))
+addition_error = instruction(_addition_error, lambda a, b: a(a, a))
+with_rest = instruction(_with_rest, lambda total, rest: total(total, total))
+HELPERS = {"zero_like": zero_like, "addition_error": addition_error, "with_rest": with_rest}
