@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from zygopy.backends import intrinsics, python, runtime, runtime_arrays, scratch, sums
+from zygopy.backends import intrinsics, python, runtime, runtime_arrays, scratch, sums, vector_math
 from zygopy.transform.emit import Source
 
 _numbers = itertools.count(1)
@@ -81,7 +81,7 @@ class _Accesses(ast.NodeTransformer):
         return _call(name, target, target.value, *_items(target), *values)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """np.zeros(n) as zeros((n,), np.float64), np.exp2(x) as exp2(x)."""
+        """np.zeros(n) as zeros((n,), np.float64), np.exp(x) as a vectorising kernel."""
         self.generic_visit(node)
         match node.func:
             case ast.Attribute(value=ast.Name("np"), attr="empty" | "zeros" as name) | ast.Name("scratch" as name):
@@ -91,6 +91,9 @@ class _Accesses(ast.NodeTransformer):
                 return _call(name, node, shape, *(dtype or [float64]))
             case ast.Attribute(value=ast.Name("np"), attr="exp2"):
                 return _call("exp2", node, *node.args)
+            case ast.Attribute(value=ast.Name("np"), attr=name) | ast.Name(name) if name in vector_math.KERNELS:
+                self.names[f"_{name}"] = vector_math.KERNELS[name]
+                return _call(f"_{name}", node, *node.args)
         return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
