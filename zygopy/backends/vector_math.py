@@ -210,7 +210,11 @@ def _expm1(x: Number) -> Number:
 
 
 def _tanh(x: Number) -> Number:
-    grown = _expm1(2.0 * _at_most(_abs(x), 20.0))
+    """e / (e + 2) with e = expm1(2 * abs(x)), which has few bits to lose where 2**n is large."""
+    a = 2.0 * _at_most(_abs(x), 20.0)
+    n, r, error = _reduced(a)
+    scale = _power_of_two(n)
+    grown = (scale - 1.0) + scale * (r + (r * r * (0.5 + r * _exp_tail(r)) + error))
     return _copysign(grown / (grown + 2.0), x)
 
 
