@@ -22,6 +22,7 @@ from zygopy.transform.ir import (
     For,
     Function,
     If,
+    Kernel,
     Leaves,
     Let,
     Pop,
@@ -248,6 +249,8 @@ class _Writer:
                 if s.add and (let := self.inlined.get(s.value)) is not None and let.op is ops.NEG:
                     sign, value = "-=", self.value(let.args[0])
                 self.statement_line(s, f"{self.names[s.array]}[{self.items(s.index)}] {sign} {value}")
+            case Kernel():
+                self.statement_line(s, s.op.text.format(*(self.value(v) for v in (*s.outs, *s.args))))
             case For():
                 self.for_loop(s)
             case While():
