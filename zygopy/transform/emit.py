@@ -187,6 +187,8 @@ class _Writer:
     def transposed(self, args: tuple[Value, ...]) -> str:
         name, order = self.names[args[0]], [int(a.value) for a in args[1:] if isinstance(a, Const)]
         old = [k for k in order if k >= 0]
+        if len(order) > 1 and order == list(range(len(order)))[::-1]:
+            return f"{name}.T"
         text = name if old == sorted(old) else f"{name}.transpose(({', '.join(map(str, old))}))"
         if len(old) == len(order):
             return text
