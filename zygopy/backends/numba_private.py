@@ -8,10 +8,14 @@ the same cost per call, whose Python function is made for these types by `genera
 """
 
 from collections.abc import Callable
+from functools import cache
 from types import BuiltinFunctionType
+from typing import Any
 
+import llvmlite.binding as llvm
 import numpy as np
-from numba.core import compiler, compiler_machinery, errors, ir, lowering, typed_passes, types, untyped_passes
+from numba import njit
+from numba.core import cgutils, compiler, compiler_machinery, errors, ir, lowering, typed_passes, types, untyped_passes
 from numba.core import dispatcher as numba_dispatcher
 from numba.core.registry import CPUDispatcher
 from numba.core.typing.templates import AbstractTemplate, infer_global
@@ -44,6 +48,54 @@ def instruction(generate: Callable, typing: Callable) -> Callable:
     infer_global(handle, types.Function(Template))
     lower_builtin(handle, types.VarArg(types.Any))(generate)
     return handle
+
+
+_BY_ADDRESS: dict[str, Any] = {
+    "error_model": "numpy",
+    "nogil": True,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+
+
+@cache
+def _address(function: Callable, signature: tuple) -> tuple[str, int]:
+    """The symbol and the address of a function compiled for a signature."""
+    compiled: Any = njit(**_BY_ADDRESS)(function)
+    compiled.compile(signature)
+    found = compiled.overloads[signature]
+    _kept.append(compiled)
+    name = found.fndesc.llvm_func_name
+    return name, found.library.get_pointer_to_function(name)
+
+
+_kept: list = []  # functions whose code others call by address
+
+
+def compiled_once(function: Callable, constants: tuple[float, ...] = ()) -> Callable:
+    """A function of arrays, and of constants behind them, that is compiled once for each dtype and called by address.
+
+    The arrays may have any strides; the constants have the dtype of the first array. What calls it holds none of its
+    code.
+    """
+
+    def typing(*arrays):
+        return types.none(*(types.Array(t.dtype, t.ndim, "A") for t in arrays))
+
+    def generate(context, builder, signature, args):
+        dtype = signature.args[0].dtype
+        given = (*signature.args, *(dtype for _ in constants))
+        args = [*args, *(context.get_constant(dtype, c) for c in constants)]
+        name, pointer = _address(function, given)
+        llvm.add_symbol(name, pointer)
+        convention = context.call_conv
+        callee = cgutils.get_or_insert_function(builder.module, convention.get_function_type(types.none, given), name)
+        status, _ = convention.call_function(builder, callee, types.none, given, args)
+        with cgutils.if_unlikely(builder, status.is_error):
+            convention.return_status_propagate(builder, status)
+        return context.get_dummy_value()
+
+    return instruction(generate, typing)
 
 
 class _Typing:

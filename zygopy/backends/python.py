@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from zygopy.backends import runtime, runtime_arrays
+from zygopy.backends import matrices, runtime, runtime_arrays
 from zygopy.errors import DtypeError, ZygopyError
 from zygopy.transform.emit import Source
 from zygopy.transform.signature import type_of_array
@@ -29,6 +29,7 @@ def compile(source: Source) -> Callable:
         "float": np.float64,
         **runtime.HELPERS,
         **runtime_arrays.HELPERS,
+        **matrices.KERNELS,
         **source.errors,
     }
     tree = ast.fix_missing_locations(_StrongConstants().visit(locate_errors(ast.parse(source.text), source)))

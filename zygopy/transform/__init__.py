@@ -14,7 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from zygopy.errors import ArgumentError, DtypeError, OutputError
-from zygopy.transform import numpy_functions, ops, rules_all  # noqa: F401  (rules and functions register themselves)
+from zygopy.transform import (  # noqa: F401  (rules and functions register themselves)
+    linear_algebra_functions,
+    numpy_functions,
+    ops,
+    rules_all,
+)
 from zygopy.transform.build import Builder
 from zygopy.transform.distribute import distribute
 from zygopy.transform.emit import Source, emit

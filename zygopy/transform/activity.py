@@ -7,7 +7,22 @@ flow. Arrays count by alias class: one active element makes the class active.
 from collections.abc import Iterable
 
 from zygopy.transform import ops, rules
-from zygopy.transform.ir import For, Function, If, Let, Pop, Push, Scalar, Statement, Store, Value, Var, While, walk
+from zygopy.transform.ir import (
+    For,
+    Function,
+    If,
+    Kernel,
+    Let,
+    Pop,
+    Push,
+    Scalar,
+    Statement,
+    Store,
+    Value,
+    Var,
+    While,
+    walk,
+)
 from zygopy.transform.memory import AliasClasses
 from zygopy.transform.types import Array, Stack
 
@@ -40,6 +55,9 @@ class Activity:
                 return [(a, s.var) for a in self._sources(s)] if _is_real(s.var) else []
             case Store():
                 pairs = [(s.value, self.node(s.array))]
+            case Kernel():
+                args = [self.node(a) for a in s.args if isinstance(a, Var)]
+                pairs = [(a, self.node(out)) for a in args for out in s.outs]
             case For() | While():
                 groups = zip(s.inits, s.body.yields, s.params, s.results, strict=True)
                 pairs = [pair for i, y, p, r in groups for pair in ((i, p), (y, p), (p, r), (y, r))]

@@ -24,7 +24,8 @@ def whole(s, base: Var) -> View:
 
 def bind_shape(s, array: Var) -> None:
     """Ask a new array variable for its shape, where it is defined."""
-    s.facts.shapes[array] = dims(s.b, array)
+    known = s.known_axes.get(array, (None,) * array.type.ndim)
+    s.facts.shapes[array] = tuple(m if n is None else n for m, n in zip(dims(s.b, array), known, strict=True))
 
 
 def dims(b: Builder, array: Var) -> tuple[Value, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from zygopy.errors import DtypeError, Loc, UnsupportedError
 from zygopy.transform import ops
-from zygopy.transform.ir import Block, Const, If, Let, Op, Statement, Store, Value, Var, new_key
+from zygopy.transform.ir import Block, Const, If, Kernel, Let, Op, Statement, Store, Value, Var, new_key
 from zygopy.transform.types import BOOL, FLOAT64, INT, INT64, Array, Scalar, Type, of_constant, unify
 
 
@@ -115,6 +115,9 @@ class Builder:
     def store(self, array: Var, index: tuple[Value, ...], value: Value, add: Op | None = None) -> None:
         assert isinstance(array.type, Array) and len(index) == array.type.ndim
         self.emit(Store(array, index, self._as_operand(value, array.type.element), add, self.loc))
+
+    def kernel(self, op: Op, outs: tuple[Var, ...], args: tuple[Value, ...]) -> None:
+        self.emit(Kernel(op, outs, args, self.loc))
 
     def dim(self, array: Var, axis: int) -> Value:
         return self.let(ops.DIM, (array, integer(axis)), INT, "n")

@@ -21,6 +21,7 @@ from zygopy.transform.ir import (
     For,
     Function,
     If,
+    Kernel,
     Let,
     Statement,
     Store,
@@ -34,7 +35,7 @@ from zygopy.transform.ir import (
     operands,
     walk,
 )
-from zygopy.transform.memory import AliasClasses
+from zygopy.transform.memory import AliasClasses, read_arrays
 from zygopy.transform.orient import any_order, one_trip_only
 from zygopy.transform.types import INT, Array
 
@@ -160,6 +161,8 @@ class _Distribution:
         """Whether a statement reads or writes what may be the array's memory."""
         if isinstance(t, Store):
             return self.aliases.may_alias(t.array, array)
+        if isinstance(t, Kernel):
+            return any(self.aliases.may_alias(x, array) for x in (*t.outs, *read_arrays(t)))
         return isinstance(t, Let) and t.op in (ops.LOAD, *ops.VIEWS) and self.aliases.may_alias(t.args[0], array)
 
     def moves(self, t: Store, s: For) -> bool:

@@ -22,6 +22,7 @@ from zygopy.transform.ir import (
     For,
     Function,
     If,
+    Kernel,
     Leaves,
     Let,
     Pop,
@@ -186,6 +187,8 @@ class _Writer:
     def transposed(self, args: tuple[Value, ...]) -> str:
         name, order = self.names[args[0]], [int(a.value) for a in args[1:] if isinstance(a, Const)]
         old = [k for k in order if k >= 0]
+        if len(order) > 1 and order == list(range(len(order)))[::-1]:
+            return f"{name}.T"
         text = name if old == sorted(old) else f"{name}.transpose(({', '.join(map(str, old))}))"
         if len(old) == len(order):
             return text
@@ -248,6 +251,8 @@ class _Writer:
                 if s.add and (let := self.inlined.get(s.value)) is not None and let.op is ops.NEG:
                     sign, value = "-=", self.value(let.args[0])
                 self.statement_line(s, f"{self.names[s.array]}[{self.items(s.index)}] {sign} {value}")
+            case Kernel():
+                self.statement_line(s, s.op.text.format(*(self.value(v) for v in (*s.outs, *s.args))))
             case For():
                 self.for_loop(s)
             case While():

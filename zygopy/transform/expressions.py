@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from zygopy.errors import DtypeError, OutOfBoundsError, TypeJoinError, UnsupportedError
-from zygopy.transform import arrays, calls, elementwise, ops
+from zygopy.transform import arrays, calls, elementwise, ops, products
 from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import apply_function
 from zygopy.transform.ir import Block, Const, Effect, Let, Store, Value, Var, walk
@@ -37,6 +37,7 @@ _BINARY = {
     ast.BitAnd: operator.and_,
     ast.BitOr: operator.or_,
     ast.BitXor: operator.xor,
+    ast.MatMult: operator.matmul,
 }
 _COMPARE = {
     ast.Lt: operator.lt,
@@ -59,7 +60,7 @@ def evaluate(s, node: ast.expr, name: str = "") -> object:
         case ast.BinOp():
             a, b = evaluate(s, node.left), evaluate(s, node.right)
             s.at(node)
-            return named(binary(s, _BINARY.get(type(node.op)), a, b, node), name)
+            return named(binary(s, _BINARY[type(node.op)], a, b, node), name)
         case ast.UnaryOp():
             return named(_unary(s, node), name)
         case ast.Compare():
@@ -133,10 +134,10 @@ def items_of(s, value: object) -> tuple:
 # -- operators -------------------------------------------------------------------------------------------------------
 
 
-def binary(s, function: Callable | None, a: object, b: object, node: ast.AST) -> object:
+def binary(s, function: Callable, a: object, b: object, node: ast.AST) -> object:
     """a op b for numbers; tuples add and repeat."""
-    if function is None:
-        raise UnsupportedError("the operator @ is not supported yet", s.loc, help="write the loops out")
+    if function is operator.matmul:
+        return products.matmul(s, a, b)
     if is_number(a) and is_number(b):
         return number_operator(s, function, a, b)
     if isinstance(a, tuple) and isinstance(b, tuple) and function is operator.add:
@@ -432,6 +433,8 @@ def attribute(s, value: object, node: ast.Attribute) -> object:
                 return total
             case "dtype":
                 return Static(value.dtype)
+            case "T":
+                return value.ordered(value.own_axes[::-1])
         return Method(value, name)
     if is_number(value):
         if name in ("real", "imag"):
@@ -560,7 +563,7 @@ def _store_items(s, view: View, values: tuple) -> None:
 
 def augmented_assign(s, node: ast.AugAssign) -> None:
     """target op= value"""
-    function = _BINARY.get(type(node.op))
+    function = _BINARY[type(node.op)]
     target = node.target
     if isinstance(target, ast.Subscript):
         owner = evaluate(s, target.value)
@@ -586,8 +589,11 @@ def augmented_assign(s, node: ast.AugAssign) -> None:
     assign(s, target, named(binary(s, function, current, value, node), hint))
 
 
-def _update_view(s, view: View, function: Callable | None, value: object) -> None:
-    if function is None or not (is_number(value) or isinstance(value, View)):
+def _update_view(s, view: View, function: Callable, value: object) -> None:
+    if function is operator.matmul:
+        arrays.assign(s, view, products.matmul(s, view, value))
+        return
+    if not (is_number(value) or isinstance(value, View)):
         raise UnsupportedError(f"this update with {describe(value)} is not supported", s.loc, help="write a loop")
     if all(isinstance(a, Fixed) for a in view.axes):
         if not is_number(value):

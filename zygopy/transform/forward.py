@@ -7,6 +7,7 @@
 An array that carries derivatives has a tangent array of its shape, stored into and viewed as it is.
 """
 
+import functools
 from dataclasses import replace
 
 from zygopy.transform import ops, rules
@@ -19,6 +20,7 @@ from zygopy.transform.ir import (
     For,
     Function,
     If,
+    Kernel,
     Leaves,
     Let,
     Param,
@@ -33,6 +35,7 @@ from zygopy.transform.ir import (
     leaves,
     map_leaves,
 )
+from zygopy.transform.kernels import Sideways
 from zygopy.transform.reverse import add_arrays, times
 from zygopy.transform.types import Array, Stack
 
@@ -118,6 +121,12 @@ class _Push:
                     if not (s.add and isinstance(dot, Const)):
                         b.store(self.dot[s.array], s.index, dot, s.add)
                 b.emit(s)
+            case Kernel():
+                b.emit(s)
+                if any(self.is_active(out) for out in s.outs):
+                    rules.KERNEL_TANGENT[s.op](
+                        Sideways(b, functools.partial(shape_of, b), self.tangent), *s.outs, *s.args
+                    )
             case For() | While():
                 self.loop(s, b)
             case If():
@@ -213,6 +222,10 @@ class _Push:
         results = tuple(self.new(s.results[k]) for k in slots)
         b.loc = s.loc
         b.emit(replace(s, then=sides[0], orelse=sides[1], results=(*s.results, *results)))
+
+
+def shape_of(b: Builder, array: Var) -> tuple[Value, ...]:
+    return tuple(b.dim(array, k) for k in range(array.type.ndim))
 
 
 def _dot(var: Var) -> str:

@@ -44,6 +44,7 @@ class Numbers:
     ids: dict[Var, Value] = field(default_factory=dict)
     roots: dict[Var, list[Var | Let]] = field(default_factory=dict)
     counters: dict[Var, Var] = field(default_factory=dict)
+    views: dict[Var, Let] = field(default_factory=dict)  # views of numbered arrays
 
     def rows(self, class_: Var, b: Builder) -> Value:
         """The number of arrays of a class, known at the end of the forward part."""
@@ -119,11 +120,10 @@ class _Identify:
 
     def let(self, s: Let, in_loop: bool, out: list[Statement]) -> None:
         if s.op in ops.VIEWS:
-            raise UnsupportedError(
-                "an array variable that a loop rebinds is here a slice of another array; this is not supported",
-                s.loc,
-                help="copy the slice: x[...].copy()",
-            )
+            if s.op is ops.RESHAPE:  # a row of a pool may be longer than its array
+                raise _slice_of_another(s)
+            self.numbers.views[s.var] = s
+            return
         assert s.op.effect is Effect.ALLOCATES
         if not in_loop:
             self.add_root(s.var, s)
@@ -137,6 +137,11 @@ class _Identify:
         self.numbers.ids[s.var] = number
         self.numbers.roots[class_].append(s)
 
+    def number(self, array: Var) -> Value:
+        if (view := self.numbers.views.get(array)) is not None:
+            raise _slice_of_another(view)
+        return self.numbers.ids[array]
+
     def extra(self, vars: tuple[Var, ...]) -> tuple[list[int], tuple[Var, ...]]:
         """The positions of numbered arrays, and a variable for the number of each."""
         slots = [k for k, v in enumerate(vars) if self.is_numbered(v)]
@@ -145,10 +150,10 @@ class _Identify:
         return slots, numbers
 
     def loop(self, s: For | While) -> For | While:
-        inits = tuple(self.numbers.ids[i] for i in s.inits if self.is_numbered(i))
+        inits = tuple(self.number(i) for i in s.inits if self.is_numbered(i))
         slots, params = self.extra(s.params)
         body = self.block(s.body, in_loop=True)
-        yields = tuple(self.numbers.ids[s.body.yields[k]] for k in slots)
+        yields = tuple(self.number(s.body.yields[k]) for k in slots)
         _, results = self.extra(s.results)
         return replace(
             s,
@@ -163,9 +168,17 @@ class _Identify:
         slots, results = self.extra(s.results)
 
         def side(block: Block) -> Block:
-            return Block(block.statements, (*block.yields, *(self.numbers.ids[block.yields[k]] for k in slots)))
+            return Block(block.statements, (*block.yields, *(self.number(block.yields[k]) for k in slots)))
 
         return replace(s, then=side(then), orelse=side(orelse), results=(*s.results, *results))
+
+
+def _slice_of_another(view: Let) -> UnsupportedError:
+    return UnsupportedError(
+        "an array variable that a loop rebinds is here a slice of another array; this is not supported",
+        view.loc,
+        help="copy the slice: x[...].copy()",
+    )
 
 
 def pool_shape(roots: list[Var | Let], visible: set[Var], b: Builder) -> tuple[Value, ...]:

@@ -4,6 +4,7 @@
     block     = Block(statements, yields)
     statement = Let(var, op, args)                     one operation, one result
               | Store(array, index, value, add)        array[index] = value; += if add is an Op
+              | Kernel(op, outs, args)                 a library routine that fills whole arrays
               | For(index, start, stop, step, params, inits, body, results)
               | While(params, inits, test, body, results)
               | If(test, then, orelse, results)
@@ -107,6 +108,16 @@ class Store:
 
 
 @dataclass(frozen=True)
+class Kernel:
+    """Reads its `args`, arrays and numbers, and fills the arrays `outs`, which share no memory with them."""
+
+    op: Op
+    outs: tuple[Var, ...]
+    args: tuple[Value, ...]
+    loc: Loc
+
+
+@dataclass(frozen=True)
 class For:
     """`key` names the loop across passes; `mirror` is the key of the loop that this one runs backwards.
 
@@ -182,7 +193,7 @@ class Pop:
     loc: Loc
 
 
-Statement = Let | Store | For | While | If | Check | Print | Push | Pop
+Statement = Let | Store | Kernel | For | While | If | Check | Print | Push | Pop
 
 Leaves = Value | tuple["Leaves", ...]  # a number or array, or a tuple of such, nested
 
@@ -256,6 +267,8 @@ def operands(statement: Statement) -> tuple[Value, ...]:
             return statement.args
         case Store():
             return (statement.array, *statement.index, statement.value)
+        case Kernel():
+            return (*statement.outs, *statement.args)
         case For():
             return (statement.start, statement.stop, statement.step, *statement.inits)
         case While():
@@ -366,6 +379,8 @@ class Substitution:
                 return replace(s, args=args, var=self._define(s.var))
             case Store():
                 return replace(s, array=self.value(s.array), index=self._values(s.index), value=self.value(s.value))
+            case Kernel():
+                return replace(s, outs=self._values(s.outs), args=self._values(s.args))
             case For():
                 start, stop, step, inits = (
                     self.value(s.start),
@@ -415,6 +430,7 @@ __all__ = [
     "For",
     "Function",
     "If",
+    "Kernel",
     "Leaves",
     "Let",
     "Loc",

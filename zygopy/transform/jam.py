@@ -21,6 +21,7 @@ from zygopy.transform.ir import (
     For,
     Function,
     If,
+    Kernel,
     Let,
     Pop,
     Print,
@@ -38,7 +39,7 @@ from zygopy.transform.ir import (
     operands,
     walk,
 )
-from zygopy.transform.memory import AliasClasses
+from zygopy.transform.memory import AliasClasses, read_arrays
 from zygopy.transform.types import Array
 
 
@@ -149,6 +150,9 @@ class _Jam:
         for s in walk(Block(tuple(statements))):
             if isinstance(s, Store):
                 (added if s.add else other).add(self.aliases.of(s.array))
+            elif isinstance(s, Kernel):
+                (added if s.op in ops.ADDING else other).update(map(self.aliases.of, s.outs))
+                other |= set(map(self.aliases.of, read_arrays(s)))
             elif isinstance(s, Let) and s.op is ops.LOAD:
                 other.add(self.aliases.of(s.args[0]))
             elif isinstance(s, For | While | If):
@@ -190,6 +194,8 @@ class _Jam:
                         return False
                     else:
                         pending.append((self.region(s.index, nest), nest))
+                elif isinstance(s, Kernel) and array in map(self.aliases.of, (*s.outs, *read_arrays(s))):
+                    return False
                 for inner in blocks(s):
                     straight = isinstance(s, For)
                     if not visit(inner, (*nest, s) if straight else nest, sure and straight):

@@ -41,10 +41,10 @@ class Items:
 
 @dataclass(frozen=True)
 class Handle:
-    """An array variable that the loop rebinds; `shape` is None if the arrays may differ in shape."""
+    """An array variable that the loop rebinds; `shape` is None where the arrays may differ in it."""
 
     type: Array
-    shape: tuple[Value, ...] | None
+    shape: tuple[Value | None, ...]
 
 
 @dataclass(frozen=True)
@@ -241,6 +241,8 @@ def _finish_loop(s, names, kinds, before, ends, built, finish, params, sure) -> 
                 s.homes[var] = len(s.levels) - 1
                 if param in s.facts.shapes and param not in s.unshaped:
                     s.facts.shapes[var] = s.facts.shapes[param]
+                if param in s.known_axes:
+                    s.known_axes[var] = s.known_axes[param]
                 if param in s.merged:
                     s.merged.add(var)
             inits += flat_inits
@@ -277,8 +279,10 @@ def _enter(s, name: str, kind: object, params: list[Var]) -> object:
 def _array_var(s, name: str, kind: Handle) -> Var:
     var = Var(plain_name(name), kind.type)
     s.merged.add(var)
-    if kind.shape is not None:
+    if all(n is not None for n in kind.shape):
         s.facts.shapes[var] = kind.shape
+    else:
+        s.known_axes[var] = kind.shape
     return var
 
 
@@ -328,8 +332,9 @@ def _widen_handle(s, kind: Handle, end: View) -> object:
         return Fixed(Conflict(_describe_kind(kind), describe(end)))
     contiguous = end.is_whole and end.base.type.layout == "C" and kind.type.layout == "C"
     lengths = end.shape
-    same = kind.shape is not None and s.same_shape(kind.shape, lengths)
-    return Handle(Array(end.dtype, end.ndim, "C" if contiguous else "A"), kind.shape if same else None)
+    pairs = zip(kind.shape, lengths, strict=True)
+    shape = tuple(m if m is not None and s.same_shape((m,), (n,)) else None for m, n in pairs)
+    return Handle(Array(end.dtype, end.ndim, "C" if contiguous else "A"), shape)
 
 
 def _widen_unbound(s, kind: object, end: object) -> object:

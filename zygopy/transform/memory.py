@@ -7,7 +7,7 @@ apart, since overlap of a stored argument with another is refused at entry.
 from collections.abc import Iterable
 
 from zygopy.transform import ops
-from zygopy.transform.ir import Block, Effect, For, Function, If, Let, Statement, Store, Var, While, walk
+from zygopy.transform.ir import Block, Effect, For, Function, If, Kernel, Let, Statement, Store, Var, While, walk
 from zygopy.transform.types import Array
 
 
@@ -73,7 +73,27 @@ class AliasClasses:
 
     def stored(self, statements: Iterable[Statement]) -> set[Var]:
         """The classes that statements, with all that is nested in them, store into."""
-        return {self.of(s.array) for outer in statements for s in _with_nested(outer) if isinstance(s, Store)}
+        return {self.of(a) for outer in statements for s in _with_nested(outer) for a in stored_arrays(s)}
+
+
+def stored_arrays(s: Statement) -> tuple[Var, ...]:
+    """The arrays that a statement itself stores into."""
+    match s:
+        case Store():
+            return (s.array,)
+        case Kernel():
+            return s.outs
+    return ()
+
+
+def read_arrays(s: Statement) -> tuple[Var, ...]:
+    """The arrays whose elements a statement itself reads; what it only adds to is left out."""
+    match s:
+        case Let() if s.op is ops.LOAD:
+            return s.args[:1]
+        case Kernel():
+            return tuple(a for a in s.args if isinstance(a.type, Array))
+    return ()
 
 
 def permutes(s: For | While) -> bool:

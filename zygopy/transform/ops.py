@@ -64,6 +64,21 @@ VIEWS = (VIEW, TRANSPOSE, RESHAPE)  # other arrays on the memory of their first 
 OVERLAPS = Op("overlaps", "overlap({0}, {1})")  # args: two arrays
 NEW_STACK = Op("stack", "", effect=Effect.ALLOCATES)
 
+# Library routines on whole arrays. Their texts name the outs and then the args; each is a function of the backends.
+KERNELS: list[Op] = []
+
+
+def _kernel(name: str, count: int) -> Op:
+    op = Op(name, f"{name}({', '.join(f'{{{k}}}' for k in range(count))})")
+    KERNELS.append(op)
+    return op
+
+
+MATMUL = _kernel("matmul", 3)  # out = a @ b
+ADD_MATMUL = _kernel("add_matmul", 3)  # out += a @ b
+SUB_MATMUL = _kernel("sub_matmul", 3)  # out -= a @ b
+ADDING = (ADD_MATMUL, SUB_MATMUL)  # kernels that add to their outs
+
 # Scalars.
 CAST = Op("cast", "")
 SELECT = Op("select", "({1} if {0} else {2})")  # both sides are computed before
@@ -257,4 +272,4 @@ PERM = _function(math.perm, text="perm({0}, {1})", typing=_integers)
 ISQRT = _function(math.isqrt, text="isqrt({0})", typing=_integers)
 
 # The names that texts call beside np's and math's: emission may give them to nothing else.
-CALLED = {name for op in _TYPING for name in re.findall(r"(?<![\w.])(\w+)\(", op.text)}
+CALLED = {name for op in (*_TYPING, *KERNELS) for name in re.findall(r"(?<![\w.])(\w+)\(", op.text)}

@@ -17,6 +17,7 @@ from zygopy.transform.ir import (
     For,
     Function,
     If,
+    Kernel,
     Let,
     Statement,
     Store,
@@ -28,7 +29,7 @@ from zygopy.transform.ir import (
     new_key,
     walk,
 )
-from zygopy.transform.memory import AliasClasses
+from zygopy.transform.memory import AliasClasses, read_arrays
 
 
 def promote(function: Function) -> Function:
@@ -79,11 +80,14 @@ class _Promotion:
         """Loads of a fixed element that no store in the loop meets, moved before it: LLVM cannot tell."""
         inside = defined_inside(s)
         stores = [t for t in walk(s.body) if isinstance(t, Store)]
+        filled = [out for t in walk(s.body) if isinstance(t, Kernel) for out in t.outs]
         moved: list[Let] = []
         for t in s.body.statements:
             if not (isinstance(t, Let) and t.op is ops.LOAD) or inside & set(t.args):
                 continue
             near = [x for x in stores if self.aliases.may_alias(x.array, t.args[0])]
+            if any(self.aliases.may_alias(out, t.args[0]) for out in filled):
+                continue
             if near and all(x.array is t.args[0] and self.apart(x.index, t.args[1:]) for x in near):
                 moved.append(t)
         if not moved or any(isinstance(t, While | For | If) for t in s.body.statements):
@@ -108,6 +112,10 @@ class _Promotion:
                 other, at = t.args[0], t.args[1:]
             elif isinstance(t, Let) and t.op in ops.VIEWS:
                 other, at = t.args[0], None
+            elif isinstance(t, Kernel):
+                if any(self.aliases.may_alias(x, array) for x in (*t.outs, *read_arrays(t))):
+                    return False
+                continue
             else:
                 continue
             if self.aliases.may_alias(other, array) and not (other is array and self.apart(index, at)):

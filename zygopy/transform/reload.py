@@ -1,8 +1,8 @@
 """Whether memory still holds at its reverse use what a load read: no store that may meet the load comes between."""
 
 from zygopy.transform.affine import Affine, Facts
-from zygopy.transform.ir import Const, For, Function, If, Let, Store, Value, Var, While, walk
-from zygopy.transform.memory import AliasClasses
+from zygopy.transform.ir import Const, For, Function, If, Kernel, Let, Store, Value, Var, While, walk
+from zygopy.transform.memory import AliasClasses, stored_arrays
 
 
 class Clobbering:
@@ -11,7 +11,7 @@ class Clobbering:
     def __init__(self, function: Function, layout, aliases: AliasClasses):
         self.layout, self.aliases = layout, aliases
         self.facts = Facts()
-        self.stores: dict[Var, list[tuple[Store, tuple]]] = {}
+        self.stores: dict[Var, list[tuple[Store | Kernel, tuple]]] = {}
         self.cache: dict[Var, bool] = {}
         self.paths: dict[int, tuple] = {}
         self._collect(function.body, ())
@@ -24,8 +24,9 @@ class Clobbering:
             match s:
                 case Let():
                     self.facts.definitions[s.var] = s
-                case Store():
-                    self.stores.setdefault(self.aliases.of(s.array), []).append((s, path))
+                case Store() | Kernel():
+                    for class_ in {self.aliases.of(array) for array in stored_arrays(s)}:
+                        self.stores.setdefault(class_, []).append((s, path))
                 case For():
                     self.facts.ranges[s.index] = (s.start, s.stop, s.step)
             for which, inner in enumerate(blocks(s)):
@@ -38,10 +39,10 @@ class Clobbering:
             self.cache[load.var] = any(self._clobbers(store, path, load) for store, path in stores)
         return self.cache[load.var]
 
-    def _clobbers(self, store: Store, store_path: tuple, load: Let) -> bool:
+    def _clobbers(self, store: Store | Kernel, store_path: tuple, load: Let) -> bool:
         load_path = self.paths[id(load)]
         common = _common(load_path, store_path)
-        distinct = not self.aliases.may_alias(store.array, load.args[0])
+        distinct = not self._may_meet(store, load.args[0])
         loops = [self.layout.statements[key] for key, _ in common]
         if any(key in self.layout.mirrored and isinstance(self.layout.statements[key], While) for key, _ in common):
             return True
@@ -61,9 +62,12 @@ class Clobbering:
                 return True
         return False
 
-    def _disjoint(self, load: Let, store: Store, later: For | None, inner: list[For], own: list[For]) -> bool:
+    def _may_meet(self, store: Store | Kernel, array: Var) -> bool:
+        return any(self.aliases.may_alias(stored, array) for stored in stored_arrays(store))
+
+    def _disjoint(self, load: Let, store: Store | Kernel, later: For | None, inner: list[For], own: list[For]) -> bool:
         """Whether load and store never meet, the store in a later trip of `later`, any trip of the loops inside."""
-        if store.array is not load.args[0]:
+        if isinstance(store, Kernel) or store.array is not load.args[0]:
             return False
         facts = Facts(self.facts.definitions, dict(self.facts.ranges), self.facts.shapes)
         renamed: dict[Var, Affine] = {}
@@ -102,7 +106,7 @@ class Clobbering:
         for depth, loop in enumerate(loops):
             if self.paths[id(loop)][: len(home)] != home:
                 continue
-            if any((loop.key, 1) in path and self.aliases.may_alias(s.array, array) for s, path in stores):
+            if any((loop.key, 1) in path and self._may_meet(s, array) for s, path in stores):
                 continue
             steady = all(
                 isinstance(v, Const) or not any(k in self.layout.mirrored for k, _ in self.layout.homes[v].path)

@@ -11,6 +11,7 @@ there. That makes an *open* program: `tape.close` then decides how each such val
 An array that carries derivatives has a shadow of its shape; a view's shadow is the same view of the shadow.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from zygopy.errors import UnsupportedError
@@ -25,6 +26,7 @@ from zygopy.transform.ir import (
     For,
     Function,
     If,
+    Kernel,
     Let,
     Param,
     Pop,
@@ -42,6 +44,8 @@ from zygopy.transform.ir import (
     new_key,
     param_vars,
 )
+from zygopy.transform.kernels import Backwards
+from zygopy.transform.operands import Operands
 from zygopy.transform.types import INT, Array, Scalar, Stack
 
 Adjoints = dict[Var, Value]
@@ -76,7 +80,8 @@ def reverse(function: Function, wrt: list, output: Value, results: object) -> Op
     sweep.block(function.body, adjoints, b)
     bars = [map_leaves(lambda v: sweep.adjoint_of_parameter(v, adjoints, b), tree) for tree in wrt]
     tree = results(bars)
-    body = Block((*function.body.statements, *b.statements), tuple(leaves(tree)))
+    primal = sweep.operands.finished(function.body)
+    body = Block((*primal.statements, *b.statements), tuple(leaves(tree)))
     whole = replace(function, body=body, results=tree)
     return Open(whole, counters)
 
@@ -117,6 +122,7 @@ class _Sweep:
     def __init__(self, function: Function, wrt: list[Var], activity: Activity, numbers: Numbers, counters: dict):
         self.activity, self.numbers, self.counters = activity, numbers, counters
         self.wanted = set(wrt)
+        self.operands = Operands(function, activity.aliases)
         self.pools: dict[Var, Var] = {}
         self.shadow: dict[Var, Var] = {}
 
@@ -194,7 +200,7 @@ class _Sweep:
         return [k for k, p in enumerate(s.params) if isinstance(p.type, Array) and self.has_shadow(p)]
 
     def has_shadow(self, array: Var) -> bool:
-        return self.is_active(array) and array not in self.numbers.ids
+        return self.is_active(array) and not (array in self.numbers.ids or array in self.numbers.views)
 
     def shadow_loop_results(self, s: For | While, b: Builder) -> None:
         """Shadows of the arrays that a loop leaves: the same permutation of the shadows."""
@@ -276,6 +282,8 @@ class _Sweep:
                 self.let(s, adjoints, b)
             case Store():
                 self.store(s, adjoints, b)
+            case Kernel():
+                self.kernel(s, b)
             case For() | While():
                 self.loop(s, adjoints, b)
             case If():
@@ -302,7 +310,7 @@ class _Sweep:
         match s.op:
             case ops.LOAD:
                 if self.is_active(s.args[0]):
-                    b.store(*self.cell(s.args[0], s.args[1:]), g, ops.SUM)
+                    b.store(*self.cell(s.args[0], s.args[1:], b), g, ops.SUM)
             case ops.CAST:
                 self.contribute(adjoints, b, s.args[0], g)
             case ops.SELECT:
@@ -333,17 +341,53 @@ class _Sweep:
     def store(self, s: Store, adjoints: Adjoints, b: Builder) -> None:
         if not self.is_active(s.array):
             return
-        shadow, index = self.cell(s.array, s.index)
+        shadow, index = self.cell(s.array, s.index, b)
         if self.is_active(s.value):
             self.contribute(adjoints, b, s.value, b.load(shadow, index))
         if not s.add:
             b.store(shadow, index, zero(shadow.type.element))
 
-    def cell(self, array: Var, index: tuple[Value, ...]) -> tuple[Var, tuple[Value, ...]]:
+    def cell(self, array: Var, index: tuple[Value, ...], b: Builder) -> tuple[Var, tuple[Value, ...]]:
         """Where the adjoint of an array's element is."""
         if (number := self.numbers.ids.get(array)) is not None:
             return self.pools[self.activity.node(array)], (number, *index)
+        if (view := self.numbers.views.get(array)) is not None:
+            raise UnsupportedError(
+                "an array variable that a loop rebinds is viewed here; this is not supported",
+                view.loc,
+                help="copy the slice: x[...].copy()",
+            )
         return self.shadow[array], index
+
+    # -- kernels -----------------------------------------------------------------------------------------------------
+
+    def kernel(self, s: Kernel, b: Builder) -> None:
+        if not any(self.is_active(out) for out in s.outs):
+            return
+
+        def shape(array: Var) -> tuple[Value, ...]:
+            return self.operands.shape(s, array)
+
+        def bar(array: Var) -> Var | None:
+            return self.shadow_of(array, shape, b) if self.is_active(array) else None
+
+        k = Backwards(b, shape, bar, lambda array: self.operands.primal(s, array, b))
+        rules.KERNEL_ADJOINT[s.op](k, *s.outs, *s.args)
+        for out in s.outs:
+            if self.is_active(out) and s.op not in ops.ADDING and not self.operands.is_first(s, out):
+                k.clear(bar(out), shape(out))
+
+    def shadow_of(self, array: Var, shape: Callable, b: Builder) -> Var:
+        """The shadow of a whole array, a view of a pool's row where the array is numbered."""
+        if (view := self.numbers.views.get(array)) is not None:
+            return b.let(view.op, (self.shadow_of(view.args[0], shape, b), *view.args[1:]), array.type, _bar(array))
+        if (number := self.numbers.ids.get(array)) is None:
+            return self.shadow[array]
+        args: list[Value] = [self.pools[self.activity.node(array)], number, integer(0), integer(-1)]
+        for n in shape(array):
+            args += [integer(0), integer(1), n]
+        type_ = Array(array.type.dtype, array.type.ndim, "A")
+        return b.let(ops.VIEW, tuple(args), type_, _bar(array))
 
     # -- control flow ------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from zygopy.transform.ir import (
     For,
     Function,
     If,
+    Kernel,
     Let,
     Print,
     Statement,
@@ -96,7 +97,7 @@ class _Rotation:
     def loop(self, s: For) -> list[Statement]:
         if not (isinstance(s.step, Const) and abs(s.step.value) == 1):
             return [s]
-        if any(isinstance(t, Check | Print) or blocks(t) for t in s.body.statements):
+        if any(isinstance(t, Check | Print | Kernel) or blocks(t) for t in s.body.statements):
             return [s]
         before: list[Statement] = []
         after: list[Statement] = []

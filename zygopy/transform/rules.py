@@ -59,6 +59,20 @@ def adjoint(*functions: Callable | Op) -> Callable[[Callable], Callable]:
     return declare
 
 
+KERNEL_ADJOINT: dict[Op, Callable] = {}
+KERNEL_TANGENT: dict[Op, Callable] = {}
+
+
+def kernel_adjoint(op: Op) -> Callable[[Callable], Callable]:
+    """Declare the adjoint of a kernel: rule(k, *outs, *args) writes statements with a `kernels.Backwards`."""
+    return lambda rule: KERNEL_ADJOINT.setdefault(op, rule)
+
+
+def kernel_tangent(op: Op) -> Callable[[Callable], Callable]:
+    """Declare the tangent of a kernel: rule(k, *outs, *args) writes statements with a `kernels.Sideways`."""
+    return lambda rule: KERNEL_TANGENT.setdefault(op, rule)
+
+
 def partials(op: Op, ans: object, args: tuple) -> tuple:
     """The partial derivatives of an operation at traced values; 0 where no gradient flows."""
     rule = ELEMENTWISE.get(op)

@@ -6,6 +6,7 @@ from zygopy.transform import (
     rules_arithmetic,
     rules_constant,
     rules_exponential,
+    rules_linear_algebra,
     rules_special,
     rules_trigonometric,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "rules_arithmetic",
     "rules_constant",
     "rules_exponential",
+    "rules_linear_algebra",
     "rules_special",
     "rules_trigonometric",
 ]

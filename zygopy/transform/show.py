@@ -7,6 +7,7 @@ from zygopy.transform.ir import (
     For,
     Function,
     If,
+    Kernel,
     Let,
     Pop,
     Print,
@@ -58,6 +59,8 @@ def _statement(s: Statement, n: _Namer, depth: int) -> list[str]:
             return [f"{pad}{n(s.var)}: {s.var.type} = {s.op}({n.list(s.args)})"]
         case Store():
             return [f"{pad}{n(s.array)}[{n.list(s.index)}] {'+=' if s.add else '='} {n(s.value)}"]
+        case Kernel():
+            return [f"{pad}{n.list(s.outs)} <- {s.op}({n.list(s.args)})"]
         case For():
             head = f"{pad}for {n(s.index)} in {n(s.start)}:{n(s.stop)}:{n(s.step)}{_carried(s, n)}"
             return [head, *_block(s.body, n, depth + 1), *_results(s, n, pad)]

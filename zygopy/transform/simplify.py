@@ -20,6 +20,7 @@ from zygopy.transform.ir import (
     For,
     Function,
     If,
+    Kernel,
     Let,
     Pop,
     Print,
@@ -35,7 +36,7 @@ from zygopy.transform.ir import (
     operands,
     walk,
 )
-from zygopy.transform.memory import AliasClasses
+from zygopy.transform.memory import AliasClasses, read_arrays
 from zygopy.transform.types import Array, Scalar
 
 _ROUNDS = 4
@@ -102,6 +103,11 @@ class _Forward:
                 self.touch_array(s.array)
                 if not s.add and s.value.type.dtype == s.array.type.dtype:
                     self.available[self.load_key(s.array, s.index)] = s.value
+            case Kernel():
+                s = self.values.statement(s)
+                out.append(s)
+                for array in s.outs:
+                    self.touch_array(array)
             case For():
                 self.for_loop(s, out)
             case While():
@@ -218,6 +224,8 @@ class _Forward:
             return b if _is(a, 0) else a
         if op in (ops.NOT, ops.NEG) and (inner := self.lets.get(a)) is not None and inner.op is op:
             return inner.args[0]
+        if op is ops.TRANSPOSE and (inner := self.lets.get(a)) is not None and inner.op is op:
+            return inner.args[0] if _is_swap(args) and _is_swap(inner.args) else None
         if op in (ops.AND, ops.OR):
             return self.logic(op, a, b)
         return None
@@ -335,6 +343,11 @@ class _Forward:
             out.append(s)
 
 
+def _is_swap(args: tuple[Value, ...]) -> bool:
+    """Whether the arguments of a TRANSPOSE are those of a matrix.T."""
+    return args[1:] == (integer(1), integer(0))
+
+
 def _is(value: Value | None, number: int) -> bool:
     return isinstance(value, Const) and not isinstance(value.value, bool) and value.value == number
 
@@ -389,8 +402,7 @@ def _read_arrays(function: Function) -> AliasClasses:
     read = set()
     arrays = set()
     for s in walk(function.body):
-        if isinstance(s, Let) and s.op is ops.LOAD:
-            read.add(aliases.of(s.args[0]))
+        read |= {aliases.of(array) for array in read_arrays(s)}
         for v in operands(s):
             if isinstance(v, Var) and isinstance(v.type, Array):
                 arrays.add(v)
@@ -429,6 +441,9 @@ class _Dead:
                     return None
             case Store():
                 if self.aliases.of(s.array) in self.aliases.dead:
+                    return None
+            case Kernel():
+                if all(self.aliases.of(out) in self.aliases.dead for out in s.outs):
                     return None
             case For() | While():
                 return self.loop(s)

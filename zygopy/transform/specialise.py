@@ -93,6 +93,7 @@ class Specialiser:
         self.merged: set[Var] = set()  # array variables that may stand for more than one array
         self.calls: list[object] = []
         self.unshaped: set[Var] = set()  # array variables of loops whose shape each block asks for
+        self.known_axes: dict[Var, tuple] = {}  # what is known of the shapes of array variables of loops
         self.pending: list = []  # questions for the shape of a join, to be asked after it
         self._push(Level(Builder(Loc("", 1)), "function"))
         self.entry = Builder(Loc("", 1))  # the shapes of captured arrays

@@ -8,6 +8,7 @@ from zygopy.transform.ir import (
     For,
     Function,
     If,
+    Kernel,
     Let,
     Pop,
     Push,
@@ -88,6 +89,8 @@ class _Verifier:
             case Store():
                 _demand(len(s.index) == s.array.type.ndim, "a store has an index for each axis", s)
                 _demand(s.value.type.dtype == s.array.type.dtype, "a store keeps the array's dtype", s)
+            case Kernel():
+                _demand(all(isinstance(out.type, Array) for out in s.outs), "a kernel fills arrays", s)
             case For() | While():
                 counts = {len(s.params), len(s.inits), len(s.results), len(s.body.yields)}
                 _demand(len(counts) == 1, "a loop has as many params, inits, yields and results", s)

@@ -1,0 +1,56 @@
+"""BLAS and LAPACK for compiled code: SciPy's routines, called by address with Fortran's conventions.
+
+Every argument of a routine is an address; numbers go through the stack. A routine's matrices are given as arrays, of
+which only the address of the data is used; leading dimensions are arguments of their own.
+"""
+
+from collections.abc import Callable
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import get_cython_function_address
+
+from zygopy.backends.numba_private import instruction
+
+_BYTES = ir.IntType(8).as_pointer()
+_DATA = 4  # field of the array descriptor
+
+NO, YES = ord("N"), ord("T")  # transposed?
+LEFT, LOWER, UPPER = ord("L"), ord("L"), ord("U")
+
+
+def _routine(module: str, name: str, kinds: str) -> Callable:
+    """The routine `name` for float64 or float32 by the dtype of its first array.
+
+    `kinds` has a letter for each argument: c character, i int, f number of the arrays' dtype, a array of any dtype.
+    """
+
+    def typing(*args):
+        real = next(t.dtype for t, kind in zip(args, kinds, strict=True) if kind == "a")
+        of_kind = {"c": types.int32, "i": types.int32, "f": real}
+        return types.void(*(of_kind.get(kind, t) for t, kind in zip(args, kinds, strict=True)))
+
+    def generate(context, builder, signature, args):
+        real = next(t.dtype for t, kind in zip(signature.args, kinds, strict=True) if kind == "a")
+        letter = "d" if real == types.float64 else "s"
+        symbol = f"zygopy_{letter}{name}"
+        llvm.add_symbol(symbol, get_cython_function_address(f"scipy.linalg.cython_{module}", letter + name))
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), [_BYTES] * len(args)), symbol
+        )
+        builder.call(function, [_address(builder, kind, value) for kind, value in zip(kinds, args, strict=True)])
+        return context.get_dummy_value()
+
+    return instruction(generate, typing)
+
+
+def _address(builder, kind: str, value):
+    if kind == "a":
+        return builder.bitcast(builder.extract_value(value, _DATA), _BYTES)
+    if kind == "c":
+        value = builder.trunc(value, ir.IntType(8))
+    return builder.bitcast(cgutils.alloca_once_value(builder, value), _BYTES)
+
+
+gemm = _routine("blas", "gemm", "cciiifaiaifai")  # transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc

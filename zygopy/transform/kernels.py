@@ -1,0 +1,75 @@
+"""What the rules of kernels are written with: whole arrays, their shadows or tangents, and kernels on them."""
+
+from collections.abc import Callable
+
+from zygopy.transform import ops
+from zygopy.transform.build import Builder, integer, zero
+from zygopy.transform.ir import For, Kernel, Let, Op, Value, Var, new_key
+from zygopy.transform.types import INT, Array
+
+
+class Matrices:
+    """Writes statements on whole arrays; `shape` gives the shape of an array of the primal."""
+
+    def __init__(self, b: Builder, shape: Callable[[Var], tuple[Value, ...]]):
+        self.b, self.shape = b, shape
+
+    def kernel(self, op: Op, outs: tuple[Var, ...], args: tuple[Value, ...]) -> None:
+        self.b.emit(Kernel(op, outs, args, self.b.loc))
+
+    def new(self, shape: tuple[Value, ...], like: Var, name: str = "t", op: Op = ops.EMPTY) -> Var:
+        """A new array of a shape, with the dtype of another one."""
+        return self.b.let(op, shape, Array(like.type.dtype, len(shape)), name)
+
+    def transposed(self, a: Var) -> Var:
+        """a.T of a matrix, a view."""
+        args = (a, integer(1), integer(0))
+        return self.b.let(ops.TRANSPOSE, args, Array(a.type.dtype, 2, "A", a.type.writable), a.name)
+
+    def nest(self, shape: tuple[Value, ...], body: Callable[[Builder, tuple[Var, ...]], None]) -> None:
+        """Loops over all indices of a shape; `body` writes what is in them."""
+        _nest(self.b, shape, body, ())
+
+    def clear(self, a: Var, shape: tuple[Value, ...]) -> None:
+        self.nest(shape, lambda b, ks: b.store(a, ks, zero(a.type.element)))
+
+    def copy(self, target: Var, source: Var, shape: tuple[Value, ...]) -> None:
+        """target[...] = source"""
+        self.nest(shape, lambda b, ks: b.store(target, ks, b.load(source, ks)))
+
+    def add(self, target: Var, source: Var, shape: tuple[Value, ...]) -> None:
+        """target += source"""
+        self.nest(shape, lambda b, ks: b.store(target, ks, b.load(source, ks), ops.SUM))
+
+
+def _nest(b: Builder, shape: tuple[Value, ...], body: Callable, ks: tuple[Var, ...]) -> None:
+    if len(ks) == len(shape):
+        body(b, ks)
+        return
+    k = Var("ijklm"[len(ks) % 5], INT)
+    inner = Builder(b.loc)
+    _nest(inner, shape, body, (*ks, k))
+    b.emit(For(k, integer(0), shape[len(ks)], integer(1), (), (), inner.block(), (), b.loc, new_key()))
+
+
+class Backwards(Matrices):
+    """What the adjoint rule of one kernel is given.
+
+    `bar(x)` is the shadow of an array of the kernel, None if it is not active; `primal(x)` is the array as it was.
+    """
+
+    def __init__(self, b: Builder, shape: Callable, bar: Callable, primal: Callable[[Var], Var]):
+        super().__init__(b, shape)
+        self.bar: Callable[[Var], Var | None] = bar
+        self.primal = primal
+
+
+class Sideways(Matrices):
+    """What the tangent rule of one kernel is given: `dot(x)` is the tangent of an array, None if it is zero."""
+
+    def __init__(self, b: Builder, shape: Callable, dot: Callable[[Var], Var | None]):
+        super().__init__(b, shape)
+        self.dot = dot
+
+
+__all__ = ["Backwards", "Let", "Matrices", "Sideways"]

@@ -1,0 +1,187 @@
+"""What the reverse part reads of a kernel's arrays: the array itself where nothing changes it, a copy otherwise.
+
+    for t in range(n):                       for t in range(n):
+        matmul(y, w, h)                          matmul(y, w, h)
+        h[...] = ...                             (v = h[i, j] for all i, j)
+    for t in range(n - 1, -1, -1):    ->         h[...] = ...
+        add_matmul(w_bar, y_bar, h.T)        for t in range(n - 1, -1, -1):
+                                                 h2[i, j] = v for all i, j
+                                                 add_matmul(w_bar, y_bar, h2.T)
+
+The copy is filled from numbers that a nest behind the kernel reads: whether each is loaded again or stored is decided
+by `tape`, as for any other number.
+"""
+
+from dataclasses import dataclass, replace
+
+from zygopy.transform import ops
+from zygopy.transform.build import Builder, integer
+from zygopy.transform.ir import (
+    Block,
+    Effect,
+    For,
+    Function,
+    If,
+    Kernel,
+    Let,
+    Statement,
+    Value,
+    Var,
+    While,
+    block_params,
+    blocks,
+    defined,
+    new_key,
+    operands,
+    param_vars,
+    walk,
+)
+from zygopy.transform.memory import AliasClasses, stored_arrays
+from zygopy.transform.types import INT, Array
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a statement stands: its position in program order and the loops around it."""
+
+    order: int
+    loops: tuple[int, ...]
+    block: Block
+
+
+class Operands:
+    """The arrays that the kernels of a function read, as the reverse part sees them."""
+
+    def __init__(self, function: Function, aliases: AliasClasses):
+        self.aliases = aliases
+        self.definitions: dict[Var, Statement] = {}
+        self.places: dict[int, _Place] = {}
+        self.stores: dict[Var, list[tuple[Var, _Place]]] = {}
+        self.in_scope = set(param_vars(function)) | {v for s in function.body.statements for v in defined(s)}
+        self.behind: dict[int, list[Statement]] = {}  # by kernel: what is to follow it
+        self.copies: dict[tuple[int, Var], Var] = {}
+        self._index(function.body, ())
+
+    def _index(self, block: Block, loops: tuple[int, ...]) -> None:
+        for s in block.statements:
+            place = self.places[id(s)] = _Place(len(self.places), loops, block)
+            for var in (*defined(s), *block_params(s)):
+                self.definitions[var] = s
+            for array in stored_arrays(s):
+                self.stores.setdefault(self.aliases.of(array), []).append((array, place))
+            for inner in blocks(s):
+                self._index(inner, loops if isinstance(s, If) else (*loops, s.key))
+
+    def finished(self, block: Block) -> Block:
+        """A block of the primal with the nests that copies are filled from."""
+        out: list[Statement] = []
+        for s in block.statements:
+            match s:
+                case For():
+                    out.append(replace(s, body=self.finished(s.body)))
+                case While():
+                    out.append(replace(s, test=self.finished(s.test), body=self.finished(s.body)))
+                case If():
+                    out.append(replace(s, then=self.finished(s.then), orelse=self.finished(s.orelse)))
+                case _:
+                    out += [s, *self.behind.get(id(s), ())]
+        return Block(tuple(out), block.yields)
+
+    # -- an array in the reverse part ---------------------------------------------------------------------------------
+
+    def primal(self, s: Kernel, array: Var, b: Builder) -> Var:
+        """The array with the elements that it had when the kernel had run."""
+        if (id(s), array) not in self.copies:
+            self.copies[id(s), array] = self._again(s, array, b) or self._copy(s, array, b)
+        return self.copies[id(s), array]
+
+    def _again(self, s: Kernel, array: Var, b: Builder) -> Var | None:
+        """The array itself, or the same view once more; None if it is out of scope or changed later."""
+        if array in self.in_scope:
+            return array if self._is_final(s, array) else None
+        let = self.definitions.get(array)
+        if not (isinstance(let, Let) and let.op in ops.VIEWS):
+            return None
+        base = self._again(s, let.args[0], b)
+        return None if base is None else b.let(let.op, (base, *let.args[1:]), array.type, array.name)
+
+    def _is_final(self, s: Kernel, array: Var) -> bool:
+        """Whether nothing stores into an array after a kernel, in a later trip of a loop around it included."""
+        here = self.places[id(s)]
+        stores = self.stores.get(self.aliases.of(array), ())
+        after = [a for a, place in stores if place.order > here.order or here.loops[:1] == place.loops[:1] != ()]
+        return not any(self.aliases.may_alias(stored, array) for stored in after)
+
+    def _copy(self, s: Kernel, array: Var, b: Builder) -> Var:
+        shape = self.shape(s, array)
+        copy = b.let(ops.SCRATCH, shape, Array(array.type.dtype, array.type.ndim), array.name)
+        behind = Builder(s.loc)
+        _copy_nest(behind, b, array, copy, shape, (), ())
+        self.behind.setdefault(id(s), []).extend(behind.statements)
+        return copy
+
+    # -- shapes -------------------------------------------------------------------------------------------------------
+
+    def shape(self, s: Kernel, array: Var) -> tuple[Value, ...]:
+        """The shape of an array that a kernel touches, as numbers of the primal."""
+        b = Builder(s.loc)
+        dims = tuple(b.dim(array, k) if n is None else n for k, n in enumerate(self._known_shape(array)))
+        self.behind.setdefault(id(s), []).extend(b.statements)
+        return dims
+
+    def _known_shape(self, array: Var) -> tuple[Value | None, ...]:
+        """The shape as far as it is known, None for the other axes."""
+        s = self.definitions.get(array)
+        match s:
+            case Let() if s.op.effect is Effect.ALLOCATES:
+                return s.args
+            case Let() if s.op is ops.VIEW:
+                return tuple(n for n in s.args[3::3] if n != integer(-1))
+            case Let() if s.op is ops.RESHAPE:
+                return s.args[1:]
+            case Let() if s.op is ops.TRANSPOSE:
+                base = self._known_shape(s.args[0])
+                return tuple(integer(1) if k.value < 0 else base[k.value] for k in s.args[1:])
+            case For() | While() if array in s.params:
+                k = s.params.index(array)
+                start, end = s.inits[k], s.body.yields[k]
+                if end not in s.params:
+                    pairs = zip(self._known_shape(start), self._known_shape(end), strict=True)
+                    return tuple(m if m == n else None for m, n in pairs)
+        return (None,) * array.type.ndim
+
+    # -- what is overwritten ------------------------------------------------------------------------------------------
+
+    def is_first(self, s: Kernel, out: Var) -> bool:
+        """Whether a kernel is the first to store into an array that its own block makes."""
+        let = self.definitions.get(out)
+        if not (isinstance(let, Let) and let.op.effect is Effect.ALLOCATES):
+            return False
+        block = self.places[id(s)].block
+        if self.places[id(let)].block is not block:
+            return False
+        first, last = (next(k for k, t in enumerate(block.statements) if t is x) for x in (let, s))
+        between = walk(Block(block.statements[first + 1 : last]))
+        class_ = self.aliases.of(out)
+        return not any(
+            isinstance(v, Var) and isinstance(v.type, Array) and self.aliases.of(v) is class_
+            for t in between
+            for v in operands(t)
+        )
+
+
+def _copy_nest(
+    primal: Builder, mirror: Builder, array: Var, copy: Var, shape: tuple[Value, ...], at: tuple, mirror_at: tuple
+) -> None:
+    """A nest that reads each element, and its mirror, which puts the number into the copy."""
+    if len(at) == len(shape):
+        mirror.store(copy, mirror_at, primal.load(array, at, array.name))
+        return
+    name = "ijklm"[len(at) % 5]
+    k, mirror_k, key = Var(name, INT), Var(name, INT), new_key()
+    inner, mirror_inner = Builder(primal.loc), Builder(primal.loc)
+    _copy_nest(inner, mirror_inner, array, copy, shape, (*at, k), (*mirror_at, mirror_k))
+    n = shape[len(at)]
+    up, down = (integer(0), n, integer(1)), (mirror.sub(n, integer(1)), integer(-1), integer(-1))
+    primal.emit(For(k, *up, (), (), inner.block(), (), primal.loc, key))
+    mirror.emit(For(mirror_k, *down, (), (), mirror_inner.block(), (), primal.loc, new_key(), mirror=key))
