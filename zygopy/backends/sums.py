@@ -60,7 +60,8 @@ def _is_long(node: ast.For) -> bool:
     args = node.iter.args  # type: ignore[attr-defined]
     if len(args) == 3:
         return False
-    return not (isinstance(args[-1], ast.Constant) and args[-1].value <= BLOCK)
+    stop = args[-1].value if isinstance(args[-1], ast.Constant) else BLOCK + 1
+    return isinstance(stop, int) and stop > BLOCK
 
 
 def _blocked(node: ast.For, totals: list[str]) -> list[ast.stmt]:
