@@ -6,6 +6,7 @@ already. Each alias class of arrays has its own accesses, marked (as C compilers
 "TBAA metadata") as never meeting those of another class.
 """
 
+import sys
 from collections.abc import Callable
 from functools import cache
 
@@ -161,11 +162,31 @@ def array_value(context, builder, array_type, lengths, strides, data, owner):
     return array._getvalue()
 
 
+_LARGE = 4 << 20  # bytes, from which on NumPy too asks for large pages
+_PAGE, _MADV_HUGEPAGE = 4096, 14  # of Linux, sys/mman.h
+
+
+def ask_for_large_pages(builder, data, size) -> None:
+    """Say that the memory of a large array may come in large pages: each small one costs a page fault."""
+    if not sys.platform.startswith("linux"):
+        return
+    with builder.if_then(builder.icmp_unsigned(">=", size, ir.Constant(size.type, _LARGE)), likely=False):
+        address = builder.ptrtoint(data, size.type)
+        up = builder.add(address, ir.Constant(size.type, _PAGE - 1))
+        start = builder.and_(up, ir.Constant(size.type, -_PAGE))
+        bytes_ = ir.IntType(8).as_pointer()
+        signature = ir.FunctionType(ir.IntType(32), [bytes_, size.type, ir.IntType(32)])
+        madvise = cgutils.get_or_insert_function(builder.module, signature, "madvise")
+        length = builder.sub(size, builder.sub(start, address))
+        builder.call(madvise, [builder.inttoptr(start, bytes_), length, ir.Constant(ir.IntType(32), _MADV_HUGEPAGE)])
+
+
 def _allocate(context, builder, signature, args, filled: bool):
     array_type = signature.return_type
     lengths, strides, size = lengths_and_strides(context, builder, array_type, args[0])
     owner = context.nrt.meminfo_alloc_aligned(builder, size, context.get_preferred_array_alignment(array_type.dtype))
     data = context.nrt.meminfo_data(builder, owner)
+    ask_for_large_pages(builder, data, size)
     if filled:
         cgutils.memset(builder, data, size, 0)
     return array_value(context, builder, array_type, lengths, strides, data, owner)

@@ -9,7 +9,7 @@ A buffer starts with a header: its capacity in bytes and the address of its slot
 from llvmlite import ir
 from numba.core import cgutils
 
-from zygopy.backends.intrinsics import array_of, array_value, lengths_and_strides
+from zygopy.backends.intrinsics import array_of, array_value, ask_for_large_pages, lengths_and_strides
 from zygopy.backends.numba_private import instruction
 
 _HEADER = 64  # bytes, which also keeps the data aligned
@@ -62,6 +62,7 @@ def _take(context, builder: ir.IRBuilder, size: ir.Value) -> ir.Value:
         builder.store(size, header)
         builder.store(builder.ptrtoint(slot, _I64), builder.gep(header, [ir.Constant(_I64, 1)]))
         builder.store(new, buffer)
+        ask_for_large_pages(builder, builder.inttoptr(new, _BYTES), size)
     return builder.gep(builder.inttoptr(builder.load(buffer), _BYTES), [ir.Constant(_I64, _HEADER)])
 
 

@@ -394,7 +394,29 @@ def _kernel(double: Callable, single: Callable | None = None) -> Callable:
     return instruction(generate, typing)
 
 
+def _extremum(name: str, sign: str) -> Callable:
+    """np.maximum and np.minimum; LLVM's intrinsics, unlike comparisons and branches, become vector reductions."""
+
+    def generate(context, builder, signature, args):
+        result = signature.return_type
+        a, b = (context.cast(builder, x, t, result) for x, t in zip(args, signature.args, strict=True))
+        if isinstance(result, types.Float):
+            return Number(builder, a).call(name, Number(builder, b)).v
+        compare = builder.icmp_signed if getattr(result, "signed", False) else builder.icmp_unsigned
+        return builder.select(compare(sign, a, b), a, b)
+
+    def typing(a, b):
+        from numba.core.registry import cpu_target
+
+        result = cpu_target.typing_context.unify_types(types.unliteral(a), types.unliteral(b))
+        return result(types.unliteral(a), types.unliteral(b))
+
+    return instruction(generate, typing)
+
+
 KERNELS = {
+    "maximum": _extremum("maximum", ">"),
+    "minimum": _extremum("minimum", "<"),
     "exp": _kernel(_exp, _exp_4),
     "expm1": _kernel(_expm1),
     "log": _kernel(_log, _log_4),
