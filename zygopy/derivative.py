@@ -5,6 +5,7 @@ Python. A function with arguments or surroundings that Numba cannot type (functi
 captured numbers that may change) is called through a thin layer of Python, `Native.__call__` in `Bound`.
 """
 
+import dis
 import inspect
 import linecache
 import types
@@ -182,6 +183,9 @@ def wrt_names(function: Callable, argnums: object) -> tuple[str, ...]:
 
 def bind(function: Callable, args: tuple, kwargs: dict) -> list:
     """A call's arguments in the order of the parameters, defaults filled in."""
+    code = function.__code__
+    if not kwargs and len(args) == code.co_argcount and not code.co_kwonlyargcount:
+        return list(args)
     bound = inspect.signature(function).bind(*args, **kwargs)
     bound.apply_defaults()
     return [bound.arguments[name] for name in parameter_names(function)]
@@ -212,7 +216,7 @@ def needs_binding(function: Callable, seen: set | None = None) -> bool:
     if any(is_static(d) for d in defaults) or code.co_kwonlyargcount:
         return True
     cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
-    names = {n for c in _codes(code) for n in (*c.co_names, *c.co_freevars)}
+    names = {n for c in _codes(code) for n in (*_global_names(c), *c.co_freevars)}
     for name in names:
         try:
             value = cells[name].cell_contents if name in cells else function.__globals__.get(name)
@@ -224,6 +228,11 @@ def needs_binding(function: Callable, seen: set | None = None) -> bool:
         if isinstance(value, types.FunctionType) and needs_binding(value, seen):
             return True
     return False
+
+
+def _global_names(code: types.CodeType) -> set[str]:
+    """The global names that code reads; `co_names` has those of attributes too."""
+    return {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
 
 
 def _codes(code: types.CodeType) -> list[types.CodeType]:
