@@ -49,7 +49,7 @@ def _nest(b: Builder, shape: tuple[Value, ...], body: Callable, ks: tuple[Var, .
     k = Var("ijklm"[len(ks) % 5], INT)
     inner = Builder(b.loc)
     _nest(inner, shape, body, (*ks, k))
-    b.emit(For(k, integer(0), shape[len(ks)], integer(1), (), (), inner.block(), (), b.loc, new_key()))
+    b.emit(For(k, integer(0), shape[len(ks)], integer(1), (), (), inner.block(), (), b.loc, new_key(), parallel=True))
 
 
 class Backwards(Matrices):
