@@ -216,5 +216,3 @@ def solve_triangular(s, a: object, b: object, lower: bool, transposed: bool) -> 
 
 def _transposed(view: View) -> View:
     return products.permuted(view, (1, 0))
-
-
