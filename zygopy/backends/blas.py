@@ -17,7 +17,7 @@ _BYTES = ir.IntType(8).as_pointer()
 _DATA = 4  # field of the array descriptor
 
 NO, YES = ord("N"), ord("T")  # transposed?
-LEFT, LOWER, UPPER = ord("L"), ord("L"), ord("U")
+RIGHT, LOWER, UPPER, UNIT = ord("R"), ord("L"), ord("U"), ord("U")
 
 
 def _routine(module: str, name: str, kinds: str) -> Callable:
@@ -54,3 +54,6 @@ def _address(builder, kind: str, value):
 
 
 gemm = _routine("blas", "gemm", "cciiifaiaifai")  # transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc
+trsm = _routine("blas", "trsm", "cccciifaiai")  # side, uplo, transa, diag, m, n, alpha, a, lda, b, ldb
+getrf = _routine("lapack", "getrf", "iiaiaa")  # m, n, a, lda, ipiv, info
+potrf = _routine("lapack", "potrf", "ciaia")  # uplo, n, a, lda, info

@@ -13,7 +13,17 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from zygopy.backends import intrinsics, matrices_native, python, runtime, runtime_arrays, scratch, sums, vector_math
+from zygopy.backends import (
+    intrinsics,
+    matrices_native,
+    python,
+    runtime,
+    runtime_arrays,
+    scratch,
+    sums,
+    systems_native,
+    vector_math,
+)
 from zygopy.transform.emit import Source
 
 _numbers = itertools.count(1)
@@ -54,7 +64,7 @@ def helpers() -> dict[str, Callable]:
         _compiled.update(scratch=scratch.scratch, grow=intrinsics.grow, empty=intrinsics.empty, zeros=intrinsics.zeros)
         _compiled["exp2"] = intrinsics.exp2
         _compiled.update(sums.HELPERS)
-        _compiled.update(matrices_native.KERNELS)
+        _compiled.update(matrices_native.KERNELS | systems_native.KERNELS)
     return _compiled
 
 

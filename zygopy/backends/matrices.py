@@ -1,6 +1,7 @@
 """The kernels of linear algebra as plain Python: what emitted text calls on the python backend."""
 
 import numpy as np
+from scipy import linalg
 
 
 def matmul(out, a, b):
@@ -18,4 +19,81 @@ def sub_matmul(out, a, b):
     out -= a @ b
 
 
-KERNELS = {f.__name__: f for f in (matmul, add_matmul, sub_matmul)}
+def lu_factor(lu, pivots, a):
+    """The LU factors of a and its row swaps; a zero on the diagonal tells that a is singular."""
+    if a.size:
+        (getrf,) = linalg.get_lapack_funcs(("getrf",), (a,))
+        lu[...], pivots[...], _ = getrf(a)
+
+
+def _lu_solve(x, lu, pivots, b, trans):
+    if x.size:
+        (getrs,) = linalg.get_lapack_funcs(("getrs",), (lu,))
+        x[...] = getrs(lu, pivots, b, trans)[0]
+
+
+def lu_solve(x, lu, pivots, b):
+    """x[...] = a^-1 b"""
+    _lu_solve(x, lu, pivots, b, 0)
+
+
+def lu_solve_transposed(x, lu, pivots, b):
+    """x[...] = a^-T b"""
+    _lu_solve(x, lu, pivots, b, 1)
+
+
+def _sign_of_swaps(pivots):
+    return -1 if np.count_nonzero(pivots != np.arange(len(pivots))) % 2 else 1
+
+
+def lu_determinant(d, lu, pivots):
+    """d[0] = det(a)"""
+    d[0] = _sign_of_swaps(pivots) * np.prod(np.diagonal(lu))
+
+
+def lu_log_determinant(sign, log, lu, pivots):
+    """sign[0] and log[0] of det(a) = sign * exp(log)"""
+    diagonal = np.diagonal(lu)
+    sign[0] = _sign_of_swaps(pivots) * np.prod(np.sign(diagonal))
+    log[0] = np.sum(np.log(np.abs(diagonal)))
+
+
+def cholesky(l, a):  # noqa: E741
+    """l[...] with l @ l.T = a, nan on the diagonal where there is none"""
+    if a.size:
+        (potrf,) = linalg.get_lapack_funcs(("potrf",), (a,))
+        l[...], failed = potrf(a, lower=1, clean=1)
+        if failed:
+            l[failed - 1, failed - 1] = np.nan
+
+
+def _solve_lower(x, l, b, trans):  # noqa: E741
+    if x.size:
+        (trtrs,) = linalg.get_lapack_funcs(("trtrs",), (l,))
+        x[...] = trtrs(l, b, lower=1, trans=trans)[0]
+
+
+def solve_lower(x, l, b):  # noqa: E741
+    """x[...] = l^-1 b"""
+    _solve_lower(x, l, b, 0)
+
+
+def solve_lower_transposed(x, l, b):  # noqa: E741
+    """x[...] = l^-T b"""
+    _solve_lower(x, l, b, 1)
+
+
+_FUNCTIONS = (
+    matmul,
+    add_matmul,
+    sub_matmul,
+    lu_factor,
+    lu_solve,
+    lu_solve_transposed,
+    lu_determinant,
+    lu_log_determinant,
+    cholesky,
+    solve_lower,
+    solve_lower_transposed,
+)
+KERNELS = {f.__name__: f for f in _FUNCTIONS}

@@ -10,11 +10,11 @@ from zygopy.backends import blas, intrinsics
 from zygopy.backends.numba_private import compiled_once
 
 _FEW = 3 * 3 * 3  # multiplications, up to which loops are faster than BLAS
-_inline = njit(error_model="numpy", forceinline=True)
+inline = njit(error_model="numpy", forceinline=True)
 
 
-@_inline
-def _leading(x):
+@inline
+def leading(x):
     """The distance of two rows of a matrix that lies by rows, in elements; 0 if it lies otherwise."""
     if x.shape[1] > 1 and x.strides[1] != x.itemsize:
         return 0
@@ -25,8 +25,8 @@ def _leading(x):
     return rows if rows >= width and rows * x.itemsize == x.strides[0] else 0
 
 
-@_inline
-def _copied(x):
+@inline
+def copied(x):
     """A new array by rows, typed as one with any strides."""
     new = intrinsics.empty(x.shape, x.dtype)
     for i in range(x.shape[0]):
@@ -35,17 +35,17 @@ def _copied(x):
     return new[::1, ::1]
 
 
-@_inline
+@inline
 def _by_rows_or_columns(x):
     """A matrix that BLAS can read, its leading dimension, and whether it lies by columns."""
-    rows = _leading(x)
+    rows = leading(x)
     if rows > 0:
         return x, rows, False
-    columns = _leading(x.T)
+    columns = leading(x.T)
     if columns > 0:
         return x, columns, True
-    x = _copied(x)
-    return x, _leading(x), False
+    x = copied(x)
+    return x, leading(x), False
 
 
 def _product(out, a, b, alpha, beta):
@@ -59,17 +59,17 @@ def _product(out, a, b, alpha, beta):
                     total += a[i, r] * b[r, j]
                 out[i, j] = alpha * total if beta == 0 else out[i, j] + alpha * total
         return
-    if _leading(out) == 0:
+    if leading(out) == 0:
         out, a, b = out.T, b.T, a.T
         m, n = n, m
-    rows = _leading(out)
-    target, rows = (out, rows) if rows > 0 else (_copied(out), n)
+    rows = leading(out)
+    target, rows = (out, rows) if rows > 0 else (copied(out), n)
     a, a_rows, a_columns = _by_rows_or_columns(a)
     b, b_rows, b_columns = _by_rows_or_columns(b)
     # Fortran reads what lies by rows as the transposed matrix, and out.T = b.T @ a.T
     b_flag, a_flag = blas.YES if b_columns else blas.NO, blas.YES if a_columns else blas.NO
     blas.gemm(b_flag, a_flag, n, m, k, alpha, b, b_rows, a, a_rows, beta, target, rows)
-    if _leading(out) == 0:
+    if leading(out) == 0:
         for i in range(m):
             for j in range(n):
                 out[i, j] = target[i, j]

@@ -22,6 +22,7 @@ from zygopy.transform.ir import (
     For,
     Function,
     If,
+    Kernel,
     Let,
     Pop,
     Print,
@@ -40,7 +41,7 @@ from zygopy.transform.ir import (
     operands,
     walk,
 )
-from zygopy.transform.memory import AliasClasses, allocations
+from zygopy.transform.memory import AliasClasses, allocations, read_arrays, stored_arrays
 from zygopy.transform.simplify import simplify
 from zygopy.transform.types import Array
 
@@ -67,7 +68,7 @@ class _Uses:
     stored: set[Var]
     checks: bool
     speaks: bool  # prints, or moves a tape
-    accesses: list[Let | Store]
+    accesses: list[Let | Store | Kernel]
 
 
 class _Fusion:
@@ -201,6 +202,10 @@ class _Fusion:
                 case Store():
                     found.stored.add(self.aliases.of(t.array))
                     found.accesses.append(t)
+                case Kernel():
+                    found.stored |= {self.aliases.of(out) for out in t.outs}
+                    found.loaded |= {self.aliases.of(array) for array in read_arrays(t)}
+                    found.accesses.append(t)
                 case For() | While() | If():
                     pass
                 case Check():
@@ -222,6 +227,10 @@ class _Fusion:
         for x in self.uses_of(first).accesses:
             for y in self.uses_of(second).accesses:
                 if isinstance(x, Let) and isinstance(y, Let):
+                    continue
+                if isinstance(x, Kernel) or isinstance(y, Kernel):
+                    if any(self.aliases.may_alias(a, b) for a in _arrays(x) for b in _arrays(y)):
+                        return False
                     continue
                 (array, at), (other, where) = _place(x), _place(y)
                 if not self.aliases.may_alias(array, other):
@@ -245,6 +254,10 @@ def _is_costly(loop: For) -> bool:
 
 def _same_range(a: For, b: For) -> bool:
     return (a.start, a.stop, a.step) == (b.start, b.stop, b.step)
+
+
+def _arrays(access: Let | Store | Kernel) -> tuple[Var, ...]:
+    return (*stored_arrays(access), *read_arrays(access))
 
 
 def _place(access: Let | Store) -> tuple[Var, tuple[Value, ...]]:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from zygopy.transform import ops
-from zygopy.transform.build import Builder, integer, zero
-from zygopy.transform.ir import For, Kernel, Let, Op, Value, Var, new_key
+from zygopy.transform.build import Builder, constant, integer, zero
+from zygopy.transform.ir import Const, For, Kernel, Let, Op, Value, Var, new_key
 from zygopy.transform.types import INT, Array
 
 
@@ -30,6 +30,31 @@ class Matrices:
         """Loops over all indices of a shape; `body` writes what is in them."""
         _nest(self.b, shape, body, ())
 
+    def new_like(self, like: Var) -> Var:
+        return self.new(self.shape(like), like)
+
+    def lower(self, n: Value, body: Callable[[Builder, Var, Var], None]) -> None:
+        """Loops over the lower triangle of a matrix; `body` writes what is done at (i, j)."""
+        i, j = Var("i", INT), Var("j", INT)
+        outer, inner = Builder(self.b.loc), Builder(self.b.loc)
+        body(inner, i, j)
+        stop = outer.add(i, integer(1))
+        outer.emit(
+            For(j, integer(0), stop, integer(1), (), (), inner.block(), (), self.b.loc, new_key(), parallel=True)
+        )
+        self.b.emit(For(i, integer(0), n, integer(1), (), (), outer.block(), (), self.b.loc, new_key(), parallel=True))
+
+    def lower_part(self, a: Var, n: Value) -> Var:
+        """A new matrix with the lower triangle of another one, zero above."""
+        new = self.new((n, n), a, op=ops.ZEROS)
+        self.lower(n, lambda b, i, j: b.store(new, (i, j), b.load(a, (i, j))))
+        return new
+
+    def identity(self, n: Value, like: Var) -> Var:
+        new = self.new((n, n), like, op=ops.ZEROS)
+        self.nest((n,), lambda b, ks: b.store(new, (ks[0], ks[0]), one(like)))
+        return new
+
     def clear(self, a: Var, shape: tuple[Value, ...]) -> None:
         self.nest(shape, lambda b, ks: b.store(a, ks, zero(a.type.element)))
 
@@ -42,6 +67,11 @@ class Matrices:
         self.nest(shape, lambda b, ks: b.store(target, ks, b.load(source, ks), ops.SUM))
 
 
+def one(like: Var) -> Const:
+    """The number 1 as an element of an array."""
+    return constant(like.type.dtype.type(1), like.type.element)
+
+
 def _nest(b: Builder, shape: tuple[Value, ...], body: Callable, ks: tuple[Var, ...]) -> None:
     if len(ks) == len(shape):
         body(b, ks)
@@ -49,7 +79,7 @@ def _nest(b: Builder, shape: tuple[Value, ...], body: Callable, ks: tuple[Var, .
     k = Var("ijklm"[len(ks) % 5], INT)
     inner = Builder(b.loc)
     _nest(inner, shape, body, (*ks, k))
-    b.emit(For(k, integer(0), shape[len(ks)], integer(1), (), (), inner.block(), (), b.loc, new_key()))
+    b.emit(For(k, integer(0), shape[len(ks)], integer(1), (), (), inner.block(), (), b.loc, new_key(), parallel=True))
 
 
 class Backwards(Matrices):

@@ -3,11 +3,13 @@
 from functools import reduce
 
 import numpy as np
+import scipy.linalg
 
 from zygopy.errors import UnsupportedError
-from zygopy.transform import einsums, products
+from zygopy.transform import einsums, products, reductions, systems
 from zygopy.transform.build import integer
 from zygopy.transform.calls import builtin, method
+from zygopy.transform.ir import Const
 from zygopy.transform.values import Static
 
 # -- products --------------------------------------------------------------------------------------------------------
@@ -58,3 +60,64 @@ def multi_dot(s, arrays):
     if not (isinstance(arrays, tuple) and len(arrays) >= 2):
         raise UnsupportedError("np.linalg.multi_dot needs a list of at least two arrays", s.loc)
     return reduce(lambda a, b: products.dot(s, a, b), arrays)
+
+
+# -- linear systems --------------------------------------------------------------------------------------------------
+
+
+@builtin(np.linalg.solve)
+def solve(s, a, b):
+    return systems.solve(s, a, b)
+
+
+@builtin(np.linalg.inv)
+def inv(s, a):
+    return systems.inverse(s, a)
+
+
+@builtin(np.linalg.det)
+def det(s, a):
+    return systems.determinant(s, a)
+
+
+@builtin(np.linalg.slogdet)
+def slogdet(s, a):
+    return systems.sign_and_log_determinant(s, a)
+
+
+@builtin(np.linalg.matrix_power)
+def matrix_power(s, a, n):
+    """By repeated squaring."""
+    if not (isinstance(n, Const) and n.type.is_integer):
+        raise UnsupportedError("the exponent of np.linalg.matrix_power must be known at compile time", s.loc)
+    base = systems.square(s, systems.inverse(s, a) if n.value < 0 else a, "np.linalg.matrix_power")
+    result, exponent = None, abs(int(n.value))
+    if not exponent:
+        if base.ndim > 2:
+            raise UnsupportedError("the 0th power of a stack of matrices is not supported", s.loc)
+        return systems.identity(s, base.shape[-1], base.dtype)
+    while exponent:
+        if exponent % 2:
+            result = base if result is None else products.matmul(s, result, base)
+        exponent //= 2
+        base = products.matmul(s, base, base) if exponent else base
+    return result
+
+
+@builtin(np.linalg.cholesky)
+def cholesky(s, a, *, upper=None):
+    return systems.cholesky(s, a, reductions.flag(s, upper, "upper"))
+
+
+@builtin(scipy.linalg.cholesky)
+def scipy_cholesky(s, a, lower=None):
+    """scipy.linalg.cholesky: the upper factor unless `lower`."""
+    return systems.cholesky(s, a, not reductions.flag(s, lower, "lower"))
+
+
+@builtin(scipy.linalg.solve_triangular)
+def solve_triangular(s, a, b, trans=None, lower=None):
+    known = trans.value if isinstance(trans, Static | Const) else trans
+    if known not in (None, 0, 1, "N", "T"):
+        raise UnsupportedError("trans must be 0, 1, 'N' or 'T', known at compile time", s.loc)
+    return systems.solve_triangular(s, a, b, reductions.flag(s, lower, "lower"), known in (1, "T"))

@@ -77,6 +77,16 @@ def _kernel(name: str, count: int) -> Op:
 MATMUL = _kernel("matmul", 3)  # out = a @ b
 ADD_MATMUL = _kernel("add_matmul", 3)  # out += a @ b
 SUB_MATMUL = _kernel("sub_matmul", 3)  # out -= a @ b
+# The factors of a matrix a, which only kernels read: to derivatives, `lu` *is* a, since it stands for that matrix.
+FACTOR = _kernel("lu_factor", 3)  # lu, pivots; a
+SOLVE = _kernel("lu_solve", 4)  # x = a^-1 b; lu, pivots, b
+SOLVE_TRANSPOSED = _kernel("lu_solve_transposed", 4)  # x = a^-T b; lu, pivots, b
+DETERMINANT = _kernel("lu_determinant", 3)  # d[0] = det(a); lu, pivots
+LOG_DETERMINANT = _kernel("lu_log_determinant", 4)  # sign[0], log[0] of |det(a)|; lu, pivots
+# Triangular matrices: what is above the diagonal of l is not read.
+CHOLESKY = _kernel("cholesky", 2)  # l, with l @ l.T = a; the lower triangle of a is read; nan where it does not exist
+SOLVE_LOWER = _kernel("solve_lower", 3)  # x = l^-1 b; l, b
+SOLVE_LOWER_TRANSPOSED = _kernel("solve_lower_transposed", 3)  # x = l^-T b; l, b
 ADDING = (ADD_MATMUL, SUB_MATMUL)  # kernels that add to their outs
 
 # Scalars.

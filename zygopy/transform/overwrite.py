@@ -17,6 +17,7 @@ from zygopy.transform.ir import (
     For,
     Function,
     If,
+    Kernel,
     Let,
     Statement,
     Store,
@@ -39,6 +40,7 @@ def overwrite(function: Function) -> Function:
 @dataclass
 class _Changes:
     stored: dict[int, Store]  # by id of a statement: an addition that becomes a store
+    products: dict[int, Kernel]  # by id of a statement: one that need not add
     removed: dict[int, Store]  # stores of zeros that nothing reads
     empty: set[Var]  # arrays that need no zeros
 
@@ -48,7 +50,7 @@ class _Overwriting:
         self.function = function
         self.aliases = AliasClasses(function.body)
         self.facts = Facts({s.var: s for s in walk(function.body) if isinstance(s, Let)})
-        self.changes = _Changes({}, {}, set())
+        self.changes = _Changes({}, {}, {}, set())
         self.members: dict[Var, set[Var]] = {}
         for s in walk(function.body):
             for v in (*operands(s), *((s.var,) if isinstance(s, Let) else ())):
@@ -69,8 +71,16 @@ class _Overwriting:
                     self.try_first(s, users[0])
                     if len(users) == 1 and s.var not in self.changes.empty:
                         self.try_rows(s, users[0])
+                elif users and isinstance(users[0], Kernel):
+                    self.try_kernel(s, users[0])
             for inner in blocks(s):
                 self.block(inner)
+
+    def try_kernel(self, let: Let, s: Kernel) -> None:
+        """A product is added to the array before anything else touches it."""
+        if s.op is ops.ADD_MATMUL and s.outs == (let.var,) and let.var not in s.args:
+            self.changes.products[id(s)] = s
+            self.changes.empty.add(let.var)
 
     def touches(self, s: Statement, array: Var) -> bool:
         return any(array in operands(t) for t in walk(Block((s,))))
@@ -175,6 +185,8 @@ class _Overwriting:
         match s:
             case Store() if id(s) in self.changes.stored:
                 return replace(s, add=None)
+            case Kernel() if id(s) in self.changes.products:
+                return replace(s, op=ops.MATMUL)
             case Let() if s.var in self.changes.empty:
                 return replace(s, op=ops.EMPTY)
             case For():

@@ -8,6 +8,7 @@ from zygopy.transform import (
     rules_exponential,
     rules_linear_algebra,
     rules_special,
+    rules_triangular,
     rules_trigonometric,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "rules_exponential",
     "rules_linear_algebra",
     "rules_special",
+    "rules_triangular",
     "rules_trigonometric",
 ]

@@ -1,0 +1,194 @@
+"""Linear systems for compiled code: own loops for small matrices, LAPACK for others.
+
+LAPACK reads what lies by rows as the transposed matrix. So it factors a.T, where the loops factor a; each of the two
+kinds of factors is only read by functions that make the same choice, by the number of rows.
+"""
+
+import numpy as np
+
+from zygopy.backends import blas, intrinsics
+from zygopy.backends.matrices_native import copied, inline, leading
+from zygopy.backends.numba_private import compiled_once
+
+_FEW = 8  # rows, up to which loops are faster than LAPACK
+
+
+@inline
+def _assign(target, source):
+    for i in range(target.shape[0]):
+        for j in range(target.shape[1]):
+            target[i, j] = source[i, j]
+
+
+@inline
+def _swap(x, i, j):
+    for k in range(x.shape[1]):
+        x[i, k], x[j, k] = x[j, k], x[i, k]
+
+
+# -- LU --------------------------------------------------------------------------------------------------------------
+
+
+def _factor(lu, pivots, a):
+    n = a.shape[0]
+    _assign(lu, a)
+    if n > _FEW:
+        info = intrinsics.empty((1,), np.int32)
+        blas.getrf(n, n, lu, n, pivots, info)
+        for k in range(n):
+            pivots[k] -= 1
+        return
+    for k in range(n):
+        best = k
+        for i in range(k + 1, n):
+            if abs(lu[i, k]) > abs(lu[best, k]):
+                best = i
+        pivots[k] = best
+        if best != k:
+            _swap(lu, k, best)
+        if lu[k, k] == 0:
+            continue
+        for i in range(k + 1, n):
+            lu[i, k] /= lu[k, k]
+            for j in range(k + 1, n):
+                lu[i, j] -= lu[i, k] * lu[k, j]
+
+
+def _solve(x, lu, pivots, b, transposed):
+    """x = a^-1 b, or a^-T b"""
+    n, m = x.shape
+    if leading(x) == 0:
+        work = copied(x)
+        _solve_in_place(work, lu, pivots, b, transposed != 0, n, m)
+        _assign(x, work)
+    else:
+        _solve_in_place(x, lu, pivots, b, transposed != 0, n, m)
+
+
+@inline
+def _solve_in_place(x, lu, pivots, b, transposed, n, m):
+    _assign(x, b)
+    if n * m == 0:
+        return
+    of_transposed = n > _FEW  # the factors are those of a.T
+    if transposed == of_transposed:  # p x = l u x
+        for k in range(n):
+            _swap(x, k, pivots[k])
+    if not of_transposed:
+        _small_solve(x, lu, transposed)
+    elif transposed:
+        one = lu[0, 0] * 0 + 1
+        blas.trsm(blas.RIGHT, blas.LOWER, blas.YES, blas.UNIT, m, n, one, lu, n, x, leading(x))
+        blas.trsm(blas.RIGHT, blas.UPPER, blas.YES, blas.NO, m, n, one, lu, n, x, leading(x))
+    else:
+        one = lu[0, 0] * 0 + 1
+        blas.trsm(blas.RIGHT, blas.UPPER, blas.NO, blas.NO, m, n, one, lu, n, x, leading(x))
+        blas.trsm(blas.RIGHT, blas.LOWER, blas.NO, blas.UNIT, m, n, one, lu, n, x, leading(x))
+    if transposed != of_transposed:
+        for k in range(n - 1, -1, -1):
+            _swap(x, k, pivots[k])
+
+
+@inline
+def _small_solve(x, lu, transposed):
+    n, m = x.shape
+    for i in range(n):
+        for k in range(i):
+            factor = lu[k, i] if transposed else lu[i, k]
+            for j in range(m):
+                x[i, j] -= factor * x[k, j]
+        if transposed:
+            for j in range(m):
+                x[i, j] /= lu[i, i]
+    for i in range(n - 1, -1, -1):
+        for k in range(i + 1, n):
+            factor = lu[k, i] if transposed else lu[i, k]
+            for j in range(m):
+                x[i, j] -= factor * x[k, j]
+        if not transposed:
+            for j in range(m):
+                x[i, j] /= lu[i, i]
+
+
+def _determinant(d, lu, pivots):
+    total = lu.dtype.type(1)
+    for k in range(lu.shape[0]):
+        total *= lu[k, k] if pivots[k] == k else -lu[k, k]
+    d[0] = total
+
+
+def _log_determinant(sign, log, lu, pivots):
+    total, product = lu.dtype.type(0), lu.dtype.type(1)
+    for k in range(lu.shape[0]):
+        value = lu[k, k] if pivots[k] == k else -lu[k, k]
+        product *= np.sign(value)
+        total += np.log(abs(value))
+    sign[0], log[0] = product, total
+
+
+# -- triangular matrices ---------------------------------------------------------------------------------------------
+
+
+def _cholesky(l, a):  # noqa: E741
+    n = a.shape[0]
+    work = l if leading(l) > 0 else copied(l)
+    for i in range(n):
+        for j in range(n):
+            work[i, j] = a[i, j] if j <= i else 0
+    if n > _FEW:
+        info = intrinsics.empty((1,), np.int32)
+        blas.potrf(blas.UPPER, n, work, leading(work), info)
+        if info[0] > 0:
+            work[info[0] - 1, info[0] - 1] = np.nan
+    else:
+        for j in range(n):
+            for k in range(j):
+                for i in range(j, n):
+                    work[i, j] -= work[i, k] * work[j, k]
+            root = np.sqrt(work[j, j]) if work[j, j] > 0 else work[j, j] * np.nan
+            for i in range(j, n):
+                work[i, j] /= root
+    if leading(l) == 0:
+        _assign(l, work)
+
+
+def _solve_lower(x, l, b, transposed):  # noqa: E741
+    """x = l^-1 b, or l^-T b"""
+    work = x if leading(x) > 0 else copied(x)
+    _assign(work, b)
+    n, m = x.shape
+    by_rows, by_columns = leading(l), leading(l.T)
+    if n > _FEW and m > 0 and by_rows + by_columns > 0:
+        one = l[0, 0] * 0 + 1
+        flag = blas.YES if (transposed != 0) == (by_rows > 0) else blas.NO
+        triangle = blas.UPPER if by_rows > 0 else blas.LOWER
+        rows = by_rows if by_rows > 0 else by_columns
+        blas.trsm(blas.RIGHT, triangle, flag, blas.NO, m, n, one, l, rows, work, leading(work))
+    elif transposed != 0:
+        for i in range(n - 1, -1, -1):
+            for k in range(i + 1, n):
+                for j in range(m):
+                    work[i, j] -= l[k, i] * work[k, j]
+            for j in range(m):
+                work[i, j] /= l[i, i]
+    else:
+        for i in range(n):
+            for k in range(i):
+                for j in range(m):
+                    work[i, j] -= l[i, k] * work[k, j]
+            for j in range(m):
+                work[i, j] /= l[i, i]
+    if leading(x) == 0:
+        _assign(x, work)
+
+
+KERNELS = {  # what emitted text calls
+    "lu_factor": compiled_once(_factor),
+    "lu_solve": compiled_once(_solve, (0.0,)),
+    "lu_solve_transposed": compiled_once(_solve, (1.0,)),
+    "lu_determinant": compiled_once(_determinant),
+    "lu_log_determinant": compiled_once(_log_determinant),
+    "cholesky": compiled_once(_cholesky),
+    "solve_lower": compiled_once(_solve_lower, (0.0,)),
+    "solve_lower_transposed": compiled_once(_solve_lower, (1.0,)),
+}

@@ -1,0 +1,218 @@
+"""Linear systems, inverses, determinants and Cholesky's factor: kernels on the matrices of a stack.
+
+x = solve(a, b)        lu_factor(lu, pivots, a)
+                       lu_solve(x, lu, pivots, b)
+"""
+
+import numpy as np
+
+from zygopy.errors import ShapeError
+from zygopy.transform import arrays, elementwise, ops, products
+from zygopy.transform.build import constant, integer
+from zygopy.transform.ir import Const, Kernel, Op, Value
+from zygopy.transform.types import FLOAT64, Scalar
+from zygopy.transform.values import Repeated, View
+
+_INT32 = np.dtype(np.int32)
+
+
+# -- operands --------------------------------------------------------------------------------------------------------
+
+
+def square(s, value: object, what: str) -> View:
+    """A matrix or a stack of them, of floats, as many rows as columns."""
+    view = of_floats(s, products.need_array(s, value, what))
+    if view.ndim < 2:
+        raise ShapeError(f"{what} needs a matrix, not a vector", s.loc)
+    arrays.same_length(s, view.shape[-2], view.shape[-1])
+    return view
+
+
+def of_floats(s, view: View) -> View:
+    return view if view.dtype.kind == "f" else elementwise.cast(s, view, FLOAT64)
+
+
+def new(s, shape: tuple[Value, ...], dtype: np.dtype) -> View:
+    return arrays.allocate(s, tuple(map(s.canonical, shape)), dtype, name="t")
+
+
+def kernel(s, op: Op, outs: tuple[View, ...], args: tuple[View, ...]) -> None:
+    """Emit a kernel on whole views; floats of the dtype of the first out."""
+    dtype = outs[0].dtype
+    given = tuple(
+        products.whole_operand(s, a, dtype) if a.dtype.kind == "f" else arrays.materialise(s, a) for a in args
+    )
+    s.b.emit(Kernel(op, tuple(arrays.materialise(s, out) for out in outs), given, s.loc))
+
+
+def column(view: View) -> View:
+    """A vector as a matrix of one column."""
+    return view.ordered((*view.own_axes, Repeated(integer(1))))
+
+
+def over_stack(s, stack: tuple[Value, ...], one) -> None:
+    """one(ks) for each matrix of a stack."""
+    arrays.nest(s, stack, one)
+
+
+# -- factors ---------------------------------------------------------------------------------------------------------
+
+
+def factor(s, a: View, dtype: np.dtype) -> tuple[View, View]:
+    n = a.shape[0]
+    lu, pivots = new(s, (n, n), dtype), new(s, (n,), _INT32)
+    kernel(s, ops.FACTOR, (lu, pivots), (a,))
+    return lu, pivots
+
+
+def check_diagonal(s, a: View, test: Op, message: str) -> None:
+    """Raise LinAlgError unless each element of the diagonal passes a comparison with 0."""
+
+    def trip(ks: tuple[Value, ...], values: tuple[Value, ...]) -> tuple[Value]:
+        value = products.element(s, a, (ks[0], ks[0]))
+        return (s.b.apply(ops.AND, values[0], s.b.apply(test, value, constant(0.0))),)
+
+    fine = arrays.fold(s, a.shape[:1], (constant(True),), trip)[0]
+    s.check(fine, np.linalg.LinAlgError, message)
+
+
+# -- systems ---------------------------------------------------------------------------------------------------------
+
+
+def solve(s, a: object, b: object) -> View:
+    """np.linalg.solve: b is a vector or a stack of matrices."""
+    a, b = square(s, a, "np.linalg.solve"), of_floats(s, products.need_array(s, b, "np.linalg.solve"))
+    type_ = products.result_type(s, a, b)
+
+    def one(x: View, a: View, b: View) -> None:
+        lu, pivots = factor(s, a, type_.dtype)
+        check_diagonal(s, lu, ops.NE, "Singular matrix")
+        kernel(s, ops.SOLVE, (x,), (lu, pivots, b))
+
+    return of_each(s, a, b, type_, one)
+
+
+def of_each(s, a: View, b: View, type_: Scalar, one) -> View:
+    """The solutions one(x, a, b) of each matrix of a stack; a vector b belongs to all of them."""
+    n = a.shape[-1]
+    if b.ndim == 1:
+        arrays.same_length(s, n, b.shape[0])
+        x = new(s, (*a.shape[:-2], n), type_.dtype)
+        over_stack(s, a.shape[:-2], lambda ks: one(column(matrix(s, x, ks)), matrix(s, a, ks), column(b)))
+        return x
+    arrays.same_length(s, n, b.shape[-2])
+    stack = arrays.broadcast_shape(s, [a.shape[:-2], b.shape[:-2]])
+    a = arrays.broadcast_to(s, a, (*stack, *a.shape[-2:]))
+    b = arrays.broadcast_to(s, b, (*stack, *b.shape[-2:]))
+    x = new(s, (*stack, n, b.shape[-1]), type_.dtype)
+    over_stack(s, stack, lambda ks: one(matrix(s, x, ks), matrix(s, a, ks), matrix(s, b, ks)))
+    return x
+
+
+matrix = products.matrix_at
+
+
+def identity(s, n: Value, dtype: np.dtype) -> View:
+    eye = arrays.allocate(s, (s.canonical(n), s.canonical(n)), dtype, ops.ZEROS, "t")
+    one = constant(dtype.type(1), Scalar(dtype))
+    arrays.nest(s, (n,), lambda ks: arrays.store(s, arrays.element_at(s, eye, (ks[0], ks[0])), one))
+    return eye
+
+
+def inverse(s, a: object) -> View:
+    a = square(s, a, "np.linalg.inv")
+    return solve(s, a, identity(s, a.shape[-1], a.dtype))
+
+
+# -- determinants ----------------------------------------------------------------------------------------------------
+
+
+def determinant(s, a: object) -> View | Value:
+    """np.linalg.det; matrices of up to 3 rows known when the function is compiled are written out."""
+    a = square(s, a, "np.linalg.det")
+
+    def of(ks: tuple[Value, ...]) -> Value:
+        one = matrix(s, a, ks)
+        if isinstance(n := a.shape[-1], Const) and 1 <= n.value <= 3:
+            return _written_out(s, one, int(n.value))
+        lu, pivots = factor(s, one, a.dtype)
+        d = new(s, (integer(1),), a.dtype)
+        kernel(s, ops.DETERMINANT, (d,), (lu, pivots))
+        return products.element(s, d, (integer(0),))
+
+    return arrays.build(s, a.shape[:-2], of)
+
+
+def _written_out(s, a: View, n: int) -> Value:
+    def minor(row: int, columns: tuple[int, ...]) -> Value:
+        """The determinant of the rows from `row` on, expanded along that row."""
+        total: Value | None = None
+        for k, c in enumerate(columns):
+            term: Value = products.element(s, a, (integer(row), integer(c)))
+            if len(columns) > 1:
+                term = s.b.apply(ops.MUL, term, minor(row + 1, (*columns[:k], *columns[k + 1 :])))
+            total = term if total is None else s.b.apply(ops.SUB if k % 2 else ops.ADD, total, term)
+        assert total is not None
+        return total
+
+    return minor(0, tuple(range(n)))
+
+
+def sign_and_log_determinant(s, a: object) -> tuple[View | Value, View | Value]:
+    """np.linalg.slogdet"""
+    a = square(s, a, "np.linalg.slogdet")
+    stack = a.shape[:-2]
+    if not stack:
+        return _sign_and_log(s, a)
+    signs, logs = new(s, stack, a.dtype), new(s, stack, a.dtype)
+
+    def one(ks: tuple[Value, ...]) -> None:
+        sign, log = _sign_and_log(s, matrix(s, a, ks))
+        arrays.store(s, arrays.element_at(s, signs, ks), sign)
+        arrays.store(s, arrays.element_at(s, logs, ks), log)
+
+    over_stack(s, stack, one)
+    return signs, logs
+
+
+def _sign_and_log(s, a: View) -> tuple[Value, Value]:
+    lu, pivots = factor(s, a, a.dtype)
+    sign, log = new(s, (integer(1),), a.dtype), new(s, (integer(1),), a.dtype)
+    kernel(s, ops.LOG_DETERMINANT, (sign, log), (lu, pivots))
+    return products.element(s, sign, (integer(0),)), products.element(s, log, (integer(0),))
+
+
+# -- triangular matrices ---------------------------------------------------------------------------------------------
+
+
+def cholesky(s, a: object, upper: bool = False) -> View:
+    """np.linalg.cholesky: of the lower triangle of a, of the upper one for `upper`."""
+    a = square(s, a, "np.linalg.cholesky")
+    flip = (lambda view: _transposed(view)) if upper else (lambda view: view)
+    result = new(s, a.shape, a.dtype)
+
+    def one(ks: tuple[Value, ...]) -> None:
+        l = flip(matrix(s, result, ks))  # noqa: E741
+        kernel(s, ops.CHOLESKY, (l,), (flip(matrix(s, a, ks)),))
+        check_diagonal(s, l, ops.GT, "Matrix is not positive definite")
+
+    over_stack(s, a.shape[:-2], one)
+    return result
+
+
+def solve_triangular(s, a: object, b: object, lower: bool, transposed: bool) -> View:
+    """scipy.linalg.solve_triangular of one matrix or a stack."""
+    what = "scipy.linalg.solve_triangular"
+    a, b = square(s, a, what), of_floats(s, products.need_array(s, b, what))
+
+    def one(x: View, a: View, b: View) -> None:
+        l = a if lower else _transposed(a)  # noqa: E741
+        check_diagonal(s, l, ops.NE, "singular matrix: a number on the diagonal is 0")
+        op = ops.SOLVE_LOWER if lower is not transposed else ops.SOLVE_LOWER_TRANSPOSED
+        kernel(s, op, (x,), (l, b))
+
+    return of_each(s, a, b, products.result_type(s, a, b), one)
+
+
+def _transposed(view: View) -> View:
+    return products.permuted(view, (1, 0))
