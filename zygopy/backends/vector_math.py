@@ -87,8 +87,10 @@ class Number:
     def _compare(self, other: object, sign: str) -> ir.Value:
         other = self.like(other)
         if self.is_float:
-            return self.b.fcmp_unordered("!=", self.v, other.v) if sign == "!=" else self.b.fcmp_ordered(
-                sign, self.v, other.v
+            return (
+                self.b.fcmp_unordered("!=", self.v, other.v)
+                if sign == "!="
+                else self.b.fcmp_ordered(sign, self.v, other.v)
             )
         return self.b.icmp_signed(sign, self.v, other.v)
 
@@ -333,9 +335,7 @@ def _exp_4(x: Number) -> Number:
     x = _at_least(_at_most(x, 88.8), -104.0)
     n = (x * 1.44269504 + _ROUND_4) - _ROUND_4
     r = (x - n * 0.693359375) - n * -2.12194440e-4
-    p = _polynomial(
-        r, (0.5, 1.6666665459e-1, 4.1665795894e-2, 8.3334519073e-3, 1.3981999507e-3, 1.9875691500e-4)
-    )
+    p = _polynomial(r, (0.5, 1.6666665459e-1, 4.1665795894e-2, 8.3334519073e-3, 1.3981999507e-3, 1.9875691500e-4))
     half = (n * 0.5 + _ROUND_4) - _ROUND_4
     return (p * r * r + r + 1.0) * _power_of_two_4(half) * _power_of_two_4(n - half)
 
