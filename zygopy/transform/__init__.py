@@ -28,7 +28,7 @@ from zygopy.transform.fuse import fuse
 from zygopy.transform.hoist import hoist
 from zygopy.transform.ir import Block, Check, Const, Function, Leaves, Param, Var, leaves, map_leaves, walk
 from zygopy.transform.jam import jam
-from zygopy.transform.memory import AliasClasses
+from zygopy.transform.memory import stored_parameters
 from zygopy.transform.orient import orient
 from zygopy.transform.overwrite import overwrite
 from zygopy.transform.promote import promote
@@ -160,15 +160,14 @@ def _guard_overlap(function: Function) -> Function:
     """At entry, refuse that an array the function stores into shares memory with another argument."""
     from zygopy.errors import OverlapError
 
-    aliases = AliasClasses(function.body)
-    stored = aliases.stored(function.body.statements)
+    stored = stored_parameters(function)
     params = [v for p in function.params for v in leaves(p.leaves) if isinstance(v, Var) and isinstance(v.type, Array)]
     b = Builder(function.loc)
     seen: set[frozenset] = set()
     for a in params:
         for other in params:
             pair = frozenset((a, other))
-            if a is other or aliases.of(a) not in stored or pair in seen:
+            if a is other or a not in stored or pair in seen:
                 continue
             seen.add(pair)
             message = f"{a.name} is stored into and shares memory with {other.name}: pass a copy of one of them"

@@ -403,6 +403,18 @@ def same_length(s, a: Value, b: Value) -> None:
         s.facts.assume_equal(symbol, rest.scale(-gap.coefficient(symbol)), 0 if at_entry else -1)
 
 
+def taken_as_equal(s, a: Value, b: Value) -> bool:
+    """Whether two lengths are equal, if need be by a test at entry: a loop's array keeps its shape."""
+    gap = s.facts.affine(a) - s.facts.affine(b)
+    if not gap.terms:
+        return not gap.constant
+    two_lengths = not gap.constant and sorted(c for _, c in gap.terms) == [-1, 1]
+    if two_lengths and s.assuming and all(s.is_known_at_entry(symbol) for symbol, _ in gap.terms):
+        same_length(s, a, b)
+        return True
+    return False
+
+
 def _is_one(length: Value) -> bool:
     return isinstance(length, Const) and length.value == 1
 

@@ -123,8 +123,8 @@ class _Fusion:
     def pays(self, first: For, second: For, later: tuple[Statement, ...]) -> bool:
         """Whether one loop is faster than two.
 
-        A loop of exponentials and the like is made of vector instructions, but not within a loop of loops: it joins such
-        a one only between two loops of which it keeps apart a matrix that is theirs.
+        A loop of exponentials and the like is made of vector instructions, but not within a loop of loops: it joins
+        such a one only between two loops of which it keeps apart a matrix that is theirs.
         """
         if _is_nested(first) == _is_nested(second):
             return True

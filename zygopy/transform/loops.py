@@ -333,7 +333,7 @@ def _widen_handle(s, kind: Handle, end: View) -> object:
     contiguous = end.is_whole and end.base.type.layout == "C" and kind.type.layout == "C"
     lengths = end.shape
     pairs = zip(kind.shape, lengths, strict=True)
-    shape = tuple(m if m is not None and s.same_shape((m,), (n,)) else None for m, n in pairs)
+    shape = tuple(m if m is not None and arrays.taken_as_equal(s, m, n) else None for m, n in pairs)
     return Handle(Array(end.dtype, end.ndim, "C" if contiguous else "A"), shape)
 
 

@@ -7,7 +7,22 @@ apart, since overlap of a stored argument with another is refused at entry.
 from collections.abc import Iterable
 
 from zygopy.transform import ops
-from zygopy.transform.ir import Block, Effect, For, Function, If, Kernel, Let, Statement, Store, Var, While, walk
+from zygopy.transform.ir import (
+    Block,
+    Effect,
+    For,
+    Function,
+    If,
+    Kernel,
+    Let,
+    Statement,
+    Store,
+    Value,
+    Var,
+    While,
+    param_vars,
+    walk,
+)
 from zygopy.transform.types import Array
 
 
@@ -94,6 +109,30 @@ def read_arrays(s: Statement) -> tuple[Var, ...]:
         case Kernel():
             return tuple(a for a in s.args if isinstance(a.type, Array))
     return ()
+
+
+def stored_parameters(function: Function) -> set[Var]:
+    """The array parameters that the function may store into."""
+    before: dict[Var, set[Value]] = {}
+    for s in walk(function.body):
+        match s:
+            case Let() if s.op in ops.VIEWS:
+                before.setdefault(s.var, set()).add(s.args[0])
+            case For() | While():
+                for param, init, end, result in zip(s.params, s.inits, s.body.yields, s.results, strict=True):
+                    before.setdefault(param, set()).update((init, end))
+                    before.setdefault(result, set()).add(param)
+            case If():
+                for result, a, b in zip(s.results, s.then.yields, s.orelse.yields, strict=True):
+                    before.setdefault(result, set()).update((a, b))
+    todo: list[Value] = [v for s in walk(function.body) for v in stored_arrays(s)]
+    found: set[Value] = set()
+    while todo:
+        array = todo.pop()
+        if array not in found:
+            found.add(array)
+            todo += before.get(array, ()) if isinstance(array, Var) else ()
+    return {v for v in param_vars(function) if v in found}
 
 
 def permutes(s: For | While) -> bool:

@@ -228,6 +228,8 @@ class _Forward:
             return inner.args[0] if _is_swap(args) and _is_swap(inner.args) else None
         if op in (ops.AND, ops.OR):
             return self.logic(op, a, b)
+        if op in (ops.EQ, ops.LE, ops.GE) and a is b and a.type.is_integer:
+            return constant(True)
         return None
 
     @staticmethod
