@@ -16,7 +16,7 @@ import types
 
 import numpy as np
 
-from tests import dual
+from tests import dual, dual_linalg
 from tests.dual import Dual, FloatArray, primal
 
 # -- what the user's names stand for ----------------------------------------------------------------------------------
@@ -46,7 +46,7 @@ def _replacements() -> dict:
     found |= {np.zeros: _zeros, np.ones: _ones, np.empty: _empty, np.full: _full}
     found |= {np.zeros_like: _like(_zeros), np.ones_like: _like(_ones), np.empty_like: _like(_empty)}
     found |= {np.full_like: _full_like, np.copy: lambda a: a.copy(), np.array: _array}
-    return found
+    return found | dual_linalg.REPLACEMENTS
 
 
 class Cast:

@@ -1,6 +1,6 @@
 """The corpus: small programs as users write them, which every backend and both modes must get right."""
 
-from tests.programs import arrays, branches, calls, combinations, loops, peers, scalars, tuples, views
+from tests.programs import arrays, branches, calls, combinations, linear_algebra, loops, peers, scalars, tuples, views
 from tests.programs.registry import PROGRAMS, Program
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "branches",
     "calls",
     "combinations",
+    "linear_algebra",
     "loops",
     "peers",
     "scalars",

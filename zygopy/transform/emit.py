@@ -9,7 +9,7 @@ def rosenbrock(x):
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -59,6 +59,8 @@ class Source:
 
 def emit(function: Function, comments: bool = True) -> Source:
     """Write a function as Python source."""
+    if function.name in _RESERVED:
+        function = replace(function, name=f"{function.name}_")
     errors = {s.error.__name__: s.error for s in walk(function.body) if isinstance(s, Check)}
     writer = _Writer(name(function, {*errors, function.name, *_RESERVED}), comments)
     params = ", ".join(p.name for p in function.params)
