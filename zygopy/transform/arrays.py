@@ -72,7 +72,7 @@ def index(s, view: View, items: tuple) -> View:
     axes = list(view.axes)
     own = list(view.own_axes)
     order: list[int | Repeated] = []
-    for position, item in _place_items(s, view, items):
+    for position, item in place_items(s, view, items):
         if position is None:
             order.append(Repeated(integer(1)))
             continue
@@ -104,7 +104,7 @@ def without_axes(view: View, gone: tuple[int, ...]) -> View:
     return view.ordered(tuple(o for k, o in enumerate(own) if k not in gone), axes)
 
 
-def _place_items(s, view: View, items: tuple) -> list[tuple[int | None, object]]:
+def place_items(s, view: View, items: tuple) -> list[tuple[int | None, object]]:
     """Each item of a subscript with the axis that it indexes (None for np.newaxis); all axes appear."""
     names = [i.value if isinstance(i, Static) else i for i in items]
     dots = [k for k, i in enumerate(names) if i is Ellipsis]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from zygopy.errors import DtypeError, OutOfBoundsError, TypeJoinError, UnsupportedError
-from zygopy.transform import arrays, calls, elementwise, ops, products
+from zygopy.transform import arrays, calls, elementwise, indexing, ops, products, shaping
 from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import apply_function
 from zygopy.transform.ir import Block, Const, Effect, Let, Store, Value, Var, walk
@@ -15,7 +15,6 @@ from zygopy.transform.parse import parse_function
 from zygopy.transform.types import BOOL
 from zygopy.transform.values import (
     Closure,
-    Fixed,
     Method,
     Range,
     Static,
@@ -364,10 +363,10 @@ def _subscript(s, node: ast.Subscript, name: str) -> object:
 
 def at(s, view: View, items: tuple, name: str = "") -> object:
     """view[items]: an element, or a view of fewer elements."""
+    if indexing.is_advanced(items):
+        return indexing.read(s, view, items)
     indexed = arrays.index(s, view, items)
-    if all(isinstance(a, Fixed) for a in indexed.axes):
-        return arrays.load(s, indexed, name)
-    return indexed
+    return arrays.load(s, indexed, name) if indexed.ndim == 0 else indexed
 
 
 def _tuple_item(s, value: tuple, node: ast.Subscript) -> object:
@@ -401,7 +400,10 @@ def _index_items(s, node: ast.expr) -> tuple:
             items += items_of(s, evaluate(s, item.value))
         else:
             value = evaluate(s, item)
-            items += value if isinstance(value, tuple) else (value,)
+            if isinstance(item, ast.List) and isinstance(value, tuple):
+                items.append(shaping.as_array(s, value))
+            else:
+                items += value if isinstance(value, tuple) else (value,)
     return tuple(items)
 
 
@@ -534,8 +536,11 @@ def assign_item(s, owner: object, items: tuple, value: object) -> None:
         raise UnsupportedError("tuples and lists cannot be stored into", s.loc, help="use an array: np.zeros(n)")
     if not isinstance(owner, View):
         raise DtypeError(f"cannot store into {describe(owner)}", s.loc)
+    if indexing.is_advanced(items):
+        indexing.assign(s, owner, items, value)
+        return
     view = arrays.index(s, owner, items)
-    is_element = all(isinstance(a, Fixed) for a in view.axes)
+    is_element = view.ndim == 0
     if is_element and is_number(value):
         arrays.store(s, view, value)
     elif not is_element and is_number(value):
@@ -568,8 +573,12 @@ def augmented_assign(s, node: ast.AugAssign) -> None:
     if isinstance(target, ast.Subscript):
         owner = evaluate(s, target.value)
         if isinstance(owner, View):
-            view = arrays.index(s, owner, _index_items(s, target.slice))
-            before = arrays.load(s, view) if all(isinstance(a, Fixed) for a in view.axes) else None
+            items = _index_items(s, target.slice)
+            if indexing.is_advanced(items):
+                indexing.update(s, owner, items, function, evaluate(s, node.value))
+                return
+            view = arrays.index(s, owner, items)
+            before = arrays.load(s, view) if view.ndim == 0 else None
             mark = len(s.b.statements)
             value = evaluate(s, node.value)
             s.at(node)
@@ -595,7 +604,7 @@ def _update_view(s, view: View, function: Callable, value: object) -> None:
         return
     if not (is_number(value) or isinstance(value, View)):
         raise UnsupportedError(f"this update with {describe(value)} is not supported", s.loc, help="write a loop")
-    if all(isinstance(a, Fixed) for a in view.axes):
+    if view.ndim == 0:
         if not is_number(value):
             raise DtypeError(f"cannot store {describe(value)} into an element", s.loc)
         s.update_element(view, function, value)

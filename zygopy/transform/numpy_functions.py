@@ -1,9 +1,11 @@
 """NumPy's functions and the methods of arrays: what a call of each becomes."""
 
+import operator
+
 import numpy as np
 
 from zygopy.errors import DtypeError, UnsupportedError
-from zygopy.transform import arrays, elementwise, ops, reductions
+from zygopy.transform import arrays, elementwise, indexing, ops, reductions, shaping
 from zygopy.transform.build import constant, integer
 from zygopy.transform.calls import builtin, dtype_of, method
 from zygopy.transform.ir import Value
@@ -226,3 +228,74 @@ def cumprod(s, a, axis=None):
 @builtin(np.linalg.norm)
 def norm(s, x, ord=None, axis=None, keepdims=None):
     return reductions.norm(s, x, ord, axis, keepdims)
+
+
+# -- indices ---------------------------------------------------------------------------------------------------------
+
+
+@builtin(np.nonzero)
+def nonzero(s, a):
+    return indexing.nonzero(s, a)
+
+
+for _at, _operator in ((np.add.at, operator.add), (np.subtract.at, operator.sub), (np.multiply.at, operator.mul)):
+
+    @builtin(_at)
+    def ufunc_at(s, a, indices, b, _operator=_operator):
+        items = indices if isinstance(indices, tuple) else (indices,)
+        indexing.accumulate(s, a, items, _operator, b)
+        return Static(None)
+
+
+# -- sequences and shapes --------------------------------------------------------------------------------------------
+
+
+@builtin(np.arange)
+def arange(s, start, stop=None, step=None, dtype=None):
+    if is_none(stop):
+        start, stop = integer(0), start
+    step = integer(1) if is_none(step) else step
+    return shaping.arange(s, start, stop, step, optional_dtype(s, dtype))
+
+
+@builtin(np.eye)
+def eye(s, n, m=None, dtype=None):
+    return shaping.eye(s, n, n if is_none(m) else m, dtype_of(s, dtype))
+
+
+@builtin(np.identity)
+def identity(s, n, dtype=None):
+    return shaping.eye(s, n, n, dtype_of(s, dtype))
+
+
+@builtin(np.array)
+def array(s, object, dtype=None):
+    made = shaping.as_array(s, object) if isinstance(object, tuple) else arrays.copy(s, object)
+    wanted = optional_dtype(s, dtype)
+    return made if wanted is None or made.dtype == wanted else elementwise.cast(s, made, wanted)
+
+
+@builtin(np.transpose)
+@method("transpose")
+def transpose(s, a, *axes):
+    axes = axes[0] if len(axes) == 1 and isinstance(axes[0], tuple) else axes
+    order = [reductions.axis_of(s, k, a.ndim) for k in axes] or list(reversed(range(a.ndim)))
+    return a.ordered(tuple(a.own_axes[k] for k in order))
+
+
+@builtin(np.reshape)
+@method("reshape")
+def reshape(s, a, *shape):
+    shape = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
+    return shaping.reshaped(s, a, shape)
+
+
+@builtin(np.ravel)
+@method("ravel")
+def ravel(s, a):
+    return shaping.ravel(s, a)
+
+
+@method("flatten")
+def flatten(s, a):
+    return shaping.ravel(s, arrays.copy(s, a))

@@ -1,11 +1,16 @@
 """The same elements in other shapes: views where NumPy gives views, new arrays where it copies."""
 
-from zygopy.errors import DtypeError
+import operator
+
+import numpy as np
+
+from zygopy.errors import DtypeError, ShapeError
 from zygopy.transform import arrays, ops
-from zygopy.transform.build import integer
-from zygopy.transform.ir import Value
-from zygopy.transform.types import Array, promote
-from zygopy.transform.values import View, describe, is_number
+from zygopy.transform.build import constant, integer
+from zygopy.transform.functions import apply_function
+from zygopy.transform.ir import Const, Value
+from zygopy.transform.types import INT, Array, Scalar, promote
+from zygopy.transform.values import Range, View, describe, is_number
 
 
 def ravel(s, view: View) -> View:
@@ -44,4 +49,48 @@ def as_array(s, items: tuple) -> View:
     return new
 
 
-__all__ = ["as_array", "ravel", "reshape"]
+def reshaped(s, view: View, shape: tuple[Value, ...]) -> View:
+    """`reshape` to a shape in which one length may be -1."""
+    size: Value = integer(1)
+    for n in view.shape:
+        size = s.b.mul(size, n)
+    known: Value = integer(1)
+    open_axes = [k for k, n in enumerate(shape) if isinstance(n, Const) and n.value == -1]
+    for k, n in enumerate(shape):
+        known = known if k in open_axes else s.b.mul(known, n)
+    if open_axes:
+        found = s.b.apply(ops.FLOORDIV, size, known)
+        shape = tuple(found if k in open_axes else n for k, n in enumerate(shape))
+        known = s.b.mul(known, found)
+    if s.facts.affine(known) != s.facts.affine(size):
+        s.check(s.b.apply(ops.EQ, known, size), ShapeError, "the array does not have as many elements as that shape")
+    return reshape(s, view, tuple(s.canonical(n) for n in shape))
+
+
+def arange(s, start: Value, stop: Value, step: Value, dtype: np.dtype | None) -> View:
+    """np.arange; its number of elements is that of the formula ceil((stop - start) / step)."""
+    type_ = promote(start.type, stop.type, step.type)
+    element = Scalar(dtype if dtype is not None else type_.dtype)
+    if type_.is_float:
+        span = apply_function(s.b, operator.sub, [stop, start], False)
+        steps = apply_function(s.b, np.ceil, [apply_function(s.b, operator.truediv, [span, step], False)], True)
+        n = s.b.apply(ops.INT_MAX, s.b.cast(steps, INT), integer(0))
+    else:
+        from zygopy.transform.iteration import trip_count
+
+        n = trip_count(s, Range(start, stop, step))
+
+    def at(ks):
+        k = s.b.cast(ks[0], element) if element.is_float else ks[0]
+        step_by, first = s.b.cast(step, element), s.b.cast(start, element)
+        return s.b.cast(s.b.apply(ops.ADD, first, s.b.apply(ops.MUL, k, step_by)), element)
+
+    if isinstance(step, Const) and step.value == 1 and isinstance(start, Const) and start.value == 0:
+        return arrays.build(s, (n,), lambda ks: s.b.cast(ks[0], element))
+    return arrays.build(s, (n,), at)
+
+
+def eye(s, n: Value, m: Value, dtype: np.dtype) -> View:
+    type_ = Scalar(dtype)
+    one, zero = constant(dtype.type(1), type_), constant(dtype.type(0), type_)
+    return arrays.build(s, (n, m), lambda ks: s.b.select(s.b.apply(ops.EQ, ks[0], ks[1]), one, zero))
