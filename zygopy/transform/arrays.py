@@ -408,8 +408,9 @@ def taken_as_equal(s, a: Value, b: Value) -> bool:
     gap = s.facts.affine(a) - s.facts.affine(b)
     if not gap.terms:
         return not gap.constant
-    two_lengths = not gap.constant and sorted(c for _, c in gap.terms) == [-1, 1]
-    if two_lengths and s.assuming and all(s.is_known_at_entry(symbol) for symbol, _ in gap.terms):
+    signs = sorted(c for _, c in gap.terms)
+    one_or_two = signs == [-1, 1] and not gap.constant or signs in ([-1], [1]) and gap.constant * signs[0] < 0
+    if one_or_two and s.assuming and all(s.is_known_at_entry(symbol) for symbol, _ in gap.terms):
         same_length(s, a, b)
         return True
     return False

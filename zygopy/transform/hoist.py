@@ -20,43 +20,61 @@ from zygopy.transform.ir import (
     Statement,
     Var,
     While,
+    defined,
     defined_inside,
+    leaves,
+    walk,
 )
+from zygopy.transform.memory import AliasClasses
+from zygopy.transform.types import Array
 
 _MAY_FAIL = {ops.FLOORDIV, ops.MOD, ops.POW, ops.SHIFT_LEFT, ops.SHIFT_RIGHT}
 
 
 def hoist(function: Function) -> Function:
     """Move cheap numbers, and memory that each trip fills anew, out of the for loops in which they do not change."""
-    return replace(function, body=_block(function.body))
+    return replace(function, body=_Hoisting(function).block(function.body))
 
 
-def _block(block: Block) -> Block:
-    out: list[Statement] = []
-    for s in block.statements:
-        match s:
-            case For():
-                out += _loop(replace(s, body=_block(s.body)))
-            case While():
-                out.append(replace(s, body=_block(s.body)))
-            case If():
-                out.append(replace(s, then=_block(s.then), orelse=_block(s.orelse)))
-            case _:
-                out.append(s)
-    return Block(tuple(out), block.yields)
+class _Hoisting:
+    def __init__(self, function: Function):
+        self.aliases = AliasClasses(function.body)
+        handed_on = [v for v in leaves(function.results) if isinstance(v, Var)]
+        for s in walk(function.body):
+            if isinstance(s, For | While | If):
+                handed_on += defined(s)
+        self.handed_on = {self.aliases.of(v) for v in handed_on if isinstance(v.type, Array)}
 
+    def block(self, block: Block) -> Block:
+        out: list[Statement] = []
+        for s in block.statements:
+            match s:
+                case For():
+                    out += self.loop(replace(s, body=self.block(s.body)))
+                case While():
+                    out.append(replace(s, body=self.block(s.body)))
+                case If():
+                    out.append(replace(s, then=self.block(s.then), orelse=self.block(s.orelse)))
+                case _:
+                    out.append(s)
+        return Block(tuple(out), block.yields)
 
-def _loop(s: For) -> list[Statement]:
-    inside = defined_inside(s)
-    moved: list[Statement] = []
-    kept: list[Statement] = []
-    for t in s.body.statements:
-        if isinstance(t, Let) and _is_movable(t) and not any(a in inside for a in t.args if isinstance(a, Var)):
-            inside.discard(t.var)
-            moved.append(t)
-        else:
-            kept.append(t)
-    return [*moved, replace(s, body=Block(tuple(kept), s.body.yields))]
+    def loop(self, s: For) -> list[Statement]:
+        inside = defined_inside(s)
+        moved: list[Statement] = []
+        kept: list[Statement] = []
+        for t in s.body.statements:
+            fixed = isinstance(t, Let) and not any(a in inside for a in t.args if isinstance(a, Var))
+            if fixed and (_is_movable(t) or self.stays_in_trip(t)):
+                inside.discard(t.var)
+                moved.append(t)
+            else:
+                kept.append(t)
+        return [*moved, replace(s, body=Block(tuple(kept), s.body.yields))]
+
+    def stays_in_trip(self, t: Let) -> bool:
+        """Whether an array of undefined elements is used in the trip only that makes it."""
+        return t.op is ops.EMPTY and self.aliases.of(t.var) not in self.handed_on
 
 
 def _is_movable(t: Let) -> bool:
