@@ -88,6 +88,55 @@ def test_both_backends_have_each_kernel(name):
     assert name in matrices_native.KERNELS | systems_native.KERNELS
 
 
+# -- second derivatives, reverse over reverse -------------------------------------------------------------------------
+
+
+def product_with_itself(a):
+    return np.sum(np.sin(a @ a.T @ a))
+
+
+def inverse(a):
+    return np.sum(np.sin(np.linalg.inv(a)))
+
+
+def determinants(a):
+    sign, log = np.linalg.slogdet(a)
+    return sign * log * np.linalg.det(a)
+
+
+def cubed_factor(a):
+    return np.sum(np.linalg.cholesky(a) ** 3)
+
+
+def triangular_system(a):
+    return np.sum(np.sin(scipy.linalg.solve_triangular(a, np.ones(3), lower=True)))
+
+
+def systems_in_a_loop(a):
+    b = np.ones(3)
+    for _ in range(3):
+        b = np.sin(np.linalg.solve(a, b))
+    return np.sum(b)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [product_with_itself, inverse, determinants, cubed_factor, triangular_system, systems_in_a_loop],
+)
+def test_gradient_of_gradient(function):
+    """Against finite differences of the gradient."""
+    gradient = zg.grad(function, backend="python")
+    weights, a = numbers(3, 3, phase=2), numbers(3, 3)
+    a = a @ a.T + np.eye(3)
+    second = zg.grad(lambda a: np.sum(gradient(a) * weights), backend="python")(a)
+    expected, h = np.empty((3, 3)), 1e-5
+    for index in np.ndindex(3, 3):
+        step = np.zeros((3, 3))
+        step[index] = h
+        expected[index] = np.sum((gradient(a + step) - gradient(a - step)) * weights) / (2 * h)
+    np.testing.assert_allclose(second, expected, rtol=1e-6, atol=1e-7 * np.abs(expected).max())
+
+
 # -- errors ----------------------------------------------------------------------------------------------------------
 
 
