@@ -176,9 +176,9 @@ def walrus(x):
     return x
 
 
-@refused("the operator `@`", zg.UnsupportedError, X)
-def matrix_product(a):
-    return a @ a
+@refused("decompositions: `np.linalg.eigh`, `svd`, `qr`, `lstsq`, `pinv`", zg.UnsupportedError, np.ones((2, 2)))
+def decomposition(a):
+    return np.linalg.eigh(a)[0][0]
 
 
 @refused("`**` in a call", zg.UnsupportedError, 1.0)

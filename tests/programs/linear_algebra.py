@@ -211,3 +211,55 @@ def kalman_filter(f, p, h, x):
         x = x - gain @ (h @ x)
         p = p - gain @ (h @ p)
     return np.sum(x * x) + np.sum(p)
+
+
+# -- products and control flow ---------------------------------------------------------------------------------------
+
+
+@program(numbers(3, 3, scale=0.5), numbers(3, 2, phase=1), smooth=True)
+def buffers_swapped(w, a):
+    b = np.zeros_like(a)
+    for _ in range(3):
+        b[...] = tanh(w @ a)
+        a, b = b, a
+    return np.sum(a * a)
+
+
+@program(numbers(3, 3), numbers(4, 3, 2, phase=1), smooth=True, cpu=True)
+def products_overwritten_in_each_trip(w, x):
+    total = 0.0
+    for k in range(len(x)):
+        y = w @ x[k]
+        y[0] = y[1] * y[0]
+        z = w.T @ y
+        y[...] = z * z
+        total += np.sum(y @ x[k].T)
+    return total
+
+
+@program(numbers(3, 3), numbers(4, 3, 2, phase=1), smooth=True)
+def products_in_branches(w, x):
+    total = 0.0
+    for k in range(len(x)):
+        y = w @ x[k] if x[k, 0, 0] > 0.0 else w.T @ x[k] * 2.0
+        if k % 2 == 0:
+            total += np.sum((y * y) @ (w @ y).T)
+    return total
+
+
+@program(numbers(3, 3), numbers(2, 3, 2, phase=1), smooth=True)
+def products_into_slices(w, x):
+    out = np.zeros((3, 4, 2))
+    for k in range(2):
+        out[k + 1, :3] = w @ x[k] + out[k, :3]
+        out[k, 1:] = w @ out[k + 1, :3]
+    return np.sum(out * out)
+
+
+@program(numbers(3, 3, scale=0.5), numbers(3, 2, phase=1), smooth=True)
+def nested_recurrences(w, h):
+    for _ in range(2):
+        for _ in range(3):
+            h = tanh(w @ h)
+        w = w + 0.1 * (h @ h.T)
+    return np.sum(h) + np.sum(w)

@@ -246,6 +246,9 @@ class _Sweep:
     def shadow_in_branch(self, array: Var, joined: Var, block: Block, b: Builder) -> Var:
         """The shadow of an array that one side of a branch makes: a view of a shadow, or a new one."""
         let = next((t for t in block.statements if isinstance(t, Let) and t.var is array), None)
+        if let is not None and let.op.effect is Effect.ALLOCATES:
+            shape = tuple(self.again(n, block, b) for n in let.args)
+            return b.let(ops.ZEROS, shape, Array(array.type.dtype, array.type.ndim), _bar(array))
         if let is None or let.op not in ops.VIEWS:
             return self.zeros_like(array, joined, b)
         base = self.shadow.get(let.args[0])

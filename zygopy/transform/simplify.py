@@ -465,8 +465,8 @@ class _Dead:
             if more == keep:
                 break
             keep = more
-        if not keep and not _has_effect(new_body) and not isinstance(s, While):
-            return None
+        if not keep and not _has_effect(new_body) and isinstance(s, For) and s.index not in self.live:
+            return None  # an open program's reverse part may name the index
         if isinstance(s, While) and not keep and not _has_effect(new_body) and not _has_effect(new_test):
             return None
         order = sorted(keep)

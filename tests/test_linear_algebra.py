@@ -1,0 +1,248 @@
+"""Linear algebra beside the corpus: the IR and the text of kernels, errors, strides, the native routines."""
+
+import numpy as np
+import pytest
+import scipy.linalg
+from numba import njit
+
+import zygopy as zg
+from tests.programs.registry import numbers
+from tests.test_passes import text, wanted
+from zygopy.backends import matrices, matrices_native, systems_native
+from zygopy.transform import ops
+from zygopy.transform.ir import Kernel, walk
+from zygopy.transform.signature import specialise
+from zygopy.transform.simplify import simplify
+from zygopy.transform.types import FLOAT64, Array
+
+MATRIX = Array(FLOAT64, 2)
+
+
+def loss(a, b):
+    return np.sum(a @ b)
+
+
+def element(a, b):
+    return (a @ b.T)[0, 0]
+
+
+def unused_product(a, b):
+    c = a @ b
+    return np.sum(a) + 0.0 * len(c)
+
+
+def recurrence(w, h):
+    for _ in range(3):
+        h[...] = w @ h
+    return np.sum(h)
+
+
+def kernels(function) -> list[Kernel]:
+    return [s for s in walk(function.body) if isinstance(s, Kernel)]
+
+
+# -- the IR ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_matrix_product_is_a_kernel():
+    assert text(simplify(specialise(element, [MATRIX, MATRIX]).function)) == wanted("""
+        function element(a: f8[:, :], b: f8[:, :])
+          n: i8? = dim(a, 0)
+          n.2: i8? = dim(a, 1)
+          n.3: i8? = dim(b, 0)
+          n.4: i8? = dim(b, 1)
+          t: b1? = eq(n.2, n.4)
+          check t else OtherLengthsError
+          t.2: f8[:, :] = empty(n, n.3)
+          view: f8[:, :]A = transpose(b, 1, 0)
+          t.2 <- matmul(a, view)
+          t.3: b1? = le(1, n)
+          check t.3 else OutOfBoundsError
+          t.4: b1? = le(1, n.3)
+          check t.4 else OutOfBoundsError
+          result: f8 = load(t.2, 0, 0)
+          return result
+    """)
+
+
+def test_a_product_that_nothing_reads_is_removed():
+    assert not kernels(zg.grad(unused_product, (0, 1), backend="python").program(np.eye(2), np.eye(2)).function)
+
+
+def test_first_product_into_zeros_is_stored():
+    """Only the operands of the product are read in the reverse part: its value is not even computed."""
+    function = zg.grad(loss, (0, 1), backend="python").program(np.eye(2), np.eye(2)).function
+    assert [s.op for s in kernels(function)] == [ops.MATMUL, ops.MATMUL]
+
+
+def test_overwritten_operand_is_kept():
+    """The reverse part reads h as it was before each trip; w is read as it is."""
+    source = zg.grad(recurrence, (0, 1), backend="python").source(np.eye(2), np.eye(2))
+    assert "w.T" in source or "w_1" in source
+    assert "tape" in source
+
+
+@pytest.mark.parametrize("name", [op.name for op in ops.KERNELS])
+def test_both_backends_have_each_kernel(name):
+    assert name in matrices.KERNELS
+    assert name in matrices_native.KERNELS | systems_native.KERNELS
+
+
+# -- second derivatives, reverse over reverse -------------------------------------------------------------------------
+
+
+def product_with_itself(a):
+    return np.sum(np.sin(a @ a.T @ a))
+
+
+def inverse(a):
+    return np.sum(np.sin(np.linalg.inv(a)))
+
+
+def determinants(a):
+    sign, log = np.linalg.slogdet(a)
+    return sign * log * np.linalg.det(a)
+
+
+def cubed_factor(a):
+    return np.sum(np.linalg.cholesky(a) ** 3)
+
+
+def triangular_system(a):
+    return np.sum(np.sin(scipy.linalg.solve_triangular(a, np.ones(3), lower=True)))
+
+
+def systems_in_a_loop(a):
+    b = np.ones(3)
+    for _ in range(3):
+        b = np.sin(np.linalg.solve(a, b))
+    return np.sum(b)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [product_with_itself, inverse, determinants, cubed_factor, triangular_system, systems_in_a_loop],
+)
+def test_gradient_of_gradient(function):
+    """Against finite differences of the gradient."""
+    gradient = zg.grad(function, backend="python")
+    weights, a = numbers(3, 3, phase=2), numbers(3, 3)
+    a = a @ a.T + np.eye(3)
+    second = zg.grad(lambda a: np.sum(gradient(a) * weights), backend="python")(a)
+    expected, h = np.empty((3, 3)), 1e-5
+    for index in np.ndindex(3, 3):
+        step = np.zeros((3, 3))
+        step[index] = h
+        expected[index] = np.sum((gradient(a + step) - gradient(a - step)) * weights) / (2 * h)
+    np.testing.assert_allclose(second, expected, rtol=1e-6, atol=1e-7 * np.abs(expected).max())
+
+
+# -- errors ----------------------------------------------------------------------------------------------------------
+
+
+def solved(a, b):
+    return np.sum(np.linalg.solve(a, b))
+
+
+def factored(a):
+    return np.sum(np.linalg.cholesky(a))
+
+
+def triangular(a, b):
+    return np.sum(scipy.linalg.solve_triangular(a, b))
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+@pytest.mark.parametrize(
+    ("function", "args"),
+    [
+        (solved, (np.zeros((3, 3)), np.ones(3))),
+        (solved, (np.ones((9, 9)), np.ones(9))),
+        (factored, (-np.eye(3),)),
+        (factored, (np.diag([1.0] * 9 + [-1.0]),)),
+        (triangular, (np.diag([1.0, 0.0]), np.ones(2))),
+    ],
+)
+def test_singular(function, args, backend):
+    with pytest.raises(np.linalg.LinAlgError):
+        function(*args)
+    with pytest.raises(np.linalg.LinAlgError):
+        zg.grad(function, backend=backend)(*args)
+
+
+def test_lengths_that_do_not_fit():
+    with pytest.raises(zg.ShapeError, match="the lengths of arrays that meet here differ"):
+        zg.grad(loss, backend="python")(np.ones((2, 3)), np.ones((2, 3)))
+
+
+def test_determinant_of_a_singular_matrix():
+    """Written out for three rows that are known when the function is compiled, nan at run time."""
+
+    def written_out(a):
+        b = np.zeros((3, 3))
+        b[...] = a
+        return np.linalg.det(b)
+
+    a = np.diag([1.0, 2.0, 0.0])
+    np.testing.assert_allclose(zg.grad(written_out, backend="python")(a), np.diag([0.0, 0.0, 2.0]))
+    value, gradient = zg.value_and_grad(lambda a: np.linalg.det(a), backend="python")(a)
+    assert value == 0.0
+    assert np.isnan(gradient).any()
+
+
+# -- the native routines ---------------------------------------------------------------------------------------------
+
+
+def native(name: str, count: int):
+    """A kernel as a function to call from Python."""
+    kernel = (matrices_native.KERNELS | systems_native.KERNELS)[name]
+    namespace = {"kernel": kernel}
+    args = ", ".join("abcd"[:count])
+    exec(f"def call({args}): kernel({args})", namespace)
+    return njit(namespace["call"])
+
+
+LAYOUTS = {
+    "rows": lambda x: x.copy(),
+    "columns": np.asfortranarray,
+    "every other column": lambda x: np.repeat(x, 2, axis=1)[:, ::2],
+    "every other row": lambda x: np.repeat(x, 2, axis=0)[::2],
+    "backwards": lambda x: x[::-1].copy()[::-1],
+}
+
+
+def test_native_products_of_all_layouts():
+    """Loops, BLAS and copies; each of both operands and of the result. The arrays' types are the same: any strides."""
+    calls = {1.0: native("add_matmul", 3), -1.0: native("sub_matmul", 3)}
+    rng = np.random.default_rng(0)
+    for m, k, n in [(1, 2, 2), (5, 6, 7), (1, 40, 3), (4, 0, 3), (0, 2, 3), (9, 1, 9)]:
+        for lay_a in LAYOUTS.values():
+            for lay_b in LAYOUTS.values():
+                a, b = lay_a(rng.random((m, k))), lay_b(rng.random((k, n)))
+                for lay_out in LAYOUTS.values():
+                    out = lay_out(rng.random((m, n)))
+                    for sign, call in calls.items():
+                        expected = out + sign * (a @ b)
+                        call(out[:, :], a, b)
+                        np.testing.assert_allclose(out, expected, atol=1e-14)
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, 8, 9, 20])
+def test_native_systems(n):
+    """Both sides of the number of rows from which on LAPACK takes over."""
+    a = numbers(n, n) + n * np.eye(n)
+    a = np.roll(a, 1, axis=0)  # so that rows are swapped
+    b = numbers(n, 2, phase=1)
+    lu, pivots, x, d = np.empty((n, n)), np.empty(n, np.int32), np.empty((n, 2)), np.empty(1)
+    native("lu_factor", 3)(lu, pivots, a)
+    for name, matrix in (("lu_solve", a), ("lu_solve_transposed", a.T)):
+        native(name, 4)(x, lu, pivots, b)
+        np.testing.assert_allclose(x, np.linalg.solve(matrix, b), atol=1e-12)
+    native("lu_determinant", 3)(d, lu, pivots)
+    np.testing.assert_allclose(d[0], np.linalg.det(a))
+    covariance, factor = a @ a.T + np.eye(n), np.empty((n, n))
+    native("cholesky", 2)(factor, covariance)
+    np.testing.assert_allclose(factor, np.linalg.cholesky(covariance), atol=1e-12)
+    for name, matrix in (("solve_lower", factor), ("solve_lower_transposed", factor.T)):
+        native(name, 3)(x, factor, b)
+        np.testing.assert_allclose(x, np.linalg.solve(matrix, b), atol=1e-12)
