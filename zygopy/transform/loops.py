@@ -207,7 +207,7 @@ def loop(s, names: list[str], build: Callable, finish: Callable, sure: bool = Fa
         for builder, length in marks:
             del builder.statements[length:]
         s.facts.assumed = [list(forms) for forms in assumed]
-        s.facts.equal = [dict(forms) for forms in equal]
+        s.facts.equal = [s.facts.equal[0], *map(dict, equal[1:])]  # what is tested at entry stays known
     else:
         raise TypeJoinError("the types of this loop's variables do not settle", s.loc)
     _finish_loop(s, names, kinds, before, ends, built, finish, params, sure)

@@ -111,10 +111,10 @@ def matrices(s, a: View, b: View) -> View:
     """matrix @ matrix"""
     type_ = result_type(s, a, b)
     arrays.same_length(s, a.shape[1], b.shape[0])
-    (m, k), n = a.shape, b.shape[1]
+    m, k, n = map(s.canonical, (*a.shape, b.shape[1]))
     if not type_.is_float or all(isinstance(x, Const) for x in (m, k, n)) and m.value * k.value * n.value <= _FEW:
         return _few(s, a, b, type_)
-    result = arrays.allocate(s, tuple(map(s.canonical, (m, n))), type_.dtype, name="t")
+    result = arrays.allocate(s, (m, n), type_.dtype, name="t")
     fill(s, result, a, b)
     return result
 
