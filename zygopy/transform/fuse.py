@@ -124,13 +124,13 @@ class _Fusion:
         """Whether one loop is faster than two.
 
         A loop of exponentials and the like is made of vector instructions, but not within a loop of loops: it joins
-        such a one only between two loops of which it keeps apart a matrix that is theirs.
+        such a one only for a matrix that need not be kept then, its own or one of two loops that it stands between.
         """
         if _is_nested(first) == _is_nested(second):
             return True
         if not self.mixing or not (_is_costly(first) or _is_costly(second)):
             return self.mixing
-        return _is_nested(first) and any(
+        return self.share(first, second) or _is_nested(first) and any(
             isinstance(s, For) and s.parallel and _same_range(first, s) and _is_nested(s) and self.share(first, s)
             for s in later
         )

@@ -11,6 +11,7 @@ import operator
 from dataclasses import replace
 
 from zygopy.transform import ops
+from zygopy.transform.affine import Facts
 from zygopy.transform.build import Builder, constant, integer
 from zygopy.transform.ir import (
     Block,
@@ -40,6 +41,7 @@ from zygopy.transform.memory import AliasClasses, read_arrays
 from zygopy.transform.types import Array, Scalar
 
 _ROUNDS = 4
+_ORDER = {ops.LT, ops.LE, ops.GT, ops.GE, ops.EQ}
 
 
 def simplify(function: Function) -> Function:
@@ -64,6 +66,7 @@ class _Forward:
         self.versions: dict[Var, int] = {}
         self.loaded: dict[Var, dict[Var, None]] = {}  # by class, the array variables that were read
         self.lets: dict[Var, Let] = {}
+        self.facts = Facts(self.lets)
         self.costly: dict[tuple | None, dict[tuple, Var]] = {}  # by block: its costly expressions, for its mirror
 
     def run(self) -> Function:
@@ -228,9 +231,22 @@ class _Forward:
             return inner.args[0] if _is_swap(args) and _is_swap(inner.args) else None
         if op in (ops.AND, ops.OR):
             return self.logic(op, a, b)
-        if op in (ops.EQ, ops.LE, ops.GE) and a is b and a.type.is_integer:
-            return constant(True)
+        if op in _ORDER and a.type.is_integer and b.type.is_integer:
+            return self.order(op, a, b)
         return None
+
+    def order(self, op: ops.Op, a: Value, b: Value) -> Value | None:
+        """A comparison of integers that loop ranges decide."""
+        gap = self.facts.affine(b) - self.facts.affine(a)
+        if op in (ops.GE, ops.GT):
+            gap = gap.scale(-1)
+        if op is ops.EQ:
+            return constant(True) if not gap.terms and not gap.constant else None
+        if op in (ops.LT, ops.GT):
+            gap = gap.shift(-1)
+        if self.facts.never_negative(gap):
+            return constant(True)
+        return constant(False) if self.facts.never_negative(gap.scale(-1).shift(-1)) else None
 
     @staticmethod
     def logic(op: ops.Op, a: Value, b: Value) -> Value | None:
@@ -256,6 +272,7 @@ class _Forward:
             return
         if self.one_trip(s, out):
             return
+        self.facts.ranges[s.index] = (s.start, s.stop, s.step)
         stored = self.aliases.stored(s.body.statements)
         self.touch(stored)
         body = self.block(s.body, (s.key, 1), (s.mirror, 1))
