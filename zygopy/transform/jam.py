@@ -184,7 +184,7 @@ class _Jam:
         def visit(block: Block, nest: tuple[For, ...], sure: bool) -> bool:
             for s in block.statements:
                 if isinstance(s, Let) and s.op is ops.LOAD and self.aliases.of(s.args[0]) is array:
-                    if not any(self.inside(s.args[1:], region) for region in filled):
+                    if not any(self.inside(s.args[1:], region) or self.is_whole(array, region) for region in filled):
                         return False
                 elif isinstance(s, Store) and self.aliases.of(s.array) is array:
                     if s.add:
@@ -247,6 +247,14 @@ class _Jam:
                 return None
             box.append(tuple(ends) if form.coefficient(mine[0]) == 1 else tuple(reversed(ends)))
         return box
+
+    def is_whole(self, array: Var, box: list[tuple[Affine, Affine]]) -> bool:
+        """Whether a box is all of an array that the function allocates; indices of loads are in range."""
+        let = self.facts.definitions.get(array)
+        if let is None or let.op.effect is not Effect.ALLOCATES:
+            return False
+        lengths = (self.facts.affine(n) for n in let.args)
+        return all(low == Affine() and high.shift(1) == n for (low, high), n in zip(box, lengths, strict=True))
 
     def inside(self, index: tuple[Value, ...], box: list[tuple[Affine, Affine]]) -> bool:
         never = self.facts.never_negative
