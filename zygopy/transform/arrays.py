@@ -390,7 +390,9 @@ def same_length(s, a: Value, b: Value) -> None:
     if not gap.terms and not gap.constant:
         return
     if not gap.terms:
-        raise ShapeError(f"axes of lengths {a.value} and {b.value} do not fit each other", s.loc)
+        known = isinstance(a, Const) and isinstance(b, Const)
+        lengths = f"of lengths {a.value} and {b.value}" if known else f"whose lengths differ by {abs(gap.constant)}"
+        raise ShapeError(f"axes {lengths} do not fit each other", s.loc)
     at_entry = s.assuming and all(s.is_known_at_entry(symbol) for symbol, _ in gap.terms)
     if at_entry:
         s.guards.append((s.facts.affine(a), s.facts.affine(b)))

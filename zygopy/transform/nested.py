@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from zygopy.transform import Lengths, Task, arrays, build
+from zygopy.transform.build import integer
 from zygopy.transform.ir import For, If, Leaves, Let, Substitution, Value, Var, leaves, walk
 from zygopy.transform.parse import read
 from zygopy.transform.specialise import bind
@@ -57,7 +58,8 @@ def _type(value: object) -> object:
     if is_number(value):
         return value.type
     if isinstance(value, View):
-        return value.base.type if value.is_whole else Array(value.dtype, value.ndim, "A")
+        type_ = value.base.type if value.is_whole else Array(value.dtype, value.ndim, "A")
+        return replace(type_, ones=tuple(k for k, n in enumerate(value.shape) if n == integer(1)))
     return value
 
 

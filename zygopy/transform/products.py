@@ -248,10 +248,18 @@ def inner(s, a: object, b: object) -> View | Value:
 
 
 def multiplied(s, a: object, b: object) -> View | Value:
-    """a * b where one is a number."""
+    """a * b where one is a number; a Python number is converted first, as np.dot does."""
     if is_number(a) and is_number(b):
         return s.b.apply(ops.MUL, a, b, strong=True)
-    return elementwise.apply(s, np.multiply, [a, b])
+    return elementwise.apply(s, np.multiply, [_strong(s, a), _strong(s, b)])
+
+
+def _strong(s, value: object) -> object:
+    """A Python number as NumPy's of its own dtype."""
+    if not (is_number(value) and value.type.weak):
+        return value
+    type_ = Scalar(value.type.dtype)
+    return s.b.cast(value, type_) if isinstance(value, Const) else s.b.let(ops.CAST, (value,), type_)
 
 
 def flat(s, value: object, what: str) -> View:

@@ -57,15 +57,16 @@ class _Verifier:
         _demand(tuple(leaves(function.results)) == function.body.yields, "the body yields the results' leaves", None)
 
     def define(self, var: Var, scope: set[Var], s: Statement | None) -> None:
-        _demand(var not in self.defined, f"{var} is defined once", s)
+        if var in self.defined:
+            _fail(f"{var} is defined once", s)
         self.defined.add(var)
         scope.add(var)
 
     def read(self, values: tuple[Value, ...], scope: set[Var], s: Statement | None) -> None:
+        known = self.defined if self.open_program else scope
         for v in values:
-            if isinstance(v, Var):
-                known = self.defined if self.open_program else scope
-                _demand(v in known, f"{v} is in scope", s)
+            if isinstance(v, Var) and v not in known:
+                _fail(f"{v} is in scope", s)
 
     def block(self, block: Block, scope: set[Var]) -> set[Var]:
         scope = set(scope)
@@ -136,5 +137,9 @@ def _kind(value: Value) -> object:
 
 def _demand(holds: bool, rule: str, s: Statement | None) -> None:
     if not holds:
-        place = f" at {s.loc}" if s is not None else ""
-        raise VerificationError(f"{rule}: not so in {type(s).__name__}{place}: {s}"[:2000])
+        _fail(rule, s)
+
+
+def _fail(rule: str, s: Statement | None) -> None:
+    place = f" at {s.loc}" if s is not None else ""
+    raise VerificationError(f"{rule}: not so in {type(s).__name__}{place}: {s}"[:2000])
