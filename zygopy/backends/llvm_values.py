@@ -4,6 +4,8 @@ The operations are exactly IEEE's, without fast-math flags: what is fused is wri
 depend on the surroundings, nor on whether a loop was vectorised.
 """
 
+from collections.abc import Callable
+
 from llvmlite import ir
 
 _BOOL = ir.IntType(1)
@@ -153,6 +155,17 @@ class Value:
         """The float with the bits of this integer."""
         element = next(f for f, i in _INTEGERS.items() if i == self.element)
         return Value(self.builder, self.builder.bitcast(self.llvm, self.like(element)))
+
+    def one_by_one(self, function: Callable[["Value"], "Value"]) -> "Value":
+        """The function of each number of this vector, or of this number."""
+        if not isinstance(self.llvm.type, ir.VectorType):
+            return function(self)
+        result = self.llvm
+        for k in range(self.llvm.type.count):
+            place = ir.Constant(ir.IntType(32), k)
+            number = Value(self.builder, self.builder.extract_element(self.llvm, place))
+            result = self.builder.insert_element(result, function(number).llvm, place)
+        return Value(self.builder, result)
 
     def to_double(self) -> "Value":
         return Value(self.builder, self.builder.fpext(self.llvm, self.like(ir.DoubleType())))

@@ -116,12 +116,14 @@ def _exponential(x: Value, low: Value | None = None) -> tuple[Value, Value, Valu
     rest = (-n).fma(f.log2_low, high - r)  # what the rounding of r lost
     if low is not None:
         rest = rest + low
+        total = r + rest
+        r, rest = total, (r - total) + rest
     q = (r * r).fma(polynomial(r, *f.exponential), rest.fma(r, rest))
     return n, r, q
 
 
 def _one_plus(r: Value, q: Value) -> Value:
-    """1 + r + q with about one rounding."""
+    """1 + r + q with about one rounding, of a q well below r."""
     total = 1.0 + r
     return total + (((1.0 - total) + r) + q)
 
@@ -143,7 +145,7 @@ def expm1(x: Value) -> Value:
     below = scale - 1.0
     total = scale.fma(r, below)
     lost = scale.fma(r, below - total)
-    y = (n < digits).where(total + scale.fma(q, lost), first * (1.0 + (r + q)) * second)
+    y = (n < digits).where(total + scale.fma(q, lost), first * (1.0 + (r + q)) * second - 1.0)
     return x.equals(0.0).where(x, y)  # -0.0
 
 
@@ -226,6 +228,19 @@ def log1p(x: Value) -> Value:
 # -- powers ----------------------------------------------------------------------------------------------------------
 
 
+# (2 atanh(s) / s - 2 - 2/3 z) / z**2 in z = s**2, for 1/2 <= ((1 + s) / (1 - s))**2 <= 2: our fit, as those of erf.
+_LOGARITHM = (
+    0.3999999999999999981,
+    0.2857142857142937461,
+    0.2222222222165132923,
+    0.1818181833632240946,
+    0.1538459487222423356,
+    0.133348091952989197,
+    0.1170612507385905974,
+    0.1172425897646252109,
+)
+
+
 def _logarithm_of_two_parts(x: Value) -> tuple[Value, Value]:
     """high + low = log(x) for a double x > 0, with about 13 more bits than a double: 2 atanh(s) as a series in s**2."""
     normal, shift = _normalised(x)
@@ -238,7 +253,7 @@ def _logarithm_of_two_parts(x: Value) -> tuple[Value, Value]:
     s_low = ((-s).fma(sum_, f) - s * lost) * inverse
     z = s * s
     z_low = s.fma(s, -z) + 2.0 * s * s_low
-    tail = z * polynomial(z, *(2.0 / n for n in range(5, 22, 2)))
+    tail = z * polynomial(z, *_LOGARITHM)
     c = 2.0 / 3.0 + tail
     c_low = ((2.0 / 3.0 - c) + tail) + 3.7007434154171886e-17  # 2/3 less the double next to it
     t = z * c
