@@ -1,4 +1,4 @@
-"""`python -m benchmarks.vector_math`: ns per element of a loop over each function, beside Numba's own, and the errors."""
+"""`python -m benchmarks.vector_math`: ns per element of a loop, beside Numba's own, and errors of our functions."""
 
 import benchmarks.one_core  # noqa: F401, I001  (before NumPy)
 

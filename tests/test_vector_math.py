@@ -53,6 +53,12 @@ def results(name, *args):
     return y
 
 
+def logistic(x):
+    """SciPy's own has no subnormal results."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0.0, 1.0, e) / (1.0 + e)
+
+
 def assert_same(actual, expected, *args):
     """Nearly equal, also in the signs of zeros; nan is nan whatever its sign."""
     np.testing.assert_array_max_ulp(actual, expected, 3)
@@ -80,7 +86,7 @@ def test_errors_near_multiples_of_half_pi(name, dtype):
 @pytest.mark.parametrize("name", UNARY)
 def test_special_values(name, dtype):
     x = np.array(SPECIAL).astype(dtype)
-    others = {"sigmoid": special.expit, "erf": special.erf}
+    others = {"sigmoid": logistic, "erf": special.erf}
     expected = others.get(name, getattr(np, name, None))(x.astype(np.float64))
     assert_same(results(name, x), expected.astype(dtype), x)
 
@@ -138,6 +144,8 @@ def test_emitted_code_calls_them(dtype):
     np.testing.assert_allclose(value, expected, rtol=tolerance)
     np.testing.assert_allclose(x_bar, wanted[0], rtol=tolerance)
     np.testing.assert_allclose(p_bar, wanted[1], rtol=tolerance)
+    (text,) = derivative.inspect_llvm().values()
+    assert {*re.findall(r"@zygopy_(\w+)_(?:double|float)_1\(", text)} == {"exp", "sin", "cos", "log", "pow", "erf"}
 
 
 def test_powers_of_integers_stay_integers():

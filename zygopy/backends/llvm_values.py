@@ -176,9 +176,7 @@ class Value:
 
 def polynomial(x: Value, *coefficients: float) -> Value:
     """c0 + c1 * x + c2 * x**2 + ..., by pairs (Estrin), so that few operations wait for each other."""
-    terms = [
-        x.fma(high, x.constant(low)) for low, high in zip(coefficients[::2], coefficients[1::2], strict=False)
-    ]
+    terms = [x.fma(high, x.constant(low)) for low, high in zip(coefficients[::2], coefficients[1::2], strict=False)]
     if len(coefficients) % 2:
         terms.append(x.constant(coefficients[-1]))
     while len(terms) > 1:
