@@ -1,6 +1,6 @@
-"""The CPU backend: emitted source, with its element accesses replaced by intrinsics, as a function for Numba.
+"""The CPU backend: emitted source, with accesses and functions replaced by our own, as a function for Numba.
 
-a[i, j] += x * b[j]     ->     _add_0(a, (i, j), x * _load_1(b, (j,)))
+a[i, j] += np.exp(x) * b[j]     ->     _add_0(a, (i, j), _exp(x) * _load_1(b, (j,)))
 """
 
 import ast
@@ -22,7 +22,7 @@ from zygopy.backends import (
     scratch,
     sums,
     systems_native,
-    vector_math,
+    vector_functions,
 )
 from zygopy.transform.emit import Source
 
@@ -34,7 +34,7 @@ def function(source: Source, parameters: list[str] | None = None) -> Callable:
 
     `parameters` are those of the signature, where some are left out in the source because a default was taken for them.
     """
-    rewriting = _Accesses(source.classes)
+    rewriting = _Replacements(source.classes)
     tree = sums.in_blocks(python.locate_errors(ast.parse(source.text), source), source.parallel)
     tree = ast.fix_missing_locations(rewriting.visit(tree))
     _place(tree, source)
@@ -76,8 +76,8 @@ def _place(tree: ast.AST, source: Source) -> None:
             node.col_offset, node.end_col_offset = 0, 0
 
 
-class _Accesses(ast.NodeTransformer):
-    """Replaces element accesses of named arrays; slices and shapes are left alone."""
+class _Replacements(ast.NodeTransformer):
+    """Replaces element accesses of named arrays (slices and shapes are left alone) and functions that we have."""
 
     def __init__(self, classes: dict[str, int]):
         self.classes = classes
@@ -102,10 +102,22 @@ class _Accesses(ast.NodeTransformer):
                 return _call(name, node, shape, *(dtype or [float64]))
             case ast.Attribute(value=ast.Name("np"), attr="exp2"):
                 return _call("exp2", node, *node.args)
-            case ast.Attribute(value=ast.Name("np"), attr=name) | ast.Name(name) if name in vector_math.KERNELS:
-                self.names[f"_{name}"] = vector_math.KERNELS[name]
-                return _call(f"_{name}", node, *node.args)
+            case ast.Attribute(value=ast.Name(module), attr=name) if (module, name) in vector_functions.FUNCTIONS:
+                return self.function(vector_functions.FUNCTIONS[module, name], f"_{name}", node, *node.args)
+            case ast.Name("expit"):
+                return self.function(vector_functions.sigmoid, "_expit", node, *node.args)
         return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        """x ** y as _pow(x, y); an exponent that is written as an integer is left to Numba, which multiplies."""
+        self.generic_visit(node)
+        if not isinstance(node.op, ast.Pow) or _is_integer(node.right):
+            return node
+        return self.function(vector_functions.power, "_pow", node, node.left, node.right)
+
+    def function(self, own: Callable, name: str, like: ast.expr, *args: ast.expr) -> ast.Call:
+        self.names[name] = own
+        return _call(name, like, *args)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)
@@ -136,6 +148,12 @@ def _is_element(node: ast.AST) -> bool:
     if not (isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name)):
         return False
     return not any(isinstance(item, ast.Slice) for item in _items(node))
+
+
+def _is_integer(node: ast.expr) -> bool:
+    if isinstance(node, ast.UnaryOp):
+        node = node.operand
+    return isinstance(node, ast.Constant) and isinstance(node.value, int)
 
 
 def _items(node: ast.Subscript) -> list[ast.expr]:

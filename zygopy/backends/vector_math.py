@@ -1,428 +1,466 @@
-"""Elementary functions without branches, as LLVM instructions: loops that call them become vector instructions.
+"""Elementary functions without branches or calls, so that LLVM vectorises the loops around them.
 
-Arguments are reduced as by Cody & Waite (1980), with the constants of fdlibm (Sun Microsystems, 1993); exponentials are
-Taylor sums after that, logarithms and sines fdlibm's polynomials (e_log.c, k_sin.c, k_cos.c), single precision those of
-Cephes (Moshier, 1989). Operations may be contracted to fma, never reordered: rounding by a large constant relies on it.
+exp(x) = 2**n * exp(r),  n = round(x / log(2)),  r = x - n * log(2)
 
-Largest errors in units in the last place stand in docs/semantics.md; `tests/test_vector_math.py` measures them.
+Methods are those of fdlibm and of Muller, "Elementary Functions" (3rd edition, 2016): reduction by constants of two or
+three parts (Cody and Waite, section 11.2), a polynomial, reconstruction, and selection of the special values last.
+Errors are below 2 ulp for all arguments (`python -m benchmarks.vector_math` measures them).
 """
 
 import math
-from collections.abc import Callable
+from dataclasses import dataclass
 
-from llvmlite import ir
-from numba.core import types
-
-from zygopy.backends.numba_private import instruction
-
-_FLAGS = ("contract", "nsz")
+from zygopy.backends.llvm_values import Value, polynomial
 
 
-class Number:
-    """A float or an integer in the code being written; operators write instructions."""
+@dataclass(frozen=True)
+class _Format:
+    """A floating-point format, and the constants of kernels that both formats share."""
 
-    __slots__ = ("b", "v")
-
-    def __init__(self, b: ir.IRBuilder, v: ir.Value):
-        self.b, self.v = b, v
+    mantissa: int  # bits
+    bias: int
+    highest: float  # exp overflows from here on
+    lowest: float  # exp is 0 from here on
+    log2_high: float  # its product with an exponent is exact
+    log2_low: float
+    root_half: int  # the bits of sqrt(1/2)
+    exponential: tuple[float, ...]  # (exp(r) - 1 - r) / r**2 for |r| <= log(2) / 2
+    logarithm: tuple[float, ...]  # (log(1 + s) - log(1 - s)) / s - 2 as s**2 times this, a polynomial in s**2
 
     @property
-    def is_float(self) -> bool:
-        return isinstance(self.v.type, ir.FloatType | ir.DoubleType)
+    def magic(self) -> float:
+        """Added to a small float, it leaves the nearest integer in the lowest bits."""
+        return 1.5 * 2.0**self.mantissa
 
-    def like(self, x: object) -> "Number":
-        """A constant of the same type."""
-        return x if isinstance(x, Number) else Number(self.b, ir.Constant(self.v.type, x))
+    @property
+    def one(self) -> int:
+        """The bits of 1.0."""
+        return self.bias << self.mantissa
 
-    def _binary(self, other: object, of_floats: str, of_ints: str, swap: bool = False) -> "Number":
-        a, b = self, self.like(other)
-        a, b = (b, a) if swap else (a, b)
-        if self.is_float:
-            return Number(self.b, getattr(self.b, of_floats)(a.v, b.v, flags=_FLAGS))
-        return Number(self.b, getattr(self.b, of_ints)(a.v, b.v))
-
-    def __add__(self, other):
-        return self._binary(other, "fadd", "add")
-
-    def __radd__(self, other):
-        return self._binary(other, "fadd", "add", True)
-
-    def __sub__(self, other):
-        return self._binary(other, "fsub", "sub")
-
-    def __rsub__(self, other):
-        return self._binary(other, "fsub", "sub", True)
-
-    def __mul__(self, other):
-        return self._binary(other, "fmul", "mul")
-
-    def __rmul__(self, other):
-        return self._binary(other, "fmul", "mul", True)
-
-    def __truediv__(self, other):
-        return self._binary(other, "fdiv", "sdiv")
-
-    def __rtruediv__(self, other):
-        return self._binary(other, "fdiv", "sdiv", True)
-
-    def __neg__(self):
-        return Number(self.b, self.b.fneg(self.v, flags=_FLAGS))
-
-    def __and__(self, other):
-        return self._binary(other, "", "and_")
-
-    def __or__(self, other):
-        return self._binary(other, "", "or_")
-
-    def __xor__(self, other):
-        return self._binary(other, "", "xor")
-
-    def __lshift__(self, other):
-        return self._binary(other, "", "shl")
-
-    def __rshift__(self, other):
-        """A shift that fills with zeros."""
-        return self._binary(other, "", "lshr")
-
-    def _compare(self, other: object, sign: str) -> ir.Value:
-        other = self.like(other)
-        if self.is_float:
-            return (
-                self.b.fcmp_unordered("!=", self.v, other.v)
-                if sign == "!="
-                else self.b.fcmp_ordered(sign, self.v, other.v)
-            )
-        return self.b.icmp_signed(sign, self.v, other.v)
-
-    def __lt__(self, other):
-        return self._compare(other, "<")
-
-    def __gt__(self, other):
-        return self._compare(other, ">")
-
-    def __le__(self, other):
-        return self._compare(other, "<=")
-
-    def __ge__(self, other):
-        return self._compare(other, ">=")
-
-    def equals(self, other) -> ir.Value:
-        return self._compare(other, "==")
-
-    def differs(self, other) -> ir.Value:
-        return self._compare(other, "!=")
-
-    def where(self, test: ir.Value, other: object) -> "Number":
-        """self if test else other"""
-        return Number(self.b, self.b.select(test, self.v, self.like(other).v))
-
-    def call(self, name: str, *others: "Number") -> "Number":
-        """An intrinsic function of LLVM's."""
-        type_ = self.v.type
-        signature = ir.FunctionType(type_, [type_] * (1 + len(others)))
-        function = self.b.module.declare_intrinsic(f"llvm.{name}", [type_], signature)
-        return Number(self.b, self.b.call(function, [self.v, *(o.v for o in others)]))
-
-    def bits(self) -> "Number":
-        """The float's bits as an integer, the integer's as a float."""
-        other = {ir.DoubleType(): ir.IntType(64), ir.FloatType(): ir.IntType(32)}
-        other |= {ir.IntType(64): ir.DoubleType(), ir.IntType(32): ir.FloatType()}
-        return Number(self.b, self.b.bitcast(self.v, other[self.v.type]))
+    @property
+    def smallest_normal(self) -> float:
+        return 2.0 ** (1 - self.bias)
 
 
-def _abs(x: Number) -> Number:
-    return x.call("fabs")
+# Double: Taylor's series; fdlibm e_log.c. Single: Cephes expf.c; FreeBSD e_logf.c.
+_DOUBLE = _Format(
+    mantissa=52,
+    bias=1023,
+    highest=709.9,
+    lowest=-745.9,
+    log2_high=6.93147180369123816490e-01,
+    log2_low=1.90821492927058770002e-10,
+    root_half=0x3FE6A09E667F3BCD,
+    exponential=tuple(1.0 / math.factorial(k) for k in range(2, 14)),
+    logarithm=(
+        6.666666666666735130e-01,
+        3.999999999940941908e-01,
+        2.857142874366239149e-01,
+        2.222219843214978396e-01,
+        1.818357216161805012e-01,
+        1.531383769920937332e-01,
+        1.479819860511658591e-01,
+    ),
+)
+_SINGLE = _Format(
+    mantissa=23,
+    bias=127,
+    highest=88.8,
+    lowest=-104.0,
+    log2_high=6.9314575195e-01,
+    log2_low=1.4286067653e-06,
+    root_half=0x3F3504F3,
+    exponential=(0.5, 1.6666665459e-1, 4.1665795894e-2, 8.3334519073e-3, 1.3981999507e-3, 1.9875691500e-4),
+    logarithm=(0.66666662693, 0.40000972152, 0.28498786688, 0.24279078841),
+)
+_FORMATS = {"double": _DOUBLE, "float": _SINGLE}
 
 
-def _copysign(x: Number, sign: Number) -> Number:
-    return x.call("copysign", sign)
+def _format(x: Value) -> _Format:
+    return _FORMATS[str(x.element)]
 
 
-def _at_most(x: Number, limit: float) -> Number:
-    """The smaller one; nan stays."""
-    return x.like(limit).where(x > limit, x)
+# -- exponentials ----------------------------------------------------------------------------------------------------
 
 
-def _at_least(x: Number, limit: float) -> Number:
-    return x.like(limit).where(x < limit, x)
+def _clipped(x: Value, low: float, high: float) -> Value:
+    """min(max(x, low), high); nan stays nan."""
+    x = (x > high).where(high, x)
+    return (x < low).where(low, x)
 
 
-def _polynomial(x: Number, coefficients: tuple[float, ...]) -> Number:
-    """The sum of coefficients[k] * x**k, by Horner's rule."""
-    total = x.like(coefficients[-1])
-    for c in reversed(coefficients[:-1]):
-        total = total * x + c
-    return total
+def _nearest(x: Value, factor: float = 1.0) -> Value:
+    """The integer nearest to x * factor."""
+    magic = _format(x).magic
+    return x.fma(factor, magic) - magic
 
 
-# -- double precision ------------------------------------------------------------------------------------------------
-
-_ROUND = 6755399441055744.0  # 1.5 * 2**52: a sum with it is rounded to an integer, which its last bits hold
-_LOG2_E = 1.4426950408889634
-_LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # n * HIGH is exact
-_ONE = 0x3FF0000000000000
-_MANTISSA = 0x000FFFFFFFFFFFFF
-_ROOT_HALF = 0x3FE6A09E667F3BCD  # the bits of sqrt(1/2)
-_LARGE = 0x4330000000000000  # the bits of 2**52
+def _power_of_two(n: Value) -> Value:
+    """2**n for an integer n in the range of normal exponents."""
+    f = _format(n)
+    return (((n + f.magic).bits() << f.mantissa) + f.one).as_float()
 
 
-def _power_of_two(n: Number) -> Number:
-    """2**n for an integer n from -1022 to 1023."""
-    return (((n + _ROUND).bits() << 52) + _ONE).bits()
+def _scaled(x: Value, n: Value) -> Value:
+    """x * 2**n in two steps, of which only the last one rounds, overflows or underflows."""
+    half = _nearest(n, 0.5)
+    return x * _power_of_two(half) * _power_of_two(n - half)
 
 
-def _reduced(x: Number) -> tuple[Number, Number, Number]:
-    """n, r and the rounding error of r, with x = n * log(2) + r."""
-    n = (x * _LOG2_E + _ROUND) - _ROUND
-    high, low = x - n * _LN2_HIGH, n * _LN2_LOW
-    r = high - low
-    return n, r, (high - r) - low
+def _exponential(x: Value, low: Value | None = None) -> tuple[Value, Value, Value]:
+    """n, r and q with exp(x + low) = 2**n * (1 + r + q), |r| <= log(2) / 2, and q of the order of r**2 / 2."""
+    f = _format(x)
+    n = _nearest(x, 1.0 / math.log(2.0))
+    high = (-n).fma(f.log2_high, x)  # exact
+    r = (-n).fma(f.log2_low, high)
+    rest = (-n).fma(f.log2_low, high - r)  # what the rounding of r lost
+    if low is not None:
+        rest = rest + low
+        total = r + rest
+        r, rest = total, (r - total) + rest
+    q = (r * r).fma(polynomial(r, *f.exponential), rest.fma(r, rest))
+    return n, r, q
 
 
-def _exp_tail(r: Number) -> Number:
-    """(exp(r) - 1 - r - r**2 / 2) / r**3 for abs(r) <= log(2) / 2: the Taylor sum, in the order of Estrin."""
-    c = [1.0 / math.factorial(k) for k in range(14)]
-    r2 = r * r
-    r4 = r2 * r2
-    low = (c[3] + r * c[4]) + r2 * (c[5] + r * c[6])
-    high = (c[7] + r * c[8]) + r2 * (c[9] + r * c[10])
-    return low + r4 * (high + r4 * ((c[11] + r * c[12]) + r2 * c[13]))
+def _one_plus(r: Value, q: Value) -> Value:
+    """1 + r + q with about one rounding, of a q well below r."""
+    total = 1.0 + r
+    return total + (((1.0 - total) + r) + q)
 
 
-def _exp(x: Number) -> Number:
-    """exp(r) * 2**n in two steps, so that neither overflows before the result does, nor is rounded twice."""
-    x = _at_least(_at_most(x, 709.9), -745.9)
-    n, r, error = _reduced(x)
-    r2 = r * r
-    p = 1.0 + (r + (r2 * (0.5 + r * _exp_tail(r)) + error))
-    half = (n * 0.5 + _ROUND) - _ROUND
-    return p * _power_of_two(half) * _power_of_two(n - half)
+def exp(x: Value) -> Value:
+    f = _format(x)
+    n, r, q = _exponential(_clipped(x, f.lowest, f.highest))
+    return _scaled(_one_plus(r, q), n)
 
 
-def _expm1(x: Number) -> Number:
-    limited = _at_least(_at_most(x, 709.9), -40.0)
-    n, r, error = _reduced(limited)
-    r2 = r * r
-    p = r + (0.5 * r2 + (r2 * r * _exp_tail(r) + error * (1.0 + r)))
-    half = (n * 0.5 + _ROUND) - _ROUND
-    a, b = _power_of_two(half), _power_of_two(n - half)
-    scale = a * b
-    near, far = (scale - 1.0) + scale * p, (a * (p + 1.0)) * b
-    return x.where(x.equals(0.0), near.where(n < 53.0, far))
+def expm1(x: Value) -> Value:
+    """2**n * (exp(r) - 1) + (2**n - 1)."""
+    f = _format(x)
+    digits = f.mantissa + 1.0
+    n, r, q = _exponential(_clipped(x, -digits, f.highest))
+    half = _nearest(n, 0.5)
+    first, second = _power_of_two(half), _power_of_two(n - half)
+    scale = first * second
+    below = scale - 1.0
+    total = scale.fma(r, below)
+    lost = scale.fma(r, below - total)
+    y = (n < digits).where(total + scale.fma(q, lost), first * (1.0 + (r + q)) * second - 1.0)
+    return x.equals(0.0).where(x, y)  # -0.0
 
 
-def _tanh(x: Number) -> Number:
-    """e / (e + 2) with e = expm1(2 * abs(x)), which has few bits to lose where 2**n is large."""
-    a = 2.0 * _at_most(_abs(x), 20.0)
-    n, r, error = _reduced(a)
-    scale = _power_of_two(n)
-    grown = (scale - 1.0) + scale * (r + (r * r * (0.5 + r * _exp_tail(r)) + error))
-    return _copysign(grown / (grown + 2.0), x)
+def _quotient(a: Value, large: float, small: Value) -> Value:
+    """a / (large + small) with about one rounding."""
+    total = large + small
+    lost = (large - total) + small
+    inverse = 1.0 / total
+    y = a * inverse
+    return y + inverse * ((-y).fma(total, a) - y * lost)
 
 
-def _expit(x: Number) -> Number:
-    e = _exp(-_abs(x))
-    return x.like(1.0).where(x >= 0.0, e) / (1.0 + e)
+def tanh(x: Value) -> Value:
+    """e / (e + 2) with e = exp(2 |x|) - 1."""
+    size = abs(x)
+    size = (size > 20.0).where(20.0, size)
+    e = expm1(size + size)
+    return _quotient(e, 2.0, e).intrinsic("copysign", x)
 
 
-def _split(y: Number) -> tuple[Number, Number]:
-    """k and f with y = 2**k * (1 + f) and sqrt(1/2) <= 1 + f < sqrt(2), for a normal y > 0."""
-    bits = y.bits() + (_ONE - _ROOT_HALF)
-    k = ((bits >> 52) | _LARGE).bits() - (4503599627370496.0 + 1023.0)
-    return k, ((bits & _MANTISSA) + _ROOT_HALF).bits() - 1.0
+def sigmoid(x: Value) -> Value:
+    """1 / (1 + exp(-x)), without overflow: e / (1 + e) with e = exp(-|x|) for a negative x."""
+    e = exp(-abs(x))
+    return _quotient((x >= 0.0).where(1.0, e), 1.0, e)
 
 
-def _log_of(f: Number, k: Number, error: Number | float) -> Number:
-    """k * log(2) + log(1 + f) + error, as e_log.c."""
+# -- logarithms ------------------------------------------------------------------------------------------------------
+
+
+def _exponent_and_rest(x: Value) -> tuple[Value, Value]:
+    """k and f with x = 2**k * (1 + f) and 1 + f between sqrt(1/2) and sqrt(2), of a positive normal x."""
+    f = _format(x)
+    bits = x.bits() + (f.one - f.root_half)
+    to_float = 2.0**f.mantissa  # in its lowest bits stands the exponent
+    exponent = ((bits >> f.mantissa) | x.constant(to_float).bits()).as_float() - (to_float + f.bias)
+    rest = ((bits & ((1 << f.mantissa) - 1)) + f.root_half).as_float() - 1.0
+    return exponent, rest
+
+
+def _logarithm(k: Value, f: Value, low: Value | float = 0.0) -> Value:
+    """k * log(2) + log(1 + f) + low, as fdlibm's e_log.c."""
+    constants = _format(k)
     s = f / (2.0 + f)
     z = s * s
-    w = z * z
-    odd = w * _polynomial(w, (3.999999999940941908e-01, 2.222219843214978396e-01, 1.531383769920937332e-01))
-    even = z * _polynomial(
-        w, (6.666666666666735130e-01, 2.857142874366239149e-01, 1.818357216161805012e-01, 1.479819860511658591e-01)
-    )
     half = 0.5 * f * f
-    return s * (half + odd + even) + (k * _LN2_LOW + error) - half + f + k * _LN2_HIGH
+    series = z * polynomial(z, *constants.logarithm)
+    return k.fma(constants.log2_high, s.fma(half + series, k.fma(constants.log2_low, low)) - half + f)
 
 
-def _log_at_ends(x: Number, result: Number, zero: float) -> Number:
-    """The result, -inf where x is `zero`, inf at inf and nan below zero."""
-    result = x.where(x.equals(math.inf), result)
-    result = x.like(-math.inf).where(x.equals(zero), result)
-    return result.where(x >= zero, math.nan)
+def _normalised(x: Value) -> tuple[Value, Value]:
+    """x times a power of two, so that it is normal, and the exponent of that power."""
+    f = _format(x)
+    shift = f.mantissa + 2.0
+    tiny = x < f.smallest_normal
+    return tiny.where(x * 2.0**shift, x), tiny.where(x.constant(shift), 0.0)
 
 
-def _log(x: Number) -> Number:
-    denormal = x < 2.2250738585072014e-308
-    k, f = _split((x * 18014398509481984.0).where(denormal, x))  # 2**54
-    return _log_at_ends(x, _log_of(f, k - x.like(54.0).where(denormal, 0.0), 0.0), 0.0)
+def log(x: Value) -> Value:
+    normal, shift = _normalised(x)
+    k, f = _exponent_and_rest(normal)
+    y = _logarithm(k - shift, f)
+    y = x.equals(math.inf).where(x, y)
+    y = x.equals(0.0).where(-math.inf, y)
+    return (x >= 0.0).where(y, math.nan)
 
 
-def _log1p(x: Number) -> Number:
+def log1p(x: Value) -> Value:
+    """The logarithm of u = 1 + x, rounded, with what the rounding lost as a correction; fdlibm's s_log1p.c."""
     u = 1.0 + x
-    k, f = _split(u)
-    error = (1.0 - (u - x)).where(x >= 1.0, x - (u - 1.0)) / u
-    near = k.equals(0.0)
-    result = _log_of(x.where(near, f), k, x.like(0.0).where(near, error))
-    return x.where(x.equals(0.0), _log_at_ends(x, result, -1.0))
+    k, f = _exponent_and_rest(u)
+    lost = (x >= 1.0).where(1.0 - (u - x), x - (u - 1.0)) / u
+    small = k.equals(0.0)
+    y = _logarithm(k, small.where(x, f), small.where(0.0, lost))
+    y = x.equals(math.inf).where(x, y)
+    y = x.equals(-1.0).where(-math.inf, y)
+    y = x.equals(0.0).where(x, y)  # -0.0
+    return (x >= -1.0).where(y, math.nan)
 
 
-# pi / 2 in three parts, each with as many bits as a double holds; n times the first is exact within an fma
-_HALF_PI = (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591833e-33)
+# -- powers ----------------------------------------------------------------------------------------------------------
 
 
-def _sine(x: Number, quarter: int) -> Number:
-    """sin(x + quarter * pi / 2), for abs(x) up to 2**45; see `docs/semantics.md`."""
-    shifted = x * 0.63661977236758134308 + _ROUND
-    n, k = shifted - _ROUND, shifted.bits() + quarter
-    first = (-n).call("fma", x.like(_HALF_PI[0]), x)  # exact
-    product = n * _HALF_PI[1]
-    missing = n.call("fma", x.like(_HALF_PI[1]), -product) + n * _HALF_PI[2]
-    r = first - product
-    back = r - first
-    low = ((first - (r - back)) - (product + back)) - missing
-    r, low = r + low, low - ((r + low) - r)
-    z = r * r
-    s = _polynomial(
-        z,
-        (
-            -1.66666666666666324348e-01,
-            8.33333333332248946124e-03,
-            -1.98412698298579493134e-04,
-            2.75573137070700676789e-06,
-            -2.50507602534068634195e-08,
-            1.58969099521155010221e-10,
-        ),
-    )
-    c = _polynomial(
-        z,
-        (
-            4.16666666666666019037e-02,
-            -1.38888888888741095749e-03,
-            2.48015872894767294178e-05,
-            -2.75573143513906633035e-07,
-            2.08757232129817482790e-09,
-            -1.13596475577881948265e-11,
-        ),
-    )
-    sine = r + (z * r * s + low * (1.0 - 0.5 * z))
-    half = 0.5 * z
-    w = 1.0 - half
-    cosine = w + (((1.0 - w) - half) + (z * z * c - r * low))
-    value = cosine.where((k & 1).differs(0), sine)
-    return (value.bits() ^ ((k & 2) << 62)).bits()
+# (2 atanh(s) / s - 2 - 2/3 z) / z**2 in z = s**2, for 1/2 <= ((1 + s) / (1 - s))**2 <= 2: our fit, as those of erf.
+_LOGARITHM = (
+    0.3999999999999999981,
+    0.2857142857142937461,
+    0.2222222222165132923,
+    0.1818181833632240946,
+    0.1538459487222423356,
+    0.133348091952989197,
+    0.1170612507385905974,
+    0.1172425897646252109,
+)
 
 
-def _sin(x: Number) -> Number:
-    return x.where(x.equals(0.0), _sine(x, 0))
-
-
-def _cos(x: Number) -> Number:
-    return _sine(x, 1)
-
-
-# -- single precision ------------------------------------------------------------------------------------------------
-
-_ROUND_4 = 12582912.0
-_ONE_4 = 0x3F800000
-
-
-def _power_of_two_4(n: Number) -> Number:
-    return (((n + _ROUND_4).bits() << 23) + _ONE_4).bits()
-
-
-def _exp_4(x: Number) -> Number:
-    x = _at_least(_at_most(x, 88.8), -104.0)
-    n = (x * 1.44269504 + _ROUND_4) - _ROUND_4
-    r = (x - n * 0.693359375) - n * -2.12194440e-4
-    p = _polynomial(r, (0.5, 1.6666665459e-1, 4.1665795894e-2, 8.3334519073e-3, 1.3981999507e-3, 1.9875691500e-4))
-    half = (n * 0.5 + _ROUND_4) - _ROUND_4
-    return (p * r * r + r + 1.0) * _power_of_two_4(half) * _power_of_two_4(n - half)
-
-
-def _log_4(x: Number) -> Number:
-    """As e_logf.c."""
-    denormal = x < 1.1754943508222875e-38
-    y = (x * 33554432.0).where(denormal, x)
-    bits = y.bits() + (_ONE_4 - 0x3F3504F3)
-    k = ((bits >> 23) | 0x4B000000).bits() - (8388608.0 + 127.0) - x.like(25.0).where(denormal, 0.0)
-    f = ((bits & 0x007FFFFF) + 0x3F3504F3).bits() - 1.0
-    s = f / (2.0 + f)
+def _logarithm_of_two_parts(x: Value) -> tuple[Value, Value]:
+    """high + low = log(x) for a double x > 0, with about 13 more bits than a double: 2 atanh(s) as a series in s**2."""
+    normal, shift = _normalised(x)
+    k, f = _exponent_and_rest(normal)
+    k = k - shift
+    sum_ = 2.0 + f
+    lost = (2.0 - sum_) + f
+    inverse = 1.0 / sum_
+    s = f * inverse
+    s_low = ((-s).fma(sum_, f) - s * lost) * inverse
     z = s * s
-    w = z * z
-    odd, even = w * (0.40000972152 + w * 0.24279078841), z * (0.66666662693 + w * 0.28498786688)
-    half = 0.5 * f * f
-    result = s * (half + odd + even) + k * 9.0580006145e-06 - half + f + k * 6.9313812256e-01
-    return _log_at_ends(x, result, 0.0)
+    z_low = s.fma(s, -z) + 2.0 * s * s_low
+    tail = z * polynomial(z, *_LOGARITHM)
+    c = 2.0 / 3.0 + tail
+    c_low = ((2.0 / 3.0 - c) + tail) + 3.7007434154171886e-17  # 2/3 less the double next to it
+    t = z * c
+    t_low = z.fma(c, -t) + (z * c_low + z_low * c)
+    u = s * t
+    u_low = s.fma(t, -u) + (s * t_low + s_low * t)
+    first = 2.0 * s
+    high = first + u
+    low = ((first - high) + u) + (2.0 * s_low + u_low)
+    scaled = k * _DOUBLE.log2_high
+    total = scaled + high
+    low = ((scaled - total) + high) + (low + k * _DOUBLE.log2_low)
+    high = total + low
+    return high, (total - high) + low
 
 
-def _tanh_4(x: Number) -> Number:
-    a = _at_most(_abs(x), 10.0)
-    z = a * a
-    near = a + a * z * _polynomial(
-        z, (-3.33332819422e-1, 1.33314422036e-1, -5.37397155531e-2, 2.06390887954e-2, -5.70498872745e-3)
+def _exp_of_product(y: Value, high: Value, low: Value) -> Value:
+    """exp(y * (high + low)) of doubles, rounded once but for 0.1 ulp; exact results come out exact."""
+    product = y * high
+    rest = y.fma(high, -product) + y * low
+    rest = (abs(product) < -_DOUBLE.lowest).where(rest, 0.0)
+    n, r, q = _exponential(_clipped(product, _DOUBLE.lowest, _DOUBLE.highest), rest)
+    return _scaled(_one_plus(r, q), n)
+
+
+def _at_ends(x: Value, logarithm: Value) -> Value:
+    """log(x) at 0 and inf too."""
+    logarithm = x.equals(0.0).where(-math.inf, logarithm)
+    return x.equals(math.inf).where(math.inf, logarithm)
+
+
+def _power_of_size(x: Value, y: Value) -> Value:
+    """x**y for doubles, x >= 0."""
+    high, low = _logarithm_of_two_parts(x)
+    return _exp_of_product(y, _at_ends(x, high), low)
+
+
+def _power_of_single_size(x: Value, y: Value) -> Value:
+    """x**y for singles, x >= 0, computed in double."""
+    x, y = x.to_double(), y.to_double()
+    product = y * _at_ends(x, _logarithm(*_exponent_and_rest(x)))
+    n, r, q = _exponential(_clipped(product, -200.0, 200.0))
+    return (_one_plus(r, q) * _power_of_two(n)).to_single()
+
+
+def power(x: Value, y: Value) -> Value:
+    """x**y, in special cases as C99 has it (annex F.9.4.4)."""
+    size, half = abs(x), 0.5 * y
+    result = (_power_of_single_size if _format(x) is _SINGLE else _power_of_size)(size, y)
+    fraction = y.differs(y.intrinsic("rint"))
+    even = half.equals(half.intrinsic("rint"))
+    result = (fraction | even).where(result, result.intrinsic("copysign", x))
+    result = ((x < 0.0) & (size < math.inf) & fraction).where(math.nan, result)
+    result = x.is_nan_with(y).where(math.nan, result)
+    one = x.equals(1.0) | y.equals(0.0) | size.equals(1.0) & abs(y).equals(math.inf)
+    return one.where(1.0, result)
+
+
+# -- trigonometric functions -----------------------------------------------------------------------------------------
+
+FAR = 2.0**30  # of larger arguments `_sine` knows nothing
+_HALF_PI = (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33)
+
+
+def _quarters(x: Value) -> tuple[Value, Value]:
+    """The number of quarter turns nearest to x, as a float and as an integer."""
+    shifted = x.fma(2.0 / math.pi, _DOUBLE.magic)
+    return shifted - _DOUBLE.magic, shifted.bits()
+
+
+def _in_quadrant(quadrant: Value, sine: Value, cosine: Value) -> Value:
+    """The sine of r + quadrant * pi / 2, given the sine and the cosine of r."""
+    size = (quadrant & 1).equals(0).where(sine, cosine)
+    return (size.bits() ^ ((quadrant & 2) << 62)).as_float()
+
+
+def _sine(x: Value, quarters: int) -> Value:
+    """sin(x + quarters * pi / 2) for a double |x| < FAR; polynomials of fdlibm's k_sin.c and k_cos.c."""
+    n, quadrant = _quarters(x)
+    first, second, third = _HALF_PI
+    high = (-n).fma(first, x)  # exact
+    product = n * second
+    r = high - product
+    moved = r - high
+    low = (high - (r - moved)) - (product + moved)  # what the rounding of r lost (Knuth)
+    low = (-n).fma(third, low - n.fma(second, -product))
+    z = r * r
+    sine = polynomial(
+        z,
+        -1.66666666666666324348e-01,
+        8.33333333332248946124e-03,
+        -1.98412698298579493134e-04,
+        2.75573137070700676789e-06,
+        -2.50507602534068634195e-08,
+        1.58969099521155010221e-10,
     )
-    far = 1.0 - 2.0 / (_exp_4(a + a) + 1.0)
-    return _copysign(near.where(a < 0.625, far), x)
+    sine = r + (z * r).fma(sine, (-0.5 * z).fma(low, low))
+    cosine = polynomial(
+        z,
+        4.16666666666666019037e-02,
+        -1.38888888888741095749e-03,
+        2.48015872894767294178e-05,
+        -2.75573143513906633035e-07,
+        2.08757232129817482790e-09,
+        -1.13596475577881948265e-11,
+    )
+    half = 0.5 * z
+    total = 1.0 - half
+    cosine = total + (((1.0 - total) - half) + (z * z).fma(cosine, -(r * low)))
+    return _in_quadrant(quadrant + quarters, sine, cosine)
 
 
-def _expit_4(x: Number) -> Number:
-    e = _exp_4(-_abs(x))
-    return x.like(1.0).where(x >= 0.0, e) / (1.0 + e)
+def _sine_of_single(x: Value, quarters: int) -> Value:
+    """The same for a single, computed in double; polynomials of FreeBSD's k_sinf.c and k_cosf.c."""
+    x = x.to_double()
+    n, quadrant = _quarters(x)
+    first, second, _ = _HALF_PI
+    r = (-n).fma(second, (-n).fma(first, x))
+    z = r * r
+    sine = polynomial(
+        z, -0.166666666416265235595, 0.0083333293858894631756, -0.000198393348360966317347, 0.0000027183114939898219064
+    )
+    cosine = polynomial(
+        z,
+        1.0,
+        -0.499999997251031003120,
+        0.0416666233237390631894,
+        -0.00138867637746099294692,
+        0.0000243904487962774090654,
+    )
+    return _in_quadrant(quadrant + quarters, (z * r).fma(sine, r), cosine).to_single()
 
 
-# -- for compiled code -----------------------------------------------------------------------------------------------
+def near_sin(x: Value) -> Value:
+    """sin(x) for |x| < FAR."""
+    y = _sine(x, 0) if _format(x) is _DOUBLE else _sine_of_single(x, 0)
+    return x.equals(0.0).where(x, y)  # -0.0
 
 
-def _kernel(double: Callable, single: Callable | None = None) -> Callable:
-    """A function for compiled code; without a version in single precision it computes in double."""
-
-    def generate(context, builder, signature, args):
-        result = signature.return_type
-        wide = result if single is not None else types.float64
-        values = [context.cast(builder, a, t, wide) for a, t in zip(args, signature.args, strict=True)]
-        numbers = [Number(builder, v) for v in values]
-        kernel = single if single is not None and result is types.float32 else double
-        return context.cast(builder, kernel(*numbers).v, wide, result)
-
-    def typing(*args):
-        floats = [a for a in args if isinstance(a, types.Float)]
-        narrow = bool(floats) and all(a is types.float32 for a in floats)
-        result = types.float32 if narrow else types.float64
-        return result(*args)
-
-    return instruction(generate, typing)
+def near_cos(x: Value) -> Value:
+    """cos(x) for |x| < FAR."""
+    return _sine(x, 1) if _format(x) is _DOUBLE else _sine_of_single(x, 1)
 
 
-def _extremum(name: str, sign: str) -> Callable:
-    """np.maximum and np.minimum; LLVM's intrinsics, unlike comparisons and branches, become vector reductions."""
+# -- the error function ----------------------------------------------------------------------------------------------
 
-    def generate(context, builder, signature, args):
-        result = signature.return_type
-        a, b = (context.cast(builder, x, t, result) for x, t in zip(args, signature.args, strict=True))
-        if isinstance(result, types.Float):
-            return Number(builder, a).call(name, Number(builder, b)).v
-        compare = builder.icmp_signed if getattr(result, "signed", False) else builder.icmp_unsigned
-        return builder.select(compare(sign, a, b), a, b)
-
-    def typing(a, b):
-        from numba.core.registry import cpu_target
-
-        result = cpu_target.typing_context.unify_types(types.unliteral(a), types.unliteral(b))
-        return result(types.unliteral(a), types.unliteral(b))
-
-    return instruction(generate, typing)
-
-
-KERNELS = {
-    "maximum": _extremum("maximum", ">"),
-    "minimum": _extremum("minimum", "<"),
-    "exp": _kernel(_exp, _exp_4),
-    "expm1": _kernel(_expm1),
-    "log": _kernel(_log, _log_4),
-    "log1p": _kernel(_log1p),
-    "tanh": _kernel(_tanh, _tanh_4),
-    "expit": _kernel(_expit, _expit_4),
-    "sin": _kernel(_sin),
-    "cos": _kernel(_cos),
+# Fits with the least largest relative error of erf (Remez' algorithm), made for this file with mpmath.
+# Near: erf(x) / x - 1 in x**2 for |x| <= 1. Far: erfc(x) * exp(x**2) in t = (x - 2) / (x + 2), 1 <= x <= 6 (single: 4).
+_ERF_NEAR = {
+    "double": (
+        0.1283791670955125657,
+        -0.3761263890318351954,
+        0.1128379167094418431,
+        -0.02686617064311137411,
+        0.00522397760611761999,
+        -0.00085483259292715757,
+        0.0001205529357558529156,
+        -0.00001492471227639965354,
+        1.644713125315931466e-6,
+        -1.620631131761259299e-7,
+        1.371096985977117657e-8,
+        -7.779448913244224777e-10,
+    ),
+    "float": (
+        0.1283791657270887857,
+        -0.3761262582510113204,
+        0.1128358515067600111,
+        -0.0268538118463974113,
+        0.005188327319515079229,
+        -0.0008010189247273302185,
+        0.00007853844045896401907,
+    ),
 }
+_ERF_FAR = {
+    "double": (
+        0.2553956763105057616,
+        -0.4271858474139567738,
+        0.2416581942424669432,
+        -0.07897858101645589125,
+        0.003732892398589997519,
+        0.006997461790090539639,
+        -0.0008471425724413530101,
+        -0.0009819765839022434768,
+        0.00004353531272645149691,
+        0.0001742876956801996536,
+        0.00002763087285969735435,
+        -0.00002658702913757040873,
+        -0.00001262208544125651215,
+    ),
+    "float": (
+        0.2553961479288018884,
+        -0.4271870759790434081,
+        0.2414661083453968909,
+        -0.08080732803044342871,
+        -0.002484306840806127507,
+    ),
+}
+
+
+def erf(x: Value) -> Value:
+    """x + x * P(x**2) for |x| < 1, else 1 - exp(-x**2) * Q((|x| - 2) / (|x| + 2)), which is 1 beyond 6."""
+    name = str(x.element)
+    size = abs(x)
+    square = x * x
+    near = x.fma(polynomial(square, *_ERF_NEAR[name]), x)
+    size = (size > 6.0).where(6.0, size)
+    n, r, q = _exponential(-(size * size))
+    rest = (1.0 + (r + q)) * polynomial((size - 2.0) / (size + 2.0), *_ERF_FAR[name])
+    far = (1.0 - rest * _power_of_two(n)).intrinsic("copysign", x)
+    return (abs(x) < 1.0).where(near, far)

@@ -130,9 +130,13 @@ class _Fusion:
             return True
         if not self.mixing or not (_is_costly(first) or _is_costly(second)):
             return self.mixing
-        return self.share(first, second) or _is_nested(first) and any(
-            isinstance(s, For) and s.parallel and _same_range(first, s) and _is_nested(s) and self.share(first, s)
-            for s in later
+        return (
+            self.share(first, second)
+            or _is_nested(first)
+            and any(
+                isinstance(s, For) and s.parallel and _same_range(first, s) and _is_nested(s) and self.share(first, s)
+                for s in later
+            )
         )
 
     def share(self, a: For, b: For) -> bool:

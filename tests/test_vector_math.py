@@ -1,0 +1,159 @@
+"""Our elementary functions: errors against mpmath, special values against NumPy's, and whether loops are vectorised.
+
+The errors are those of a sample: what lies between its arguments is not seen.
+"""
+
+import itertools
+import math
+import re
+
+import numpy as np
+import pytest
+from numba import njit
+from scipy import special
+
+import zygopy as zg
+from benchmarks import ulp
+from zygopy.backends import vector_functions
+
+DTYPES = [np.float64, np.float32]
+UNARY = [name for name in ulp.INTERVALS if name != "power"]
+SPECIAL = [0.0, 1.0, 0.5, 2.0, 3.0, 2.5, 0.99, 20.0, 88.8, 104.0, 709.7, 710.0, 745.2, 746.0, 2.0**24 - 1, 2.0**24]
+SPECIAL += [2.0**30, 2.0**53 - 1, 2.0**53, 2.0**54, 5e-324, 1e-310, 1e-45, 1e-40, 1e38, 1e308, np.inf, np.nan]
+SPECIAL += [-x for x in SPECIAL]
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's own, at special values
+
+
+def compiled(name):
+    own = getattr(vector_functions, name)
+    if name == "power":
+
+        @njit(error_model="numpy")
+        def powers(y, x, p):
+            for i in range(x.shape[0]):
+                y[i] = own(x[i], p[i])
+
+        return powers
+
+    @njit(error_model="numpy")
+    def values(y, x):
+        for i in range(x.shape[0]):
+            y[i] = own(x[i])
+
+    return values
+
+
+LOOPS = {name: compiled(name) for name in ulp.INTERVALS}
+
+
+def results(name, *args):
+    y = np.empty_like(args[0])
+    LOOPS[name](y, *args)
+    return y
+
+
+def logistic(x):
+    """SciPy's own has no subnormal results."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0.0, 1.0, e) / (1.0 + e)
+
+
+def assert_same(actual, expected, *args):
+    """Nearly equal, also in the signs of zeros; nan is nan whatever its sign."""
+    np.testing.assert_array_max_ulp(actual, expected, 3)
+    wrong = (np.signbit(actual) != np.signbit(expected)) & ~np.isnan(expected)
+    assert not wrong.any(), [list(a[wrong]) for a in (*args, actual)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ulp.INTERVALS)
+def test_errors_are_below_two_ulp(name, dtype):
+    args = ulp.arguments(name, dtype, 3000)
+    assert ulp.max_ulp(name, results(name, *args), args) < 2.0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["sin", "cos"])
+def test_errors_near_multiples_of_half_pi(name, dtype):
+    """Where nearly all digits cancel. Beyond 2**30 the errors are the C library's."""
+    turns = np.concatenate([np.arange(1, 300), np.random.default_rng(0).integers(1, 2**29, 700)])
+    x = (turns * (math.pi / 2)).astype(dtype)
+    assert ulp.max_ulp(name, results(name, x), (x,)) < 2.0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", UNARY)
+def test_special_values(name, dtype):
+    x = np.array(SPECIAL).astype(dtype)
+    others = {"sigmoid": logistic, "erf": special.erf}
+    expected = others.get(name, getattr(np, name, None))(x.astype(np.float64))
+    assert_same(results(name, x), expected.astype(dtype), x)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_special_values_of_powers(dtype):
+    x, p = np.array(list(itertools.product(SPECIAL, SPECIAL))).T.astype(dtype)
+    assert_same(results("power", x, p), x**p, x, p)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_exact_powers_are_exact(dtype):
+    x, p = np.array(list(itertools.product(range(-20, 21), range(10)))).T
+    exact = x**p
+    fits = np.abs(exact) < 2 ** np.finfo(dtype).nmant
+    np.testing.assert_array_equal(results("power", x.astype(dtype), p.astype(dtype))[fits], exact[fits])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ulp.INTERVALS)
+def test_lanes_agree(name, dtype):
+    """A number has one result, alone and in vectors and in what is left of them."""
+    x = np.linspace(0.1, 3.0, 67).astype(dtype)
+    args = (x, x) if name == "power" else (x,)
+    alone = [results(name, *(a[k : k + 1] for a in args))[0] for k in range(67)]
+    np.testing.assert_array_equal(results(name, *args), alone)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ulp.INTERVALS)
+def test_loops_are_vectorised(name, dtype):
+    x = np.ones(3, dtype)
+    results(name, *([x, x] if name == "power" else [x]))
+    text = LOOPS[name].inspect_llvm()
+    kind = "double" if dtype == np.float64 else "float"
+    called = re.compile(rf"call <\d+ x {kind}> @zygopy_\w+_{kind}_\d+\(")
+    assert any(called.search(t) for t in text.values() if f"x {kind}>" in t)
+
+
+def wave(x, p):
+    total = 0.0
+    for i in range(len(x)):
+        if x[i] > 0.5:
+            total += np.exp(x[i]) * np.sin(x[i]) + x[i] ** p + math.erf(x[i]) + 2.0 ** x[i]
+    return total
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_emitted_code_calls_them(dtype):
+    x = np.linspace(0.1, 2.0, 9).astype(dtype)
+    derivative = zg.value_and_grad(wave, (0, 1))
+    value, (x_bar, p_bar) = derivative(x, dtype(2.7))
+    expected, wanted = zg.value_and_grad(wave, (0, 1), backend="python")(x, dtype(2.7))
+    tolerance = 20 * np.finfo(dtype).eps
+    np.testing.assert_allclose(value, expected, rtol=tolerance)
+    np.testing.assert_allclose(x_bar, wanted[0], rtol=tolerance)
+    np.testing.assert_allclose(p_bar, wanted[1], rtol=tolerance)
+    (text,) = derivative.inspect_llvm().values()
+    assert {*re.findall(r"@zygopy_(\w+)_(?:double|float)_1\(", text)} == {"exp", "sin", "cos", "log", "pow", "erf"}
+
+
+def test_powers_of_integers_stay_integers():
+    assert zg.jit(lambda n, m: n**m)(3, 4) == 81
+    assert zg.jit(lambda x, n: x**n)(2.0, 3) == 8.0
+
+
+def test_code_that_calls_them_is_not_cached_on_disk():
+    """Another process does not have the functions. Canary: a prefix of a name tells Numba."""
+    results("exp", np.ones(1))
+    assert all(result.library.has_dynamic_globals for result in LOOPS["exp"].overloads.values())

@@ -1,0 +1,192 @@
+"""The kernels of `vector_math` as functions of one number and of whole vectors, which generated code calls.
+
+Generated code calls the function of one number; in a loop that LLVM vectorises it calls one of the others in its place
+(LLVM Language Reference, "Vector Function ABI variants"). The formulas are not written into the caller, so that its
+compile time does not grow by them; that costs 0.1 to 0.4 ns per number. A function is compiled once per process, for
+all widths, when it is first used (0.03 to 0.07 s).
+
+A branch that would keep LLVM from vectorising a loop may be here: where one number of a vector is beyond the reduction
+of sin and cos (or nan), libm computes the whole vector, one number after the other, with libm's errors.
+"""
+
+import math
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import llvmlite.binding
+from llvmlite import ir
+from numba.core import types
+from numba.core.registry import cpu_target
+
+from zygopy.backends import vector_math
+from zygopy.backends.llvm_values import Value
+from zygopy.backends.numba_private import instruction
+
+_WIDTHS = {ir.DoubleType(): (2, 4, 8), ir.FloatType(): (4, 8, 16)}  # of vectors of 16, 32 and 64 bytes
+_POINTER = ir.IntType(8).as_pointer()
+
+
+@dataclass(frozen=True)
+class _Function:
+    """A function of floats of one type."""
+
+    name: str
+    kernel: Callable[..., Value]
+    element: ir.Type
+    parameters: int
+    far: float  # from this size on, and for nan, libm computes
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        return 1, *_WIDTHS[self.element]
+
+    def symbol(self, width: int) -> str:
+        return f"zygopy_{self.name}_{self.element}_{width}"
+
+    def declared(self, module: ir.Module, width: int) -> ir.Function:
+        """The function of vectors of a width, 1 for numbers, in a module that may have it already."""
+        if (known := module.globals.get(self.symbol(width))) is not None:
+            return known
+        type_ = self.element if width == 1 else ir.VectorType(self.element, width)
+        return ir.Function(module, ir.FunctionType(type_, [type_] * self.parameters), self.symbol(width))
+
+    def define(self, module: ir.Module, width: int) -> None:
+        function = self.declared(module, width)
+        builder = ir.IRBuilder(function.append_basic_block())
+        args = [Value(builder, arg) for arg in function.args]
+        result = self.kernel(*args)
+        if self.far < math.inf:
+            near = abs(args[0]) < self.far
+            with builder.if_then(builder.not_((near.all() if width > 1 else near).llvm), likely=False):
+                builder.ret(args[0].one_by_one(lambda x: x.intrinsic(self.name)).llvm)
+        builder.ret(result.llvm)
+
+    def call(self, args: list[Value]) -> Value:
+        _compile(self)
+        builder = args[0].builder
+        self.keep(builder.module)
+        called = builder.call(self.declared(builder.module, 1), [arg.llvm for arg in args])
+        pattern = f"_ZGV_LLVM_N{{}}{'v' * self.parameters}_{self.symbol(1)}({{}})"
+        variants = ",".join(pattern.format(width, self.symbol(width)) for width in self.widths[1:])
+        called.attributes = _Attributes(
+            ["nounwind", "willreturn", "memory(none)", f'"vector-function-abi-variant"="{variants}"']
+        )
+        return Value(builder, called)
+
+    def keep(self, module: ir.Module) -> None:
+        """Refer to the functions of vectors, or LLVM drops their declarations before it vectorises.
+
+        Numba finds the name's beginning and refuses to cache the code on disk: another process has no such functions.
+        """
+        name = f"numba.dynamic.globals.zygopy_{self.name}_{self.element}"
+        if name in module.globals:
+            return
+        functions = [self.declared(module, width).bitcast(_POINTER) for width in self.widths[1:]]
+        table = ir.GlobalVariable(module, ir.ArrayType(_POINTER, len(functions)), name)
+        table.linkage, table.global_constant = "weak_odr", True
+        table.initializer = ir.Constant(table.value_type, functions)
+
+
+class _Attributes(set):
+    """Attributes of a call, which llvmlite prints as they are."""
+
+    def _to_list(self, type_=None):
+        return sorted(self)
+
+    def _expand(self, name, type_):
+        return name
+
+
+_libraries: list[object] = []  # compiled code lives as long as its library
+
+
+@cache
+def _compile(function: _Function) -> None:
+    """Compile a function for all widths and make it known to the linker of generated code."""
+    library = cpu_target.target_context.codegen().create_library(function.symbol(0))
+    module = library.create_ir_module(library.name)
+    for width in function.widths:
+        function.define(module, width)
+    library.add_ir_module(module)
+    library.finalize()
+    _libraries.append(library)
+    for width in function.widths:
+        symbol = function.symbol(width)
+        llvmlite.binding.add_symbol(symbol, library.get_pointer_to_function(symbol))
+
+
+def _generator(name: str, kernel: Callable, far: float) -> Callable:
+    def generate(context, builder, signature, args):
+        values = [Value(builder, arg) for arg in args]
+        return _Function(name, kernel, values[0].element, len(values), far).call(values).llvm
+
+    return generate
+
+
+def _type(*args):
+    result = types.float32 if all(t == types.float32 for t in args) else types.float64
+    return result(*[result] * len(args))
+
+
+def _function(name: str, kernel: Callable, far: float = math.inf) -> Callable:
+    return instruction(_generator(name, kernel, far), _type)
+
+
+exp = _function("exp", vector_math.exp)
+expm1 = _function("expm1", vector_math.expm1)
+log = _function("log", vector_math.log)
+log1p = _function("log1p", vector_math.log1p)
+tanh = _function("tanh", vector_math.tanh)
+sigmoid = _function("sigmoid", vector_math.sigmoid)
+sin = _function("sin", vector_math.near_sin, far=vector_math.FAR)
+cos = _function("cos", vector_math.near_cos, far=vector_math.FAR)
+erf = _function("erf", vector_math.erf)
+
+
+def _all_floats(signature) -> bool:
+    return all(isinstance(t, types.Float) for t in signature.args)
+
+
+def _power_type(x, y):
+    """That of `**`: it stays Numba's for integers."""
+    own = cpu_target.typing_context.resolve_function_type(operator.pow, (x, y), {})
+    return _type(*own.args) if _all_floats(own) else own
+
+
+def _power(context, builder, signature, args):
+    if _all_floats(signature):
+        return _power_of_floats(context, builder, signature, args)
+    return context.get_function(operator.pow, signature)(builder, args)
+
+
+_power_of_floats = _generator("pow", vector_math.power, math.inf)
+power = instruction(_power, _power_type)  # x ** y
+
+
+def _extremum(name: str, sign: str) -> Callable:
+    """np.maximum and np.minimum; LLVM's intrinsics, unlike comparisons and branches, become vector reductions."""
+
+    def generate(context, builder, signature, args):
+        result = signature.return_type
+        a, b = (context.cast(builder, x, t, result) for x, t in zip(args, signature.args, strict=True))
+        if isinstance(result, types.Float):
+            type_ = ir.FunctionType(a.type, [a.type, a.type])
+            function = builder.module.declare_intrinsic(f"llvm.{name}", [a.type], type_)
+            return builder.call(function, [a, b])
+        compare = builder.icmp_signed if getattr(result, "signed", False) else builder.icmp_unsigned
+        return builder.select(compare(sign, a, b), a, b)
+
+    def typing(a, b):
+        a, b = types.unliteral(a), types.unliteral(b)
+        result = cpu_target.typing_context.unify_types(a, b)
+        return result(a, b)
+
+    return instruction(generate, typing)
+
+
+FUNCTIONS = {("np", f): globals()[f] for f in ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos")}
+FUNCTIONS["math", "erf"] = erf
+FUNCTIONS["np", "maximum"] = _extremum("maximum", ">")
+FUNCTIONS["np", "minimum"] = _extremum("minimum", "<")
