@@ -122,8 +122,8 @@ def test_loops_are_vectorised(name, dtype):
     results(name, *([x, x] if name == "power" else [x]))
     text = LOOPS[name].inspect_llvm()
     kind = "double" if dtype == np.float64 else "float"
-    called = re.compile(rf"call <\d+ x {kind}> @zygopy_\w+_{kind}_\d+\(")
-    assert any(called.search(t) for t in text.values() if f"x {kind}>" in t)
+    called = re.compile(rf"call <\d+ x {kind}> @zygopy_\w+_{kind}_\d+\(|fm(ul|a).* <\d+ x {kind}>")
+    assert any(called.search(t) for t in text.values())
 
 
 def wave(x, p):
@@ -145,7 +145,7 @@ def test_emitted_code_calls_them(dtype):
     np.testing.assert_allclose(x_bar, wanted[0], rtol=tolerance)
     np.testing.assert_allclose(p_bar, wanted[1], rtol=tolerance)
     (text,) = derivative.inspect_llvm().values()
-    assert {*re.findall(r"@zygopy_(\w+)_(?:double|float)_1\(", text)} == {"exp", "sin", "cos", "log", "pow", "erf"}
+    assert {*re.findall(r"@zygopy_(\w+)_(?:double|float)_1\(", text)} == {"sin", "cos", "pow", "erf"}
 
 
 def test_powers_of_integers_stay_integers():
@@ -155,5 +155,5 @@ def test_powers_of_integers_stay_integers():
 
 def test_code_that_calls_them_is_not_cached_on_disk():
     """Another process does not have the functions. Canary: a prefix of a name tells Numba."""
-    results("exp", np.ones(1))
-    assert all(result.library.has_dynamic_globals for result in LOOPS["exp"].overloads.values())
+    results("sin", np.ones(1))
+    assert all(result.library.has_dynamic_globals for result in LOOPS["sin"].overloads.values())

@@ -1,9 +1,9 @@
 """The kernels of `vector_math` as functions of one number and of whole vectors, which generated code calls.
 
-Generated code calls the function of one number; in a loop that LLVM vectorises it calls one of the others in its place
-(LLVM Language Reference, "Vector Function ABI variants"). The formulas are not written into the caller, so that its
-compile time does not grow by them; that costs 0.1 to 0.4 ns per number. A function is compiled once per process, for
-all widths, when it is first used (0.03 to 0.07 s).
+Short formulas are written into the caller. Of long ones generated code calls the function of one number; in a loop that
+LLVM vectorises it calls one of the others in its place (LLVM Language Reference, "Vector Function ABI variants"), so that
+the caller's compile time does not grow by them. A function is compiled once per process, for all widths, when it is
+first used (0.03 to 0.07 s).
 
 A branch that would keep LLVM from vectorising a loop may be here: where one number of a vector is beyond the reduction
 of sin and cos (or nan), libm computes the whole vector, one number after the other, with libm's errors.
@@ -134,12 +134,21 @@ def _function(name: str, kernel: Callable, far: float = math.inf) -> Callable:
     return instruction(_generator(name, kernel, far), _type)
 
 
-exp = _function("exp", vector_math.exp)
-expm1 = _function("expm1", vector_math.expm1)
-log = _function("log", vector_math.log)
-log1p = _function("log1p", vector_math.log1p)
-tanh = _function("tanh", vector_math.tanh)
-sigmoid = _function("sigmoid", vector_math.sigmoid)
+def _in_place(kernel: Callable) -> Callable:
+    """A short formula, written into the caller: a call would cost a third of it."""
+
+    def generate(context, builder, signature, args):
+        return kernel(*(Value(builder, arg) for arg in args)).llvm
+
+    return instruction(generate, _type)
+
+
+exp = _in_place(vector_math.exp)
+expm1 = _in_place(vector_math.expm1)
+log = _in_place(vector_math.log)
+log1p = _in_place(vector_math.log1p)
+tanh = _in_place(vector_math.tanh)
+sigmoid = _in_place(vector_math.sigmoid)
 sin = _function("sin", vector_math.near_sin, far=vector_math.FAR)
 cos = _function("cos", vector_math.near_cos, far=vector_math.FAR)
 erf = _function("erf", vector_math.erf)

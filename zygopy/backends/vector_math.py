@@ -149,27 +149,20 @@ def expm1(x: Value) -> Value:
     return x.equals(0.0).where(x, y)  # -0.0
 
 
-def _quotient(a: Value, large: float, small: Value) -> Value:
-    """a / (large + small) with about one rounding."""
-    total = large + small
-    lost = (large - total) + small
-    inverse = 1.0 / total
-    y = a * inverse
-    return y + inverse * ((-y).fma(total, a) - y * lost)
-
-
 def tanh(x: Value) -> Value:
     """e / (e + 2) with e = exp(2 |x|) - 1."""
     size = abs(x)
     size = (size > 20.0).where(20.0, size)
-    e = expm1(size + size)
-    return _quotient(e, 2.0, e).intrinsic("copysign", x)
+    n, r, q = _exponential(size + size)
+    scale = _power_of_two(n)  # neither this nor e overflows, so that one scaling does
+    e = scale.fma(r + q, scale - 1.0)
+    return (e / (e + 2.0)).intrinsic("copysign", x)
 
 
 def sigmoid(x: Value) -> Value:
     """1 / (1 + exp(-x)), without overflow: e / (1 + e) with e = exp(-|x|) for a negative x."""
     e = exp(-abs(x))
-    return _quotient((x >= 0.0).where(1.0, e), 1.0, e)
+    return (x >= 0.0).where(1.0, e) / (1.0 + e)
 
 
 # -- logarithms ------------------------------------------------------------------------------------------------------
