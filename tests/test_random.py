@@ -24,13 +24,13 @@ def test_random_programs_compiled():
     assert sum(report.refused.values()) <= 1, str(report)
 
 
-ARRAY_SEEDS = [k for k in range(45) if k not in (12,)]
+ARRAY_SEEDS = [k for k in range(24) if k != 12]
 
 
 def test_random_array_programs_on_python():
     report = run_seeds(ARRAY_SEEDS, "python", seconds=0, kind=ARRAYS)
     assert not report.wrong, str(report)
-    assert sum(report.refused.values()) <= 8, str(report)
+    assert sum(report.refused.values()) <= 6, str(report)
     assert len(report.unstable) <= 4, str(report)
 
 
