@@ -461,6 +461,8 @@ LINEAR = """
     np.linalg.norm(x, 'nuc')
     np.linalg.norm(x, ord=2)
     np.linalg.norm(x, ord=1)
+    scipy.linalg.cholesky(x @ x.T)
+    scipy.linalg.cholesky(x @ x.T, lower=True)
     scipy.linalg.expm(x * 0.3)
     scipy.linalg.solve_triangular(x, x[0])
     scipy.linalg.solve_triangular(x, x[0], lower=True)
@@ -579,6 +581,7 @@ def other_rows() -> Iterable[Row]:
     yield from rows("x + y\nx * y\n-x ** 2\nx / y\nabs(x) % 3\nx // y\nx < y", INTEGERS, INTEGERS)
     yield from rows("x + y\nx * y\nx - 2 * y", values((2, 3), 3).astype(np.float32), (3,))
     yield from rows(COMPOSITIONS, (2, 3))
+    yield row("np.sum(np.ones(4) * x) + np.sum(np.ones((2, 3)) * x)", (1,), smooth=False)  # against two lengths
     yield from rows(CREATED, (2, 3), smooth=False)
     yield from rows("np.zeros(0)\nnp.ones((2, 0))\nnp.full((1, 1), 3)\nnp.zeros(2, bool)\nnp.ones(3, np.int64)")
     yield from (row(r.text, (2, 3), (3, 2), smooth="*" in r.text) for r in rows(SHAPED))

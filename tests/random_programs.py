@@ -19,13 +19,15 @@ import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import zygopy as zg
-from tests import oracle
+from tests import array_generator, generator, long_oracle, oracle
 from tests.compare import inner
-from tests.generator import PRELUDE, RandomProgram, generate
+from tests.generator import RandomProgram
+from tests.long_oracle import Unstable
 from tests.shrink import shrink
 
 _numbers = itertools.count()
@@ -76,15 +78,23 @@ class Wrong(Exception):
     """zygopy and the oracle disagree, or zygopy failed."""
 
 
-class Unstable(Exception):
-    """The program's derivative is too sensitive to rounding to be compared."""
+@dataclass(frozen=True)
+class Kind:
+    """A family of programs: what writes them, and what knows their derivatives."""
+
+    generator: Any
+    oracle: Any
 
 
-def load(sources: list[str], folder: Path):
+SCALARS = Kind(generator, oracle)
+ARRAYS = Kind(array_generator, long_oracle)
+
+
+def load(sources: list[str], folder: Path, kind: Kind = SCALARS):
     """Functions as a module in a file, so that their source can be read."""
     name = f"programs_{next(_numbers)}"
     path = folder / f"{name}.py"
-    path.write_text(PRELUDE + "\n\n" + "\n\n\n".join(sources) + "\n")
+    path.write_text(kind.generator.PRELUDE + "\n\n" + "\n\n\n".join(sources) + "\n")
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     _quietly(lambda: spec.loader.exec_module(module))
@@ -133,7 +143,7 @@ def perturbed(args, seed: int, size: float) -> tuple:
     return tuple(map(one, args))
 
 
-def check(function, make_args, argnums, single: bool, backend: str) -> None:
+def check(function, make_args, argnums, single: bool, backend: str, kind: Kind = SCALARS) -> None:
     """Hold one program against the oracle.
 
     Raises
@@ -146,17 +156,19 @@ def check(function, make_args, argnums, single: bool, backend: str) -> None:
         raise Unstable("the value is not finite")
     args = make_args()
     result, gradient = _zygopy(lambda: zg.value_and_grad(function, argnums, backend=backend)(*args))
-    _compare("value", result, value, abs(value) + 1, rtol, function, make_args, None, single)
+    _compare("value", result, value, abs(value) + 1, rtol, function, make_args, None, single, kind)
     _compare_arrays(args, after, rtol, function, make_args, single)
     for seed in (1, 2):
         tangents = directions(make_args(), argnums, seed)
-        _, slope = oracle.directional(function, make_args(), tangents)
+        _, slope = kind.oracle.directional(function, make_args(), tangents)
         chosen = tuple(tangents[n] for n in argnums)
         scale = _absolute(gradient, chosen) + abs(float(slope)) + 1e-3
-        _compare("gradient", inner(gradient, chosen), float(slope), scale, rtol, function, make_args, tangents, single)
+        _compare(
+            "gradient", inner(gradient, chosen), float(slope), scale, rtol, function, make_args, tangents, single, kind
+        )
     result, tangent = _zygopy(lambda: zg.jvp(function, make_args(), tangents, backend=backend))
-    _compare("value of jvp", result, value, abs(value) + 1, rtol, function, make_args, None, single)
-    _compare("tangent", tangent, float(slope), scale, rtol, function, make_args, tangents, single)
+    _compare("value of jvp", result, value, abs(value) + 1, rtol, function, make_args, None, single, kind)
+    _compare("tangent", tangent, float(slope), scale, rtol, function, make_args, tangents, single, kind)
 
 
 def _absolute(gradient, tangents) -> float:
@@ -180,7 +192,7 @@ def _zygopy(run):
         raise Wrong(f"crash {type(error).__name__}: {error} at {Path(place.filename).name}:{place.name}") from error
 
 
-def _compare(what, got, expected, scale, rtol, function, make_args, tangents, single) -> None:
+def _compare(what, got, expected, scale, rtol, function, make_args, tangents, single, kind) -> None:
     error = abs(float(got) - float(expected))
     if error <= rtol * scale:
         return
@@ -191,7 +203,7 @@ def _compare(what, got, expected, scale, rtol, function, make_args, tangents, si
         if tangents is None:
             other = _quietly(lambda moved=moved: oracle.plain(function, moved))[0]
         else:
-            other = oracle.directional(function, moved, tangents)[1]
+            other = kind.oracle.directional(function, moved, tangents)[1]
         spread = max(spread, abs(float(other) - float(expected)))
     if error <= 1e4 * spread:
         raise Unstable(what)
@@ -207,7 +219,9 @@ def _compare_arrays(args, after, rtol, function, make_args, single) -> None:
             raise Wrong(f"argument {n} is left as {left!r} instead of {wanted!r}")
 
 
-def outcome(module, program: RandomProgram, backend: str, seconds: float = 40.0) -> tuple[str, str]:
+def outcome(
+    module, program: RandomProgram, backend: str, seconds: float = 40.0, kind: Kind = SCALARS
+) -> tuple[str, str]:
     """One of "ok", "wrong", "refused", "unstable", "raised", and what was said."""
     try:
         function, make_args = getattr(module, program.name), getattr(module, f"{program.name}_args")
@@ -221,7 +235,7 @@ def outcome(module, program: RandomProgram, backend: str, seconds: float = 40.0)
         return _same_error(function, make_args(), program.argnums, backend, error)
     try:
         with time_limit(seconds):
-            check(function, make_args, program.argnums, program.single, backend)
+            check(function, make_args, program.argnums, program.single, backend, kind)
     except TimeoutError:
         return "wrong", f"no result after {seconds} s"
     except zg.ZygopyError as error:
@@ -244,33 +258,34 @@ def _same_error(function, args, argnums, backend: str, error: Exception) -> tupl
     return "wrong", f"no {type(error).__name__}: {error}"
 
 
-def shrunk(program: RandomProgram, what: str, backend: str, folder: Path, seconds: float) -> str:
+def shrunk(program: RandomProgram, what: str, backend: str, folder: Path, seconds: float, kind: Kind = SCALARS) -> str:
     """A small program that is wrong in the same way."""
-    kind = what.split(" at ")[0].split()[:2] if what.startswith("crash") else what.split()[:1]
+    words = what.split(" at ")[0].split()[:2] if what.startswith("crash") else what.split()[:1]
+    limit = 10.0 if backend == "python" else 60.0
 
     def fails(source: str) -> bool:
         try:
-            found, text = outcome(load([source], folder), program, backend, 10.0 if backend == "python" else 60.0)
+            found, text = outcome(load([source], folder, kind), program, backend, limit, kind)
         except Exception:  # the smaller program is not a program
             return False
-        return found == "wrong" and text.split()[: len(kind)] == kind
+        return found == "wrong" and text.split()[: len(words)] == words
 
     return shrink(program.source, fails, seconds)
 
 
-def run_seeds(seeds, backend: str = "python", seconds: float = 60.0) -> Report:
+def run_seeds(seeds, backend: str = "python", seconds: float = 60.0, kind: Kind = SCALARS) -> Report:
     """Generate, run and judge the programs of some seeds."""
     report = Report()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        programs = [generate(seed, compiled=backend != "python") for seed in seeds]
-        module = load([p.source for p in programs], folder)
+        programs = [kind.generator.generate(seed, compiled=backend != "python") for seed in seeds]
+        module = load([p.source for p in programs], folder, kind)
         for program in programs:
             report.programs += 1
             report.constructs.update(set(program.counts))
-            found, text = outcome(module, program, backend)
+            found, text = outcome(module, program, backend, kind=kind)
             if found == "wrong":
-                small = shrunk(program, text, backend, folder, seconds) if seconds else program.source
+                small = shrunk(program, text, backend, folder, seconds, kind) if seconds else program.source
                 report.wrong.append((f"seed {program.name[1:]}: {text}", small))
             elif found == "refused":
                 report.refused[text] += 1
@@ -283,7 +298,8 @@ def run_seeds(seeds, backend: str = "python", seconds: float = 60.0) -> Report:
 
 
 def _task(task) -> Report:
-    return run_seeds(*task)
+    *task, arrays = task
+    return run_seeds(*task, ARRAYS if arrays else SCALARS)
 
 
 def main() -> int:
@@ -291,11 +307,14 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--backend", default="python", choices=("python", "cpu"))
+    parser.add_argument("--arrays", action="store_true", help="programs of whole arrays")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--shrink", type=float, default=30.0, help="seconds for each wrong program, 0 for none")
     options = parser.parse_args()
     seeds = range(options.seed, options.seed + options.count)
-    tasks = [(list(seeds[k : k + 25]), options.backend, options.shrink) for k in range(0, len(seeds), 25)]
+    tasks = [
+        (list(seeds[k : k + 25]), options.backend, options.shrink, options.arrays) for k in range(0, len(seeds), 25)
+    ]
     total = Report()
     with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
         for report in pool.imap_unordered(_task, tasks):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tests.generator import generate
-from tests.random_programs import run_seeds
+from tests.random_programs import ARRAYS, run_seeds
 from tests.shrink import shrink
 
 
@@ -22,6 +22,16 @@ def test_random_programs_compiled():
     report = run_seeds(range(1000, 1006), "cpu", seconds=0)
     assert not report.wrong, str(report)
     assert sum(report.refused.values()) <= 1, str(report)
+
+
+ARRAY_SEEDS = [k for k in range(24) if k not in (10, 12)]  # these two wait for `close` to keep the lengths of tapes
+
+
+def test_random_array_programs_on_python():
+    report = run_seeds(ARRAY_SEEDS, "python", seconds=0, kind=ARRAYS)
+    assert not report.wrong, str(report)
+    assert sum(report.refused.values()) <= 6, str(report)
+    assert len(report.unstable) <= 4, str(report)
 
 
 def test_every_construct_is_drawn():

@@ -389,6 +389,9 @@ def same_length(s, a: Value, b: Value) -> None:
     gap = s.facts.affine(a) - s.facts.affine(b)
     if not gap.terms and not gap.constant:
         return
+    if not gap.terms and s.assuming and s.guards:  # an axis of length 1 met two lengths: what was assumed cannot hold
+        s.guards.append((s.facts.affine(a), s.facts.affine(b)))
+        return
     if not gap.terms:
         known = isinstance(a, Const) and isinstance(b, Const)
         lengths = f"of lengths {a.value} and {b.value}" if known else f"whose lengths differ by {abs(gap.constant)}"
