@@ -310,6 +310,13 @@ def build(s, shape: tuple[Value, ...], element, name: str = "t") -> View | Value
     return whole(s, made[0])
 
 
+def whole_of_new(s, shape: tuple[Value, ...], dtype: np.dtype, name: str = "t") -> View:
+    """A new array of a shape that is known to have no negative length."""
+    var = s.b.let(ops.EMPTY, shape, Array(dtype, len(shape)), name)
+    s.facts.shapes[var] = shape
+    return whole(s, var)
+
+
 def whole_of(base: Var, shape: tuple[Value, ...]) -> View:
     """All of an array of a shape."""
     return View(base, tuple(Span(integer(0), integer(1), n, True) for n in shape))

@@ -15,7 +15,7 @@ from zygopy.transform import arrays, elementwise, ops
 from zygopy.transform.build import integer
 from zygopy.transform.functions import apply_function
 from zygopy.transform.ir import Block, Value
-from zygopy.transform.types import INT, Array
+from zygopy.transform.types import INT
 from zygopy.transform.values import Static, View, describe, is_number
 
 
@@ -122,7 +122,7 @@ def nonzero(s, mask: View) -> tuple[View, ...]:
         return (s.b.apply(ops.SUM, values[0], s.b.select(holds(ks), one, zero)),)
 
     (total,) = arrays.fold(s, mask.shape, (zero,), count)
-    places = tuple(_new(s, (total,), np.dtype(np.int64)) for _ in mask.shape)
+    places = tuple(arrays.whole_of_new(s, (total,), np.dtype(np.int64)) for _ in mask.shape)
 
     def note(ks, values):
         test = holds(ks)
@@ -134,13 +134,6 @@ def nonzero(s, mask: View) -> tuple[View, ...]:
 
     arrays.fold(s, mask.shape, (zero,), note, parallel=False)
     return places
-
-
-def _new(s, shape: tuple[Value, ...], dtype: np.dtype) -> View:
-    """A new array of a shape that is known to have no negative length."""
-    var = s.b.let(ops.EMPTY, shape, Array(dtype, len(shape)), "t")
-    s.facts.shapes[var] = shape
-    return arrays.whole(s, var)
 
 
 def _element(s, chosen: Selection, ks: tuple[Value, ...]) -> View:
