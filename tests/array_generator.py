@@ -177,7 +177,7 @@ class _Writer:
             case 0:
                 return self.use("full", f"np.full({shape}, {self.scalar(0)})")
             case 1 if len(shape) == 1:
-                return self.use("arange", f"np.arange({shape[0]}) * 0.3")
+                return self.use("arange", f"(np.arange({shape[0]}) * 0.3)")
         return self.use("ones", f"np.ones({shape})")
 
     def views(self, name: str, shape: Shape, wanted: Shape):
@@ -322,7 +322,7 @@ class _Writer:
         text = self.squashed(self.array(shape, 2))
         match self.rng.randrange(5):
             case 0:
-                text = self.use("copy", f"{self.leaf(shape)}.copy()")
+                text = self.use("copy", f"{self.bracketed(self.leaf(shape))}.copy()")
             case 1:
                 text = self.use("zeros", f"np.zeros({shape})")
             case 2:
