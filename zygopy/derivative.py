@@ -56,16 +56,19 @@ class Derivative:
         """The generated Python for arguments like these: readable, and what the backends run."""
         return Text(emit(self.program(*args, **kwargs).function).text, "python")
 
-    def for_lengths(self, args: tuple, kwargs: dict) -> "Derivative":
-        """The same for arguments with axes of length 1 that are repeated, or of lengths that do not fit each other."""
+    def for_lengths(self, error: OtherLengthsError, args: tuple, kwargs: dict) -> "Derivative":
+        """The same for arguments whose lengths are other than the code takes them to be, as an error says."""
+        failed = str(error.args[0]).split("\n")[0]
         if self.lengths is not None:
-            lengths = replace(self.lengths, exact=True)
+            assert self.lengths.refused is not None
+            lengths = replace(self.lengths, refused=self.lengths.refused | {failed})
         else:
             count = len(parameter_names(self.function))
             values = bind(self.function, args[:count] if self.task.kind == "jvp" else args, kwargs)
             ones = tuple(map(ones_of, values))
             captured = tuple(map(ones_of, captured_arrays(self.program(*args, **kwargs))))
-            lengths = Lengths((*ones, *captured), not _any_ones((ones, captured)))
+            known = frozenset() if _any_ones((ones, captured)) else frozenset({failed})
+            lengths = Lengths((*ones, *captured), known)
         if lengths not in self.variants:
             self.variants[lengths] = make(self.function, self.task, self.backend, lengths)
         return self.variants[lengths]
@@ -265,8 +268,8 @@ class Interpreted(Derivative):
         kept = [k for k, v in enumerate(values) if not is_static(v)]
         try:
             return compiled(*(values[k] for k in kept), *captured_arrays(program), *tangents)
-        except OtherLengthsError:
-            return self.for_lengths(args, kwargs)(*args, **kwargs)
+        except OtherLengthsError as error:
+            return self.for_lengths(error, args, kwargs)(*args, **kwargs)
 
 
 def unchanged(program: Program) -> bool:
@@ -338,8 +341,8 @@ class Guarded(Native):
         """Call with the arguments of the function."""
         try:
             return super().__call__(*args, **kwargs)
-        except OtherLengthsError:
-            return self.for_lengths(args, kwargs)(*args, **kwargs)
+        except OtherLengthsError as error:
+            return self.for_lengths(error, args, kwargs)(*args, **kwargs)
 
     def _compile_for_args(self, *args, **kwargs):
         return NativeFunction._compile_for_args(self, *args, **kwargs)
@@ -364,8 +367,8 @@ class Bound(Native):
         native, program, kept = entry
         try:
             return native(*(values[k] for k in kept), *captured_arrays(program), *tangents)
-        except OtherLengthsError:
-            return self.for_lengths(args, kwargs)(*args, **kwargs)
+        except OtherLengthsError as error:
+            return self.for_lengths(error, args, kwargs)(*args, **kwargs)
 
     def _entry(self, names: list[str], values: list) -> tuple[NativeFunction, Program, list[int]]:
         """The native function for a call's static arguments and the surroundings of now."""

@@ -1,10 +1,9 @@
 """The kernels of `vector_math` as functions of one number and of whole vectors, which generated code calls.
 
 Short formulas are written into the caller. Of long ones generated code calls the function of one number; in a loop
-that LLVM vectorises it calls one of the others in its place (LLVM Language Reference, "Vector Function ABI variants"), so that
-the caller's compile time does not grow by them. A function is compiled once per process, for all widths, when it is
-first used (0.03 to 0.07 s).
-
+that LLVM vectorises it calls one of the others in its place (LLVM Language Reference, "Vector Function ABI variants"),
+so that the compile time of the caller does not grow by them. A function is compiled once per process, for all widths,
+when it is first used (0.03 to 0.07 s).
 A branch that would keep LLVM from vectorising a loop may be here: where one number of a vector is beyond the reduction
 of sin and cos (or nan), libm computes the whole vector, one number after the other, with libm's errors.
 """

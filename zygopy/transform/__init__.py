@@ -17,6 +17,7 @@ from zygopy.errors import ArgumentError, DtypeError, OutputError
 from zygopy.transform import (  # noqa: F401  (rules and functions register themselves)
     linear_algebra_functions,
     numpy_functions,
+    numpy_shapes,
     ops,
     rules_all,
 )

@@ -145,7 +145,7 @@ def _slice_axis(s, axis: Span, item: slice) -> Span:
     if item.start is None and item.stop is None and step.value == 1:
         return axis
     start, length = slice_range(s, item.start, item.stop, step.value, axis.length)
-    return Span(_place(s, axis, start), s.b.mul(axis.step, step), length)
+    return Span(_place(s, axis, start), s.b.mul(axis.step, step), s.canonical(length))
 
 
 def slice_range(s, start: Value | None, stop: Value | None, step: int, n: Value) -> tuple[Value, Value]:
@@ -180,15 +180,26 @@ def _from_end(s, bound: Value, n: Value) -> Value:
 
 
 def _at_least(s, value: Value, low: int) -> Value:
-    if s.facts.never_negative(s.facts.affine(value).shift(-low)):
+    if holds(s, s.facts.affine(value).shift(-low)):
         return value
     return s.b.apply(ops.INT_MAX, value, integer(low))
 
 
 def _at_most(s, value: Value, high: Value) -> Value:
-    if s.facts.never_negative(s.facts.affine(high) - s.facts.affine(value)):
+    if holds(s, s.facts.affine(high) - s.facts.affine(value)):
         return value
     return s.b.apply(ops.INT_MIN, value, high)
+
+
+def holds(s, form: Affine) -> bool:
+    """Whether a form is never negative, if need be by a test at entry: slices lie within their axes."""
+    if s.facts.never_negative(form):
+        return True
+    least = s.facts.lower_bound(form)
+    if not (least.terms and s.guard(ops.LE, Affine(), least)):
+        return False
+    s.facts.assume(least, depth=0)
+    return True
 
 
 def checked(s, i: Value, n: Value, axis: int) -> Value:
@@ -396,17 +407,14 @@ def same_length(s, a: Value, b: Value) -> None:
     gap = s.facts.affine(a) - s.facts.affine(b)
     if not gap.terms and not gap.constant:
         return
-    if not gap.terms and s.assuming and s.guards:  # an axis of length 1 met two lengths: what was assumed cannot hold
-        s.guards.append((s.facts.affine(a), s.facts.affine(b)))
-        return
+    if not gap.terms and s.guards and s.guard(ops.EQ, s.facts.affine(a), s.facts.affine(b)):
+        return  # an axis of length 1 met two lengths: what was assumed cannot hold
     if not gap.terms:
         known = isinstance(a, Const) and isinstance(b, Const)
         lengths = f"of lengths {a.value} and {b.value}" if known else f"whose lengths differ by {abs(gap.constant)}"
         raise ShapeError(f"axes {lengths} do not fit each other", s.loc)
-    at_entry = s.assuming and all(s.is_known_at_entry(symbol) for symbol, _ in gap.terms)
-    if at_entry:
-        s.guards.append((s.facts.affine(a), s.facts.affine(b)))
-    else:
+    at_entry = s.guard(ops.EQ, s.facts.affine(a), s.facts.affine(b))
+    if not at_entry:
         s.check(s.b.apply(ops.EQ, a, b), ShapeError, "the lengths of arrays that meet here differ")
     candidates = [(s.homes.get(symbol, 0), k, symbol) for k, (symbol, c) in enumerate(gap.terms) if abs(c) == 1]
     if candidates:
@@ -422,7 +430,7 @@ def taken_as_equal(s, a: Value, b: Value) -> bool:
         return not gap.constant
     signs = sorted(c for _, c in gap.terms)
     one_or_two = signs == [-1, 1] and not gap.constant or signs in ([-1], [1]) and gap.constant * signs[0] < 0
-    if one_or_two and s.assuming and all(s.is_known_at_entry(symbol) for symbol, _ in gap.terms):
+    if one_or_two and s.guard(ops.EQ, s.facts.affine(a), s.facts.affine(b)):
         same_length(s, a, b)
         return True
     return False

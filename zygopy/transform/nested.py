@@ -26,7 +26,7 @@ def call_program(s, function: Callable, task: Task, args: list, kwargs: dict) ->
     if task.kind == "primal":
         return s.call_function(function, args, kwargs)
     values = [bound[n] for n in names]
-    program = build(function, [_type(v) for v in values], task, Lengths((), exact=True))
+    program = build(function, [_type(v) for v in values], task, Lengths((), None))
     s.captured_numbers += program.numbers
     given = [_leaves(s, v) for v in values if not isinstance(v, Static)]
     given += [s._captured_array(Scope(f).find(n)[1], (Scope(f), n)).base for f, n in program.captured]

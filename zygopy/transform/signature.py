@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from zygopy.errors import DtypeError, OtherLengthsError
-from zygopy.transform import arrays, ops
+from zygopy.transform import arrays
 from zygopy.transform.affine import Facts
 from zygopy.transform.build import Builder, constant
 from zygopy.transform.ir import Block, Check, Function, Leaves, Param, Statement, Value, Var, leaves
@@ -106,12 +106,12 @@ def specialise(
 
 
 def _guards(s: Specialiser) -> list[Statement]:
-    """The tests at entry that lengths are as equal as the code takes them to be."""
+    """The tests at entry that lengths are such as the code takes them to be."""
     b = Builder(s.loc)
     facts = Facts(s.facts.definitions)
-    for left, right in s.guards:
-        test = b.apply(ops.EQ, facts.write(left, b), facts.write(right, b))
-        b.emit(Check(test, OtherLengthsError, "", s.loc))
+    for message, (op, left, right) in s.guards.items():
+        test = b.apply(op, facts.write(left, b), facts.write(right, b))
+        b.emit(Check(test, OtherLengthsError, message, s.loc))
     return b.statements
 
 

@@ -10,6 +10,7 @@ w = a[i]                     (w is y)
 import operator
 from dataclasses import replace
 
+from zygopy.errors import OtherLengthsError
 from zygopy.transform import ops
 from zygopy.transform.affine import Facts
 from zygopy.transform.build import Builder, constant, integer
@@ -59,7 +60,6 @@ class _Forward:
 
     def __init__(self, function: Function):
         self.function = function
-        self.depth = 0  # of blocks
         self.aliases = AliasClasses(function.body)
         self.values = Substitution({})
         self.available: dict[tuple, Value] = {}
@@ -78,7 +78,6 @@ class _Forward:
 
         In the mirror of a block, what was costly to compute there (exp, sin, ...) is available as it is.
         """
-        self.depth += 1
         outer, self.available = self.available, self.available | self.costly.get(mirrored, {})
         out: list[Statement] = []
         for statement in block.statements:
@@ -88,7 +87,6 @@ class _Forward:
                 (s.op, s.args, s.var.type): s.var for s in out if isinstance(s, Let) and not s.op.cheap
             }
         self.available = outer
-        self.depth -= 1
         return Block(tuple(out), tuple(self.values.value(y) for y in block.yields))
 
     def statement(self, s: Statement, out: list[Statement]) -> None:
@@ -123,16 +121,17 @@ class _Forward:
                 if not (isinstance(s.test, Const) and s.test.value) and key not in self.available:
                     self.available[key] = s.test
                     out.append(s)
-                    self.learn(s.test)
+                    if s.error is OtherLengthsError:
+                        self.learn(s.test)
             case Print():
                 out.append(replace(s, args=tuple(self.values.value(a) for a in s.args)))
             case Push() | Pop():
                 out.append(self.values.statement(s))
 
     def learn(self, test: Value) -> None:
-        """After a test of the whole function that two integers are equal, one stands for both."""
+        """After a test at entry that two integers are equal, one stands for both."""
         let = self.lets.get(test)
-        if let is None or let.op is not ops.EQ or self.depth > 1 or not all(a.type.is_integer for a in let.args):
+        if let is None or let.op is not ops.EQ or not all(a.type.is_integer for a in let.args):
             return
         kept, other = let.args if isinstance(let.args[1], Var) else let.args[::-1]
         if isinstance(other, Var):

@@ -28,6 +28,7 @@ from zygopy.transform.ir import (
     Function,
     If,
     Let,
+    Op,
     Param,
     Store,
     Value,
@@ -59,11 +60,12 @@ from zygopy.transform.values import (
 class Lengths:
     """What code is specialised to beside types: the axes of length 1 of each argument.
 
-    Code takes lengths of arguments that meet to be equal, and tests it at entry; `exact` code does not.
+    Code takes lengths of arguments that meet to be equal, and slices to lie within their axes, and tests that at entry;
+    `refused` are such tests that have failed, as their messages; all of them for None.
     """
 
     ones: tuple
-    exact: bool
+    refused: frozenset[str] | None
 
 
 @dataclass
@@ -80,8 +82,7 @@ class Specialiser:
 
     def __init__(self, lengths: Lengths | None = None):
         self.lengths = lengths
-        self.assuming = lengths is None or not lengths.exact
-        self.guards: list[tuple[Affine, Affine]] = []  # lengths that are equal if this code is to run
+        self.guards: dict[str, tuple[Op, Affine, Affine]] = {}  # what holds of lengths if this code is to run
         self.facts = Facts(sharing=True)
         self.levels: list[Level] = []
         self.homes: dict[Var, int] = {}
@@ -148,6 +149,24 @@ class Specialiser:
             self.levels.pop()
             self.facts.assumed.pop()
             self.facts.equal.pop()
+
+    def guard(self, op: Op, a: Affine, b: Affine) -> bool:
+        """Have a comparison of lengths tested at entry; whether that is possible."""
+        if not all(self.is_known_at_entry(symbol) for form in (a, b) for symbol, _ in form.terms):
+            return False
+        key = f"{self._text(a)} {'==' if op is ops.EQ else '<='} {self._text(b)}"
+        if self.lengths is not None and (self.lengths.refused is None or key in self.lengths.refused):
+            return False
+        self.guards[key] = op, a, b
+        return True
+
+    def _text(self, form: Affine) -> str:
+        parts = [str(form.constant)] if form.constant or not form.terms else []
+        for symbol, coefficient in form.terms:
+            let = self.facts.definitions.get(symbol)
+            name = symbol.name if let is None else f"{let.args[0].name}.shape[{let.args[1].value}]"
+            parts.append(name if coefficient == 1 else f"{coefficient} * {name}")
+        return " + ".join(parts)
 
     def is_known_at_entry(self, symbol: Var) -> bool:
         """Whether a number is an argument, or a length of one."""
