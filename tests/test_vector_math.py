@@ -134,6 +134,7 @@ def wave(x, p):
     return total
 
 
+@pytest.mark.skipif(not vector_functions.FUNCTIONS, reason="a processor without fused multiplication and addition")
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_emitted_code_calls_them(dtype):
     x = np.linspace(0.1, 2.0, 9).astype(dtype)

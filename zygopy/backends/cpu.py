@@ -97,9 +97,10 @@ class _Replacements(ast.NodeTransformer):
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         """x ** y as _pow(x, y); an exponent that is written as an integer is left to Numba, which multiplies."""
         self.generic_visit(node)
-        if not isinstance(node.op, ast.Pow) or _is_integer(node.right):
+        own = vector_functions.FUNCTIONS.get(("operator", "pow"))
+        if own is None or not isinstance(node.op, ast.Pow) or _is_integer(node.right):
             return node
-        return self.function(vector_functions.power, "_pow", node, node.left, node.right)
+        return self.function(own, "_pow", node, node.left, node.right)
 
     def function(self, own: Callable, name: str, like: ast.expr, *args: ast.expr) -> ast.Call:
         self.names[name] = own

@@ -164,5 +164,14 @@ def _power(context, builder, signature, args):
 _power_of_floats = _generator("pow", vector_math.power, math.inf)
 power = instruction(_power, _power_type)  # x ** y
 
-FUNCTIONS = {("np", f): globals()[f] for f in ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos")}
-FUNCTIONS["math", "erf"] = erf
+
+def _fuses() -> bool:
+    """Whether the processor has the instruction `fma`: without it the kernels are right, but slower than libm."""
+    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
+    return not triple.startswith(("x86", "i386", "i686")) or "+fma," in f"{features},"
+
+
+FUNCTIONS: dict[tuple[str, str], Callable] = {}  # what takes the place of a module's function
+if _fuses():
+    FUNCTIONS |= {("np", f): globals()[f] for f in ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos")}
+    FUNCTIONS |= {("math", "erf"): erf, ("operator", "pow"): power}
