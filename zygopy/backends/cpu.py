@@ -34,7 +34,7 @@ def function(source: Source, parameters: list[str] | None = None) -> Callable:
 
     `parameters` are those of the signature, where some are left out in the source because a default was taken for them.
     """
-    rewriting = _Replacements(source.classes)
+    rewriting = _Replacements(source.classes, source.parallel)
     tree = sums.in_blocks(python.locate_errors(ast.parse(source.text), source), source.parallel)
     tree = ast.fix_missing_locations(rewriting.visit(tree))
     _place(tree, source)
@@ -79,8 +79,9 @@ def _place(tree: ast.AST, source: Source) -> None:
 class _Replacements(ast.NodeTransformer):
     """Replaces element accesses of named arrays (slices and shapes are left alone) and functions that we have."""
 
-    def __init__(self, classes: dict[str, int]):
-        self.classes = classes
+    def __init__(self, classes: dict[str, int], parallel: set[int]):
+        self.classes, self.parallel = classes, parallel
+        self.in_parallel = False  # the innermost loop is one of an array expression
         self.names: dict[str, object] = {"_sum": intrinsics.sum_of}
 
     def access(self, kind: str, target: ast.expr, *values: ast.expr) -> ast.Call:
@@ -102,18 +103,28 @@ class _Replacements(ast.NodeTransformer):
                 return _call(name, node, shape, *(dtype or [float64]))
             case ast.Attribute(value=ast.Name("np"), attr="exp2"):
                 return _call("exp2", node, *node.args)
-            case ast.Attribute(value=ast.Name(module), attr=name) if (module, name) in vector_functions.FUNCTIONS:
-                return self.function(vector_functions.FUNCTIONS[module, name], f"_{name}", node, *node.args)
-            case ast.Name("expit"):
-                return self.function(vector_functions.sigmoid, "_expit", node, *node.args)
+            case ast.Attribute(value=ast.Name(module), attr=name):
+                if self.in_parallel and (own := vector_functions.IN_PLACE.get((module, name))) is not None:
+                    return self.function(own, f"_{name}_in_place", node, *node.args)
+                if (own := vector_functions.FUNCTIONS.get((module, name))) is not None:
+                    return self.function(own, f"_{name}", node, *node.args)
+            case ast.Name("expit") if self.in_parallel:
+                return self.function(vector_functions.sigmoid_in_place, "_expit", node, *node.args)
+        return node
+
+    def visit_For(self, node: ast.For) -> ast.AST:
+        outer, self.in_parallel = self.in_parallel, node.lineno in self.parallel
+        self.generic_visit(node)
+        self.in_parallel = outer
         return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         """x ** y as _pow(x, y); an exponent that is written as an integer is left to Numba, which multiplies."""
         self.generic_visit(node)
-        if not isinstance(node.op, ast.Pow) or _is_integer(node.right):
+        own = vector_functions.FUNCTIONS.get(("operator", "pow"))
+        if own is None or not isinstance(node.op, ast.Pow) or _is_integer(node.right):
             return node
-        return self.function(vector_functions.power, "_pow", node, node.left, node.right)
+        return self.function(own, "_pow", node, node.left, node.right)
 
     def function(self, own: Callable, name: str, like: ast.expr, *args: ast.expr) -> ast.Call:
         self.names[name] = own

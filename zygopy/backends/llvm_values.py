@@ -116,7 +116,9 @@ class Value:
         return Value(self.builder, self.builder.fcmp_unordered("uno", self.llvm, other.llvm))
 
     def all(self) -> "Value":
-        """Whether all bools of a vector are true."""
+        """Whether all bools of a vector, or the one that this is, are true."""
+        if not isinstance(self.llvm.type, ir.VectorType):
+            return self
         together = ir.IntType(self.llvm.type.count)
         packed = self.builder.bitcast(self.llvm, together)
         return Value(self.builder, self.builder.icmp_unsigned("==", packed, ir.Constant(together, -1)))

@@ -1,14 +1,17 @@
 """The kernels of `vector_math` as functions of one number and of whole vectors, which generated code calls.
 
-Short formulas are written into the caller. Of long ones generated code calls the function of one number; in a loop
-that LLVM vectorises it calls one of the others in its place (LLVM Language Reference, "Vector Function ABI variants"),
-so that the compile time of the caller does not grow by them. A function is compiled once per process, for all widths,
-when it is first used (0.03 to 0.07 s).
-A branch that would keep LLVM from vectorising a loop may be here: where one number of a vector is beyond the reduction
-of sin and cos (or nan), libm computes the whole vector, one number after the other, with libm's errors.
+Generated code calls the function of one number; in a loop that LLVM vectorises it calls one of the others in its place
+(LLVM Language Reference, "Vector Function ABI variants"). The formulas are not written into the caller, so that its
+compile time does not grow by them; that costs 0.1 to 0.4 ns per number. A function is compiled once per process, for
+all widths, when it is first used (0.03 to 0.07 s). In loops of array expressions short formulas are written in place.
+
+A branch, which would keep LLVM from vectorising a loop, may be here: where all numbers of a vector are usual, special
+values are not looked for. Beyond the reduction of sin and cos, libm computes one number after the other.
+
+One number alone is libm's work where libm is faster, by tables that vectors cannot use: exp, log and powers may differ
+in the last digit between a vectorised loop and other code.
 """
 
-import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,14 +31,22 @@ _POINTER = ir.IntType(8).as_pointer()
 
 
 @dataclass(frozen=True)
+class _Kernels:
+    """A kernel for all arguments, perhaps a test and a faster kernel where it holds; whether one number is libm's."""
+
+    general: Callable[..., Value]
+    usual: tuple[Callable[..., Value], Callable[..., Value]] | None = None
+    libm_alone: bool = False
+
+
+@dataclass(frozen=True)
 class _Function:
     """A function of floats of one type."""
 
     name: str
-    kernel: Callable[..., Value]
+    kernels: "_Kernels"
     element: ir.Type
     parameters: int
-    far: float  # from this size on, and for nan, libm computes
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -55,12 +66,14 @@ class _Function:
         function = self.declared(module, width)
         builder = ir.IRBuilder(function.append_basic_block())
         args = [Value(builder, arg) for arg in function.args]
-        result = self.kernel(*args)
-        if self.far < math.inf:
-            near = abs(args[0]) < self.far
-            with builder.if_then(builder.not_((near.all() if width > 1 else near).llvm), likely=False):
-                builder.ret(args[0].one_by_one(lambda x: x.intrinsic(self.name)).llvm)
-        builder.ret(result.llvm)
+        if width == 1 and self.kernels.libm_alone:
+            builder.ret(args[0].intrinsic(self.name, *args[1:]).llvm)
+            return
+        if self.kernels.usual is not None:
+            test, usual = self.kernels.usual
+            with builder.if_then(test(*args).all().llvm, likely=True):
+                builder.ret(usual(*args).llvm)
+        builder.ret(self.kernels.general(*args).llvm)
 
     def call(self, args: list[Value]) -> Value:
         _compile(self)
@@ -116,10 +129,10 @@ def _compile(function: _Function) -> None:
         llvmlite.binding.add_symbol(symbol, library.get_pointer_to_function(symbol))
 
 
-def _generator(name: str, kernel: Callable, far: float) -> Callable:
+def _generator(name: str, kernels: _Kernels) -> Callable:
     def generate(context, builder, signature, args):
         values = [Value(builder, arg) for arg in args]
-        return _Function(name, kernel, values[0].element, len(values), far).call(values).llvm
+        return _Function(name, kernels, values[0].element, len(values)).call(values).llvm
 
     return generate
 
@@ -129,27 +142,22 @@ def _type(*args):
     return result(*[result] * len(args))
 
 
-def _function(name: str, kernel: Callable, far: float = math.inf) -> Callable:
-    return instruction(_generator(name, kernel, far), _type)
+def _function(name: str, *kernels, **options) -> Callable:
+    return instruction(_generator(name, _Kernels(*kernels, **options)), _type)
 
 
-def _in_place(kernel: Callable) -> Callable:
-    """A short formula, written into the caller: a call would cost a third of it."""
-
-    def generate(context, builder, signature, args):
-        return kernel(*(Value(builder, arg) for arg in args)).llvm
-
-    return instruction(generate, _type)
+def _libm(name: str) -> Callable[[Value], Value]:
+    return lambda x: x.one_by_one(lambda number: number.intrinsic(name))
 
 
-exp = _in_place(vector_math.exp)
-expm1 = _in_place(vector_math.expm1)
-log = _in_place(vector_math.log)
-log1p = _in_place(vector_math.log1p)
-tanh = _in_place(vector_math.tanh)
-sigmoid = _in_place(vector_math.sigmoid)
-sin = _function("sin", vector_math.near_sin, far=vector_math.FAR)
-cos = _function("cos", vector_math.near_cos, far=vector_math.FAR)
+exp = _function("exp", vector_math.exp, (vector_math.exp_is_usual, vector_math.usual_exp), libm_alone=True)
+expm1 = _function("expm1", vector_math.expm1)
+log = _function("log", vector_math.log, (vector_math.log_is_usual, vector_math.usual_log), libm_alone=True)
+log1p = _function("log1p", vector_math.log1p)
+tanh = _function("tanh", vector_math.tanh)
+sigmoid = _function("sigmoid", vector_math.sigmoid)
+sin = _function("sin", _libm("sin"), (vector_math.is_near, vector_math.near_sin))
+cos = _function("cos", _libm("cos"), (vector_math.is_near, vector_math.near_cos))
 erf = _function("erf", vector_math.erf)
 
 
@@ -169,8 +177,19 @@ def _power(context, builder, signature, args):
     return context.get_function(operator.pow, signature)(builder, args)
 
 
-_power_of_floats = _generator("pow", vector_math.power, math.inf)
+_power_of_floats = _generator(
+    "pow", _Kernels(vector_math.power, (vector_math.power_is_usual, vector_math.usual_power), libm_alone=True)
+)
 power = instruction(_power, _power_type)  # x ** y
+
+
+def _in_place(kernel: Callable) -> Callable:
+    """A short formula, written into the caller: in the loop of an array expression a call would cost a third of it."""
+
+    def generate(context, builder, signature, args):
+        return kernel(*(Value(builder, arg) for arg in args)).llvm
+
+    return instruction(generate, _type)
 
 
 def _extremum(name: str, sign: str) -> Callable:
@@ -194,7 +213,19 @@ def _extremum(name: str, sign: str) -> Callable:
     return instruction(generate, typing)
 
 
-FUNCTIONS = {("np", f): globals()[f] for f in ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos")}
-FUNCTIONS["math", "erf"] = erf
+def _fuses() -> bool:
+    """Whether the processor has the instruction `fma`: without it the kernels are right, but slower than libm."""
+    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
+    return not triple.startswith(("x86", "i386", "i686")) or "+fma," in f"{features},"
+
+
+FUNCTIONS: dict[tuple[str, str], Callable] = {}  # what takes the place of a module's function
+if _fuses():
+    FUNCTIONS |= {("np", f): globals()[f] for f in ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos")}
+    FUNCTIONS |= {("math", "erf"): erf, ("operator", "pow"): power}
 FUNCTIONS["np", "maximum"] = _extremum("maximum", ">")
 FUNCTIONS["np", "minimum"] = _extremum("minimum", "<")
+
+_SHORT = ("exp", "expm1", "log", "log1p", "tanh")
+IN_PLACE = {("np", f): _in_place(getattr(vector_math, f)) for f in _SHORT if ("np", f) in FUNCTIONS}
+sigmoid_in_place = _in_place(vector_math.sigmoid)

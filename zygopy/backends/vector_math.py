@@ -21,6 +21,7 @@ class _Format:
     bias: int
     highest: float  # exp overflows from here on
     lowest: float  # exp is 0 from here on
+    usual: float  # up to this size exp is a normal number
     log2_high: float  # its product with an exponent is exact
     log2_low: float
     root_half: int  # the bits of sqrt(1/2)
@@ -48,6 +49,7 @@ _DOUBLE = _Format(
     bias=1023,
     highest=709.9,
     lowest=-745.9,
+    usual=700.0,
     log2_high=6.93147180369123816490e-01,
     log2_low=1.90821492927058770002e-10,
     root_half=0x3FE6A09E667F3BCD,
@@ -67,6 +69,7 @@ _SINGLE = _Format(
     bias=127,
     highest=88.8,
     lowest=-104.0,
+    usual=87.0,
     log2_high=6.9314575195e-01,
     log2_low=1.4286067653e-06,
     root_half=0x3F3504F3,
@@ -132,6 +135,15 @@ def exp(x: Value) -> Value:
     f = _format(x)
     n, r, q = _exponential(_clipped(x, f.lowest, f.highest))
     return _scaled(_one_plus(r, q), n)
+
+
+def exp_is_usual(x: Value) -> Value:
+    return abs(x) < _format(x).usual
+
+
+def usual_exp(x: Value) -> Value:
+    n, r, q = _exponential(x)
+    return _one_plus(r, q) * _power_of_two(n)
 
 
 def expm1(x: Value) -> Value:
@@ -205,6 +217,14 @@ def log(x: Value) -> Value:
     return (x >= 0.0).where(y, math.nan)
 
 
+def log_is_usual(x: Value) -> Value:
+    return (x >= _format(x).smallest_normal) & (x < math.inf)
+
+
+def usual_log(x: Value) -> Value:
+    return _logarithm(*_exponent_and_rest(x))
+
+
 def log1p(x: Value) -> Value:
     """The logarithm of u = 1 + x, rounded, with what the rounding lost as a correction; fdlibm's s_log1p.c."""
     u = 1.0 + x
@@ -234,10 +254,9 @@ _LOGARITHM = (
 )
 
 
-def _logarithm_of_two_parts(x: Value) -> tuple[Value, Value]:
-    """high + low = log(x) for a double x > 0, with about 13 more bits than a double: 2 atanh(s) as a series in s**2."""
-    normal, shift = _normalised(x)
-    k, f = _exponent_and_rest(normal)
+def _logarithm_of_two_parts(x: Value, shift: Value | float = 0.0) -> tuple[Value, Value]:
+    """high + low = log(x) - shift * log(2) for a normal double x > 0, to about 66 bits: a series of 2 atanh(s)."""
+    k, f = _exponent_and_rest(x)
     k = k - shift
     sum_ = 2.0 + f
     lost = (2.0 - sum_) + f
@@ -279,23 +298,25 @@ def _at_ends(x: Value, logarithm: Value) -> Value:
 
 
 def _power_of_size(x: Value, y: Value) -> Value:
-    """x**y for doubles, x >= 0."""
-    high, low = _logarithm_of_two_parts(x)
+    """x**y for x >= 0."""
+    if _format(x) is _SINGLE:
+        x, y = x.to_double(), y.to_double()
+        return _single_power(y, _at_ends(x, usual_log(x)))
+    normal, shift = _normalised(x)
+    high, low = _logarithm_of_two_parts(normal, shift)
     return _exp_of_product(y, _at_ends(x, high), low)
 
 
-def _power_of_single_size(x: Value, y: Value) -> Value:
-    """x**y for singles, x >= 0, computed in double."""
-    x, y = x.to_double(), y.to_double()
-    product = y * _at_ends(x, _logarithm(*_exponent_and_rest(x)))
-    n, r, q = _exponential(_clipped(product, -200.0, 200.0))
-    return (_one_plus(r, q) * _power_of_two(n)).to_single()
+def _single_power(y: Value, logarithm: Value) -> Value:
+    """exp(y * logarithm) as a single, of doubles."""
+    n, r, q = _exponential(_clipped(y * logarithm, -200.0, 200.0))
+    return ((1.0 + (r + q)) * _power_of_two(n)).to_single()
 
 
 def power(x: Value, y: Value) -> Value:
     """x**y, in special cases as C99 has it (annex F.9.4.4)."""
     size, half = abs(x), 0.5 * y
-    result = (_power_of_single_size if _format(x) is _SINGLE else _power_of_size)(size, y)
+    result = _power_of_size(size, y)
     fraction = y.differs(y.intrinsic("rint"))
     even = half.equals(half.intrinsic("rint"))
     result = (fraction | even).where(result, result.intrinsic("copysign", x))
@@ -303,6 +324,16 @@ def power(x: Value, y: Value) -> Value:
     result = x.is_nan_with(y).where(math.nan, result)
     one = x.equals(1.0) | y.equals(0.0) | size.equals(1.0) & abs(y).equals(math.inf)
     return one.where(1.0, result)
+
+
+def power_is_usual(x: Value, y: Value) -> Value:
+    return log_is_usual(x) & (abs(y) < math.inf)
+
+
+def usual_power(x: Value, y: Value) -> Value:
+    if _format(x) is _SINGLE:
+        return _single_power(y.to_double(), usual_log(x.to_double()))
+    return _exp_of_product(y, *_logarithm_of_two_parts(x))
 
 
 # -- trigonometric functions -----------------------------------------------------------------------------------------
@@ -378,6 +409,10 @@ def _sine_of_single(x: Value, quarters: int) -> Value:
         0.0000243904487962774090654,
     )
     return _in_quadrant(quadrant + quarters, (z * r).fma(sine, r), cosine).to_single()
+
+
+def is_near(x: Value) -> Value:
+    return abs(x) < FAR
 
 
 def near_sin(x: Value) -> Value:
