@@ -44,7 +44,7 @@ def energy(x):
     return np.tanh(s * 0.2)
 """
 
-JOINED = False  # whether np.concatenate and np.stack are there
+JOINED = True  # whether np.concatenate and np.stack are there
 Shape = tuple[int, ...]
 SHAPES: list[Shape] = [(3,), (4,), (2, 3), (3, 3), (3, 4), (1, 3), (2, 1), (2, 3, 2), (3, 2)]
 UNARY = (

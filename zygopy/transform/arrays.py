@@ -29,8 +29,8 @@ def bind_shape(s, array: Var) -> None:
 
 
 def dims(b: Builder, array: Var) -> tuple[Value, ...]:
-    """The lengths of an array's axes, asked for where they are not known to be 1."""
-    return tuple(integer(1) if k in array.type.ones else b.dim(array, k) for k in range(array.type.ndim))
+    """The lengths of an array's axes."""
+    return tuple(b.dim(array, k) for k in range(array.type.ndim))
 
 
 def materialise(s, view: View) -> Var:

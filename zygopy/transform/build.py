@@ -120,7 +120,8 @@ class Builder:
         self.emit(Kernel(op, outs, args, self.loc))
 
     def dim(self, array: Var, axis: int) -> Value:
-        return self.let(ops.DIM, (array, integer(axis)), INT, "n")
+        """The length of an axis, asked for where it is not known to be 1."""
+        return integer(1) if axis in array.type.ones else self.let(ops.DIM, (array, integer(axis)), INT, "n")
 
     def if_(self, test: Value, then: Block, orelse: Block, results: tuple[Var, ...]) -> None:
         self.emit(If(test, then, orelse, results, self.loc, new_key()))

@@ -295,11 +295,10 @@ class _Closing:
         home = self.layout.homes[array]
         s = home.statement
         if s is None:
-            dims = {
-                t.args[1].value: t.var
-                for t in walk(self.function.body)
-                if isinstance(t, Let) and t.op is ops.DIM and t.args[0] is array
-            }
+            dims: dict[int, Value] = {k: integer(1) for k in array.type.ones}
+            for t in walk(self.function.body):
+                if isinstance(t, Let) and t.op is ops.DIM and t.args[0] is array:
+                    dims.setdefault(t.args[1].value, t.var)
             return tuple(dims[k] for k in range(array.type.ndim)) if len(dims) == array.type.ndim else None
         if isinstance(s, Let) and s.op.effect is Effect.ALLOCATES:
             return s.args
