@@ -20,6 +20,7 @@ from zygopy.backends import (
     runtime,
     runtime_arrays,
     scratch,
+    sorting,
     sums,
     systems_native,
     vector_functions,
@@ -64,7 +65,7 @@ def helpers() -> dict[str, Callable]:
         _compiled.update(scratch=scratch.scratch, grow=intrinsics.grow, empty=intrinsics.empty, zeros=intrinsics.zeros)
         _compiled["exp2"] = intrinsics.exp2
         _compiled.update(sums.HELPERS)
-        _compiled.update(matrices_native.KERNELS | systems_native.KERNELS)
+        _compiled.update(matrices_native.KERNELS | systems_native.KERNELS | sorting.KERNELS)
     return _compiled
 
 

@@ -1,4 +1,4 @@
-"""The kernels of linear algebra as plain Python: what emitted text calls on the python backend."""
+"""The kernels of linear algebra, and sorting, as plain Python: what emitted text calls on the python backend."""
 
 import numpy as np
 from scipy import linalg
@@ -83,7 +83,13 @@ def solve_lower_transposed(x, l, b):  # noqa: E741
     _solve_lower(x, l, b, 1)
 
 
+def argsort(order, x):
+    """order[...] = the indices that sort x, equal elements as they come, nan last."""
+    order[...] = np.argsort(x, kind="stable")
+
+
 _FUNCTIONS = (
+    argsort,
     matmul,
     add_matmul,
     sub_matmul,

@@ -7,7 +7,7 @@ import numpy as np
 from zygopy.errors import ShapeError, UnsupportedError
 from zygopy.transform import arrays, elementwise, ops
 from zygopy.transform.build import integer, zero
-from zygopy.transform.ir import Const, Value
+from zygopy.transform.ir import Const, Kernel, Value
 from zygopy.transform.reductions import need_array
 from zygopy.transform.types import INT, Scalar, promote
 from zygopy.transform.values import Repeated, Span, View, describe
@@ -252,6 +252,38 @@ def searched(s, sorted_: View, values: View | Value, right: bool) -> View | Valu
         return s.b.cast(arrays.fold(s, sorted_.shape, (integer(0),), trip)[0], Scalar(np.dtype(np.int64)))
 
     return elementwise.combine(s, [values], lambda v: count(v[0]))
+
+
+def argsort(s, view: View, axis: int) -> View:
+    """The indices that sort along an axis, equal elements as they come."""
+    order = arrays.whole_of_new(s, tuple(map(s.canonical, view.shape)), np.dtype(np.int64))
+    rest = tuple(n for k, n in enumerate(view.shape) if k != axis)
+
+    def sort_line(ks):
+        out, line = (_line(s, v, axis, ks) for v in (order, view))
+        s.b.emit(Kernel(ops.ARGSORT, (arrays.materialise(s, out),), (arrays.materialise(s, line),), s.loc))
+
+    arrays.nest(s, rest, sort_line)
+    return order
+
+
+def _line(s, view: View, axis: int, ks: tuple[Value, ...]) -> View:
+    own = view.own_axes
+    moved = view.ordered((*own[:axis], *own[axis + 1 :], own[axis]))
+    for k in ks:
+        moved = arrays.item(s, moved, k)
+    return moved
+
+
+def taken_along(s, view: View, order: View, axis: int) -> View:
+    """np.take_along_axis: element order[..., k, ...] along an axis."""
+
+    def at(ks):
+        i = s.b.cast(load_at(s, order, ks), INT)
+        i = arrays.checked(s, i, view.shape[axis], axis)
+        return load_at(s, view, (*ks[:axis], i, *ks[axis + 1 :]))
+
+    return arrays.build(s, order.shape, at)
 
 
 def linspace(s, start: Value, stop: Value, num: Value, endpoint: bool) -> View:

@@ -78,7 +78,9 @@ def full_like(s, a, fill_value, dtype=None):
 
 
 @builtin(np.where)
-def where(s, condition, x, y):
+def where(s, condition, x=None, y=None):
+    if x is None and y is None:
+        return indexing.nonzero(s, condition)
     return elementwise.where(s, condition, x, y)
 
 

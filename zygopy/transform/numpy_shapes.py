@@ -386,6 +386,30 @@ def searchsorted(s, a, v, side=None):
     return joining.searched(s, a, v, side is not None and side.value == "right")
 
 
+@builtin(np.argsort)
+@method("argsort")
+def argsort(s, a, axis=None, kind=None):
+    return joining.argsort(s, a, known_axis(s, axis, a.ndim, -1))
+
+
+@builtin(np.sort)
+def sort(s, a, axis=None, kind=None):
+    at = known_axis(s, axis, a.ndim, -1)
+    return joining.taken_along(s, a, joining.argsort(s, a, at), at)
+
+
+@builtin(np.take_along_axis)
+def take_along_axis(s, arr, indices, axis):
+    return joining.taken_along(s, arr, indices, axis_of(s, axis, arr.ndim))
+
+
+@builtin(np.count_nonzero)
+def count_nonzero(s, a, axis=None, keepdims=None):
+    one, none = constant(np.int64(1)), constant(np.int64(0))
+    held = elementwise.combine(s, [a], lambda v: s.b.select(elementwise.holds(s, v[0]), one, none))
+    return reductions.sum_(s, held, axis, keepdims)
+
+
 @builtin(np.average)
 def average(s, a, axis=None, weights=None):
     if is_none(weights):

@@ -87,6 +87,7 @@ LOG_DETERMINANT = _kernel("lu_log_determinant", 4)  # sign[0], log[0] of |det(a)
 CHOLESKY = _kernel("cholesky", 2)  # l, with l @ l.T = a; the lower triangle of a is read; nan where it does not exist
 SOLVE_LOWER = _kernel("solve_lower", 3)  # x = l^-1 b; l, b
 SOLVE_LOWER_TRANSPOSED = _kernel("solve_lower_transposed", 3)  # x = l^-T b; l, b
+ARGSORT = _kernel("argsort", 2)  # order; x: the indices that sort a vector
 ADDING = (ADD_MATMUL, SUB_MATMUL)  # kernels that add to their outs
 
 # Scalars.
