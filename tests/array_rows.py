@@ -613,16 +613,11 @@ def other_rows() -> Iterable[Row]:
 
 NOT_YET = set(
     """
-    .argsort .repeat .round .squeeze .swapaxes .take .trace np.add.reduce np.allclose np.angle np.append np.argsort
-    np.array_equal np.array_split np.asarray np.ascontiguousarray np.atleast_1d np.atleast_2d np.atleast_3d np.average
-    np.broadcast_to np.column_stack np.concatenate np.convolve np.count_nonzero np.cross np.diag np.diagonal np.diff
-    np.dstack np.expand_dims np.fft.fft np.fft.rfft np.flip np.fliplr np.flipud np.gradient np.hsplit np.hstack
-    np.interp np.iscomplexobj np.isin np.kron np.linalg.eigh np.linalg.eigvalsh np.linalg.lstsq np.linalg.pinv
-    np.linalg.qr np.linalg.svd np.linspace np.logical_and.reduce np.median np.meshgrid np.moveaxis np.multiply.outer
-    np.nanmean np.nansum np.pad np.partition np.percentile np.polyval np.ptp np.quantile np.repeat np.roll np.rollaxis
-    np.rot90 np.searchsorted np.sort np.split np.squeeze np.stack np.swapaxes np.take np.take_along_axis np.tile
-    np.trace np.trapezoid np.tril np.triu np.unique np.vecdot np.vsplit np.vstack scipy.linalg.cho_solve
-    scipy.linalg.expm scipy.linalg.sqrtm scipy.special.i0 scipy.special.j0
+    .round np.add.reduce np.allclose np.angle np.array_equal np.convolve np.fft.fft np.fft.rfft np.gradient
+    np.interp np.iscomplexobj np.isin np.linalg.eigh np.linalg.eigvalsh np.linalg.lstsq np.linalg.pinv
+    np.linalg.qr np.linalg.svd np.logical_and.reduce np.median np.multiply.outer np.nanmean np.nansum
+    np.partition np.percentile np.polyval np.ptp np.quantile np.rollaxis np.unique np.vecdot
+    scipy.linalg.cho_solve scipy.linalg.expm scipy.linalg.sqrtm scipy.special.i0 scipy.special.j0
     """.split()
 )  # functions whose rows are refused
 NOT_YET_FORMS = {
@@ -633,11 +628,8 @@ NOT_YET_FORMS = {
     "np.linalg.norm(x, ord=2)",
     'np.reshape(x, (3, 2), order="F")',
     "np.transpose(x, axes=(1, 0)) * y",
-    "np.where(x > 0)[0]",
     "x.real * x",
     "x[(0, 1), (1, 2)]",
-    "x[0] * x[:, :1] + x[-1, 2]",
-    "x[np.where(x > 0)]",
 }  # expressions that are refused for another reason than a name
 
 

@@ -60,7 +60,6 @@ class Derivative:
         """The same for arguments whose lengths are other than the code takes them to be, as an error says."""
         failed = str(error.args[0]).split("\n")[0]
         if self.lengths is not None:
-            assert self.lengths.refused is not None
             lengths = replace(self.lengths, refused=self.lengths.refused | {failed})
         else:
             count = len(parameter_names(self.function))

@@ -9,7 +9,7 @@ from zygopy.transform import arrays, elementwise, ops
 from zygopy.transform.build import integer, zero
 from zygopy.transform.ir import Const, Kernel, Value
 from zygopy.transform.reductions import need_array
-from zygopy.transform.types import INT, Scalar, promote
+from zygopy.transform.types import FLOAT, INT, Scalar, promote
 from zygopy.transform.values import Repeated, Span, View, describe
 
 
@@ -287,7 +287,7 @@ def taken_along(s, view: View, order: View, axis: int) -> View:
 
 
 def linspace(s, start: Value, stop: Value, num: Value, endpoint: bool) -> View:
-    type_ = Scalar(np.dtype(np.float64))
+    type_ = Scalar(promote(start.type, stop.type, FLOAT).dtype)
     first, last = s.b.cast(start, type_), s.b.cast(stop, type_)
     gaps = s.b.apply(ops.INT_MAX, s.b.sub(num, integer(1 if endpoint else 0)), integer(1))
     step = s.b.apply(ops.DIV, s.b.apply(ops.SUB, last, first), s.b.cast(gaps, type_))

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
-from zygopy.transform import Lengths, Task, arrays, build
+from zygopy.transform import Lengths, Task, arrays, build, ops
+from zygopy.transform.affine import Affine
 from zygopy.transform.build import integer
 from zygopy.transform.ir import For, If, Leaves, Let, Substitution, Value, Var, leaves, walk
 from zygopy.transform.parse import read
-from zygopy.transform.specialise import bind
+from zygopy.transform.specialise import Named, bind
 from zygopy.transform.types import Array
 from zygopy.transform.values import Scope, Static, View, is_number
 
@@ -26,7 +28,8 @@ def call_program(s, function: Callable, task: Task, args: list, kwargs: dict) ->
     if task.kind == "primal":
         return s.call_function(function, args, kwargs)
     values = [bound[n] for n in names]
-    program = build(function, [_type(v) for v in values], task, Lengths((), None))
+    lengths = Lengths((), ask=partial(_ask, s, _numbers(dict(zip(names, values, strict=True)))))
+    program = build(function, [_type(v) for v in values], task, lengths)
     s.captured_numbers += program.numbers
     given = [_leaves(s, v) for v in values if not isinstance(v, Static)]
     given += [s._captured_array(Scope(f).find(n)[1], (Scope(f), n)).base for f, n in program.captured]
@@ -40,6 +43,35 @@ def call_program(s, function: Callable, task: Task, args: list, kwargs: dict) ->
         s.b.emit(replace(copy, mirror=None) if isinstance(copy, For | If) else copy)
         _register(s, copy)
     return _value(s, program.function.results, copying)
+
+
+def _numbers(arguments: dict[str, object]) -> dict[tuple, Value]:
+    """The numbers that are arguments or lengths of them, by name and axis, as the inner program calls them."""
+    found: dict[tuple, Value] = {}
+    for name, value in arguments.items():
+        if isinstance(value, tuple):
+            found |= _numbers({f"{name}_{k}": item for k, item in enumerate(value)})
+        elif isinstance(value, View):
+            found |= {(name, axis): n for axis, n in enumerate(value.shape)}
+        elif is_number(value):
+            found[(name, None)] = value
+    return found
+
+
+def _ask(s, numbers: dict[tuple, Value], op: ops.Op, a: Named, b: Named) -> bool:
+    """Whether a comparison of lengths of arguments holds, if need be by a test at the entry of the outer program."""
+    forms = []
+    for named in (a, b):
+        form = Affine()
+        for coefficient, key in named:
+            if key is not None and key not in numbers:
+                return False
+            form += (Affine(1) if key is None else s.facts.affine(numbers[key])).scale(coefficient)
+        forms.append(form)
+    gap = forms[1] - forms[0]
+    if gap == Affine() or (op is ops.LE and s.facts.never_negative(gap)):
+        return True
+    return s.guard(op, *forms)
 
 
 def _register(s, statement) -> None:

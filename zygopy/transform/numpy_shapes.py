@@ -155,8 +155,10 @@ def asarray(s, a, dtype=None):
 
 @builtin(np.concatenate)
 def concatenate(s, arrays_, axis=None):
-    views = joining.sequence(s, arrays_)
-    return joining.concatenate(s, arrays_, known_axis(s, axis, need_array(s, views[0]).ndim, 0))
+    views = tuple(need_array(s, v) for v in joining.sequence(s, arrays_))
+    if isinstance(axis, Static):  # None, and not left out
+        return joining.concatenate(s, tuple(flat(s, joining.at_least(v, 1)) for v in views), 0)
+    return joining.concatenate(s, views, known_axis(s, axis, views[0].ndim, 0))
 
 
 @builtin(np.stack)
@@ -389,11 +391,13 @@ def searchsorted(s, a, v, side=None):
 @builtin(np.argsort)
 @method("argsort")
 def argsort(s, a, axis=None, kind=None):
+    a = flat(s, a) if isinstance(axis, Static) else a
     return joining.argsort(s, a, known_axis(s, axis, a.ndim, -1))
 
 
 @builtin(np.sort)
 def sort(s, a, axis=None, kind=None):
+    a = flat(s, a) if isinstance(axis, Static) else a
     at = known_axis(s, axis, a.ndim, -1)
     return joining.taken_along(s, a, joining.argsort(s, a, at), at)
 

@@ -7,7 +7,7 @@ are interpreted until the types of their variables no longer change.
 import ast
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 from zygopy.errors import (
@@ -61,11 +61,16 @@ class Lengths:
     """What code is specialised to beside types: the axes of length 1 of each argument.
 
     Code takes lengths of arguments that meet to be equal, and slices to lie within their axes, and tests that at entry;
-    `refused` are such tests that have failed, as their messages; all of them for None.
+    `refused` are such tests that have failed, as their messages. A program inside another one has no entry: it asks
+    the one around it, which knows its arguments by name, and their axes.
     """
 
     ones: tuple
-    refused: frozenset[str] | None
+    refused: frozenset[str] = frozenset()
+    ask: Callable[[Op, "Named", "Named"], bool] | None = field(default=None, compare=False)
+
+
+Named = list[tuple[int, tuple | None]]  # a form: its coefficients, with the argument's name and axis, None for 1
 
 
 @dataclass
@@ -155,8 +160,10 @@ class Specialiser:
         if not all(self.is_known_at_entry(symbol) for form in (a, b) for symbol, _ in form.terms):
             return False
         key = f"{self._text(a)} {'==' if op is ops.EQ else '<='} {self._text(b)}"
-        if self.lengths is not None and (self.lengths.refused is None or key in self.lengths.refused):
+        if self.lengths is not None and key in self.lengths.refused:
             return False
+        if self.lengths is not None and self.lengths.ask is not None:
+            return self.lengths.ask(op, self._named(a), self._named(b))
         self.guards[key] = op, a, b
         return True
 
@@ -167,6 +174,13 @@ class Specialiser:
             name = symbol.name if let is None else f"{let.args[0].name}.shape[{let.args[1].value}]"
             parts.append(name if coefficient == 1 else f"{coefficient} * {name}")
         return " + ".join(parts)
+
+    def _named(self, form: Affine) -> Named:
+        def name(symbol: Var) -> tuple:
+            let = self.facts.definitions.get(symbol)
+            return (symbol.name, None) if let is None else (let.args[0].name, let.args[1].value)
+
+        return [(form.constant, None), *((coefficient, name(symbol)) for symbol, coefficient in form.terms)]
 
     def is_known_at_entry(self, symbol: Var) -> bool:
         """Whether a number is an argument, or a length of one."""
