@@ -95,7 +95,7 @@ def _derive(primal: Function, found: Specialised, task: Task) -> Function:
         return (gradient, aux) if task.has_aux else gradient
 
     program = reverse(primal, wrt, output, results)
-    program = replace(program, function=checked(jam(simplify(checked(program.function, True))), True))
+    program = replace(program, function=checked(jam(simplify(checked(program.function, True), True)), True))
     return replace(_tuned(checked(simplify(checked(close(program))))), name=f"{primal.name}_{task.kind}")
 
 

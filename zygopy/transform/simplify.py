@@ -45,11 +45,14 @@ _ROUNDS = 4
 _ORDER = {ops.LT, ops.LE, ops.GT, ops.GE, ops.EQ}
 
 
-def simplify(function: Function) -> Function:
-    """Fold constants, share repeated expressions, remove what nothing reads; until nothing changes."""
+def simplify(function: Function, open_program: bool = False) -> Function:
+    """Fold constants, share repeated expressions, remove what nothing reads; until nothing changes.
+
+    In an open program loops stay, since they and their mirrors name each other's variables.
+    """
     for _ in range(_ROUNDS):
         before = function
-        function = remove_dead(_Forward(function).run())
+        function = remove_dead(_Forward(function, open_program).run())
         if function.body == before.body:
             break
     return function
@@ -58,8 +61,8 @@ def simplify(function: Function) -> Function:
 class _Forward:
     """One walk in program order with a table of the expressions that are available."""
 
-    def __init__(self, function: Function):
-        self.function = function
+    def __init__(self, function: Function, open_program: bool = False):
+        self.function, self.open_program = function, open_program
         self.aliases = AliasClasses(function.body)
         self.values = Substitution({})
         self.available: dict[tuple, Value] = {}
@@ -264,12 +267,11 @@ class _Forward:
             step=self.values.value(s.step),
             inits=tuple(self.values.value(i) for i in s.inits),
         )
-        if all(isinstance(v, Const) for v in (s.start, s.stop, s.step)) and not range(
-            s.start.value, s.stop.value, s.step.value
-        ):
+        known = not self.open_program and all(isinstance(v, Const) for v in (s.start, s.stop, s.step))
+        if known and not range(s.start.value, s.stop.value, s.step.value):
             self.values.values.update(zip(s.results, s.inits, strict=True))
             return
-        if self.one_trip(s, out):
+        if known and self.one_trip(s, out):
             return
         self.facts.ranges[s.index] = (s.start, s.stop, s.step)
         stored = self.aliases.stored(s.body.statements)
