@@ -266,6 +266,12 @@ CREATED = """
     x * x.item(0, 1)
 """
 SHAPED = """
+    np.asanyarray(x) * 2
+    x.diagonal() * 2
+    x.argsort()
+    np.broadcast_arrays(x, np.ones((1, 3)))[1] * x
+    np.dsplit(np.stack([x, x * x], axis=2), 2)[1][:, :, 0]
+    np.ediff1d(x)
     np.reshape(x, (3, 2))
     np.reshape(x, (-1, 2)) * 2
     np.reshape(x, 6)

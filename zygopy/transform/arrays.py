@@ -250,6 +250,8 @@ def store(s, view: View, value: Value, add: ops.Op | None = None) -> None:
 
 
 def check_writable(s, view: View) -> None:
+    if view.read_only:
+        raise DtypeError("a broadcast array is read-only", s.loc, help="copy it first: x = x.copy()")
     if not view.base.type.writable:
         raise DtypeError("the array is read-only", s.loc, help="copy it first: x = x.copy()")
     if view.frozen:

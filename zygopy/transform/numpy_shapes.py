@@ -1,6 +1,7 @@
 """NumPy's functions that give the elements of arrays other places: what a call of each becomes."""
 
 import operator
+from dataclasses import replace
 
 import numpy as np
 
@@ -88,14 +89,14 @@ def squeeze(s, a, axis=None):
 
 @builtin(np.broadcast_to)
 def broadcast_to(s, a, shape):
-    return arrays.broadcast_to(s, need_array(s, a), ints(s, shape, "a shape"))
+    return replace(arrays.broadcast_to(s, need_array(s, a), ints(s, shape, "a shape")), read_only=True)
 
 
 @builtin(np.broadcast_arrays)
 def broadcast_arrays(s, *items):
     views = [need_array(s, item) for item in items]
     shape = arrays.broadcast_shape(s, [v.shape for v in views])
-    return tuple(arrays.broadcast_to(s, v, shape) for v in views)
+    return tuple(replace(arrays.broadcast_to(s, v, shape), read_only=True) for v in views)
 
 
 def _flipped(s, a: View, axes: tuple[int, ...]) -> View:

@@ -47,13 +47,15 @@ class View:
     """An array, or a slice of one: one Fixed or Span for each axis of `base`.
 
     `order` gives the view's own axes: the position of a Span among `axes`, or a Repeated one; None for all the Spans as
-    they come. Views are symbolic: element accesses go straight to the base array. `frozen` marks stop_gradient.
+    they come. Views are symbolic: element accesses go straight to the base array. `frozen` marks stop_gradient,
+    `read_only` what np.broadcast_to gives.
     """
 
     base: Var
     axes: tuple[Fixed | Span, ...]
     frozen: bool = False
     order: tuple[int | Repeated, ...] | None = None
+    read_only: bool = False
 
     @property
     def own_axes(self) -> tuple[int | Repeated, ...]:
