@@ -1,0 +1,223 @@
+"""Programs of whole arrays: against differences of the undecorated function, and what their code looks like.
+
+The rows of `array_rows` test one function each; here several meet, store through views and are fused.
+"""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.special as special
+import scipy.stats
+
+import zygopy as zg
+
+RNG = np.random.default_rng(0)
+X, V = RNG.normal(size=(4, 3)), RNG.normal(size=3)
+INDEX, MASK = np.array([2, 0, 2, -1]), np.array([True, False, True, True])
+LABELS = np.array([0, 2, 1, 1])
+
+
+def differences(f, args, which, h=1e-6):
+    """Central differences of f in one argument; each call has copies of its own."""
+    gradient = np.zeros_like(args[which])
+    for place in np.ndindex(gradient.shape):
+        ends = []
+        for step in (h, -h):
+            moved = [a.copy() for a in args]
+            moved[which][place] += step
+            ends.append(f(*moved))
+        gradient[place] = (ends[0] - ends[1]) / (2 * h)
+    return gradient
+
+
+def chain(x, v):
+    return np.sum(np.tanh(x * v + 1.0) ** 2) + np.mean(x, axis=1, keepdims=True).sum()
+
+
+def cross_entropy(x, v):
+    shifted = x * v - (x * v).max(axis=1, keepdims=True)
+    log_mass = np.log(np.exp(shifted).sum(axis=1))
+    return np.mean(log_mass - shifted[np.arange(len(LABELS)), LABELS])
+
+
+def reductions(x, v):
+    total = np.var(x, axis=0).sum() + np.std(x, ddof=1) + np.prod(v) + np.prod(x, axis=1).min()
+    total += np.sum(np.cumsum(x, axis=0) ** 2) + np.sum(np.cumprod(v) * np.cumsum(v))
+    return total + np.linalg.norm(v) + np.linalg.norm(x, axis=1).sum() + np.linalg.norm(v, 3)
+
+
+def stored_through_slices(x, v):
+    u = x.copy()
+    u[1:-1] = u[1:-1] + 0.1 * (u[2:] - 2 * u[1:-1] + u[:-2])
+    u *= v
+    u[:, 1:] += u[:, :-1]
+    u[::-2, 0] -= v[:2]
+    return np.sum(u**2) + sum(v) + abs(v).sum()
+
+
+def gathered(x, v):
+    total = np.sum(x[INDEX] ** 2 * np.arange(4.0)[:, None]) + x[[0, 2]].sum() + np.sum(x[INDEX, [0, 1, 2, 0]] ** 3)
+    return total + np.sum(x[MASK] ** 2) * np.mean(x[x > 0]) + np.sum(x[:, INDEX[:2]][INDEX] ** 2) + np.sum(v[None] * v)
+
+
+def scattered(x, v):
+    x = x.copy()
+    x[INDEX] = v * 2
+    x[MASK] += 1.5
+    x[x > 0.3] *= v[1]
+    y = np.zeros((4, 3))
+    np.add.at(y, INDEX, x * v)
+    y[1, [0, 2]] = v[:2]
+    y[:, [1]] += x[:, :1]
+    return np.sum(y**3) + np.sum(x**2 * np.arange(12).reshape(4, 3))
+
+
+def shaped(x, v):
+    joined = np.concatenate([x, 2 * x[:2]], axis=0)
+    halves = np.split(x, 2)
+    total = np.sum(joined**2 * np.arange(18).reshape(6, 3)) + np.sum(np.stack((x, x * v), axis=-1) ** 3)
+    total += np.sum(halves[0] * halves[1]) + np.sum(np.pad(x, ((1, 2), (0, 1))) ** 2 * np.arange(28).reshape(7, 4))
+    total += np.sum(np.diag(v) @ x.T) + np.trace(x[:3]) ** 2 + np.sum(np.tril(x) * x) + np.sum(np.kron(v, v[:2]))
+    return total + np.sum(np.sort(x, axis=0) * np.arange(12).reshape(4, 3)) + np.sum(np.cross(x, v) ** 2)
+
+
+def recurrent(x, v):
+    state = v
+    for row in x:
+        state = np.tanh(np.outer(v, v) @ state + row)
+    return np.sum(state**2)
+
+
+def special_functions(x, v):
+    total = special.logsumexp(x) + special.logsumexp(x, axis=1).sum() + np.sum(special.softmax(x, axis=1) * x)
+    total += np.sum(special.expit(x) * special.erf(x) + special.ndtr(x)) + np.sum(special.xlogy(v * v, v * v))
+    return total + scipy.stats.norm.logpdf(x, 0.3, 1.5).sum() + np.sum(special.gammaln(x * x + 0.1))
+
+
+PROGRAMS = (
+    chain,
+    cross_entropy,
+    reductions,
+    stored_through_slices,
+    gathered,
+    scattered,
+    shaped,
+    recurrent,
+    special_functions,
+)
+
+
+@pytest.mark.parametrize("f", PROGRAMS, ids=lambda f: f.__name__)
+def test_gradient(f, monkeypatch):
+    monkeypatch.setenv("ZYGOPY_VERIFY", "1")
+    gradient = zg.grad(f, (0, 1), backend="python")(X.copy(), V.copy())
+    for which in (0, 1):
+        np.testing.assert_allclose(gradient[which], differences(f, (X, V), which), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("f", PROGRAMS, ids=lambda f: f.__name__)
+def test_compiled(f):
+    """Values and gradients in both precisions; tangents along a direction."""
+    for dtype, tolerance in ((np.float64, 1e-12), (np.float32, 2e-4)):
+        args = X.astype(dtype), V.astype(dtype)
+        value, gradient = zg.value_and_grad(f, (0, 1))(*(a.copy() for a in args))
+        np.testing.assert_allclose(value, f(*(a.copy() for a in args)), rtol=tolerance)
+        wanted = zg.grad(f, (0, 1), backend="python")(*(a.copy() for a in args))
+        for g, w in zip(gradient, wanted, strict=True):
+            assert g.dtype == dtype
+            np.testing.assert_allclose(g, w, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("f", PROGRAMS, ids=lambda f: f.__name__)
+def test_tangent(f):
+    gradient = zg.grad(f, (0, 1), backend="python")(X.copy(), V.copy())
+    _, tangent = zg.jvp(f, (X.copy(), V.copy()), (X[::-1].copy(), V[::-1].copy()), backend="python")
+    np.testing.assert_allclose(tangent, np.sum(gradient[0] * X[::-1]) + np.sum(gradient[1] * V[::-1]), rtol=1e-10)
+
+
+# -- lengths ---------------------------------------------------------------------------------------------------------
+
+
+def product(x, w, b):
+    return np.sum(np.tanh(x * w + b) ** 2)
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+@pytest.mark.parametrize(
+    "shapes", [((5,), (5,), (5,)), ((5,), (1,), (5,)), ((4, 3), (1, 3), (4, 1)), ((1,), (1,), (1,))]
+)
+def test_axes_of_length_1_are_repeated(backend, shapes):
+    args = tuple(RNG.normal(size=shape) for shape in shapes)
+    gradient = zg.grad(product, (0, 1, 2), backend=backend)(*args)
+    for which in range(3):
+        np.testing.assert_allclose(gradient[which], differences(product, args, which), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_lengths_that_do_not_fit(backend):
+    with pytest.raises(zg.ZygopyError, match="the lengths of arrays that meet here differ") as error:
+        zg.grad(product, (0, 1, 2), backend=backend)(np.ones(5), np.ones(2), np.ones(5))
+    assert isinstance(error.value, ValueError)
+    assert "np.tanh(x * w + b)" in str(error.value)
+
+
+def ends(x, v):
+    return np.sum(x[1:-1] ** 2) + np.sum(v[-1:] * x) + np.sum(v[5:]) + np.sum(x[:7] ** 3)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 4, 9])
+def test_slices_may_reach_beyond_their_axes(rows):
+    args = RNG.normal(size=(rows, 3)), V
+    gradient = zg.grad(ends, (0, 1), backend="python")(*args)
+    for which in (0, 1):
+        np.testing.assert_allclose(gradient[which], differences(ends, args, which), rtol=1e-6, atol=1e-7)
+
+
+def late_mismatch(c, d):
+    u = c[..., 0][:-1]
+    v = np.sum(np.where(np.stack([d, u.reshape(3)], axis=1), c[-2][INDEX[:3]], 0.5))
+    u[0] = np.maximum(d, u[..., 2])
+    return v
+
+
+def test_fusion_moves_no_loop_before_the_test_of_its_lengths():
+    """The last line reads c[2], which does not exist; moved up it would be read before the test."""
+    with pytest.raises(zg.ZygopyError, match="the lengths of arrays that meet here differ"):
+        zg.value_and_grad(late_mismatch, (0, 1), backend="python")(RNG.normal(size=(2, 3, 2)), np.ones(3))
+
+
+# -- the code --------------------------------------------------------------------------------------------------------
+
+
+def lines(text: str, start: str) -> int:
+    return sum(line.strip().startswith(start) for line in text.splitlines())
+
+
+def test_a_chain_is_one_loop_without_arrays():
+    text = zg.value_and_grad(product, (0, 1, 2)).source(np.ones(3), np.ones(3), np.ones(3))
+    assert lines(text, "for ") == 1
+    assert text.count("np.empty") == 3
+    assert "zeros" not in text
+    assert "scratch" not in text
+
+
+def test_rows_of_a_matrix_need_one_row_of_memory():
+    text = zg.value_and_grad(cross_entropy, 0).source(X, V)
+    assert lines(text, "for i in range") == 1
+    assert text.count("np.empty((") == 1  # the gradient
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_long_sums_are_as_accurate_as_numpys(dtype):
+    x = RNG.uniform(0, 1, 10**6).astype(dtype)
+    exact = math.fsum(x.astype(float))
+    own, numpys = (abs(float(total) - exact) for total in (zg.jit(lambda x: np.sum(x))(x), np.sum(x)))
+    assert own <= max(numpys, np.finfo(dtype).eps * exact)
+
+
+def test_sums_that_are_not_finite():
+    total = zg.jit(lambda x: np.sum(x))
+    assert total(np.array([np.inf, 1.0])) == np.inf
+    assert np.isnan(total(np.array([np.inf, -np.inf])))
+    assert total(np.full(2000, 1e308)) == np.inf
