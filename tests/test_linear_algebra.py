@@ -8,7 +8,7 @@ from numba import njit
 import zygopy as zg
 from tests.programs.registry import numbers
 from tests.test_passes import text, wanted
-from zygopy.backends import matrices, matrices_native, systems_native
+from zygopy.backends import matrices, matrices_native, sorting, systems_native
 from zygopy.transform import ops
 from zygopy.transform.ir import Kernel, walk
 from zygopy.transform.signature import specialise
@@ -85,7 +85,7 @@ def test_overwritten_operand_is_kept():
 @pytest.mark.parametrize("name", [op.name for op in ops.KERNELS])
 def test_both_backends_have_each_kernel(name):
     assert name in matrices.KERNELS
-    assert name in matrices_native.KERNELS | systems_native.KERNELS
+    assert name in matrices_native.KERNELS | systems_native.KERNELS | sorting.KERNELS
 
 
 # -- second derivatives, reverse over reverse -------------------------------------------------------------------------

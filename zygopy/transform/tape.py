@@ -296,7 +296,9 @@ class _Closing:
         s = home.statement
         if s is None:
             dims: dict[int, Value] = {k: integer(1) for k in array.type.ones}
-            for t in walk(self.function.body):
+            for t in self.function.body.statements:
+                if isinstance(t, For | While | If):
+                    break  # what is asked for later is not in scope where tapes are made
                 if isinstance(t, Let) and t.op is ops.DIM and t.args[0] is array:
                     dims.setdefault(t.args[1].value, t.var)
             return tuple(dims[k] for k in range(array.type.ndim)) if len(dims) == array.type.ndim else None
