@@ -221,3 +221,20 @@ def test_sums_that_are_not_finite():
     assert total(np.array([np.inf, 1.0])) == np.inf
     assert np.isnan(total(np.array([np.inf, -np.inf])))
     assert total(np.full(2000, 1e308)) == np.inf
+
+
+def scratch_in_loop(x, trips, length):
+    total = 0.0
+    for k in range(trips):
+        part = np.empty(length)
+        for i in range(length):
+            part[i] = x[i] * k
+        total += np.sum(part**2)
+    return total
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_memory_made_before_a_loop_that_does_not_run(backend):
+    gradient = zg.grad(scratch_in_loop, backend=backend)
+    np.testing.assert_array_equal(gradient(V, 0, -1), np.zeros(3))
+    np.testing.assert_allclose(gradient(V, 2, 3), 2 * V)

@@ -16,6 +16,7 @@ READ_PYTHON = {"parse", "specialise", "expressions", "iteration"}  # the user's 
 GRAMMAR = {"types", "ir", "ops"}
 READERS = READ_PYTHON | {"calls", "arrays", "bounds", "loops", "values", "signature"}
 READERS |= {"elementwise", "reductions", "shaping", "numpy_functions", "products", "einsums", "systems"}
+READERS |= {"indexing", "joining", "numpy_shapes", "scipy_functions", "linear_algebra_functions"}
 PASSES = {"simplify", "activity", "reverse", "forward", "tape", "jam", "memory", "emit", "naming", "show"}
 PASSES |= {"promote", "hoist", "orient", "distribute", "rotate", "fuse", "overwrite", "operands", "kernels"}
 

@@ -8,6 +8,7 @@ for j in range(n):                   t = m - 1
 from dataclasses import replace
 
 from zygopy.transform import ops
+from zygopy.transform.build import Builder, integer
 from zygopy.transform.ir import (
     Block,
     Const,
@@ -39,6 +40,7 @@ def hoist(function: Function) -> Function:
 class _Hoisting:
     def __init__(self, function: Function):
         self.aliases = AliasClasses(function.body)
+        self.definitions = {s.var: s for s in walk(function.body) if isinstance(s, Let)}
         handed_on = [v for v in leaves(function.results) if isinstance(v, Var)]
         for s in walk(function.body):
             if isinstance(s, For | While | If):
@@ -67,10 +69,20 @@ class _Hoisting:
             fixed = isinstance(t, Let) and not any(a in inside for a in t.args if isinstance(a, Var))
             if fixed and (_is_movable(t) or self.stays_in_trip(t)):
                 inside.discard(t.var)
-                moved.append(t)
+                moved += self.with_possible_shape(t) if t.op is ops.EMPTY else [t]
             else:
                 kept.append(t)
         return [*moved, replace(s, body=Block(tuple(kept), s.body.yields))]
+
+    def with_possible_shape(self, t: Let) -> list[Let]:
+        """An allocation that does no harm where the loop does not run, whose lengths may be negative there."""
+        b = Builder(t.loc)
+        args = []
+        for n in t.args:
+            let = self.definitions.get(n) if isinstance(n, Var) else None
+            sure = isinstance(n, Const) or (let is not None and let.op in (ops.DIM, ops.INT_MAX))
+            args.append(n if sure else b.apply(ops.INT_MAX, n, integer(0)))
+        return [*(s for s in b.statements if isinstance(s, Let)), replace(t, args=tuple(args))]
 
     def stays_in_trip(self, t: Let) -> bool:
         """Whether an array of undefined elements is used in the trip only that makes it."""
