@@ -1,5 +1,6 @@
 """The passes one by one: IR text in, IR text out."""
 
+import math
 import textwrap
 
 import numpy as np
@@ -13,16 +14,18 @@ from zygopy.transform.build import Builder, integer
 from zygopy.transform.distribute import distribute
 from zygopy.transform.emit import emit
 from zygopy.transform.hoist import hoist
-from zygopy.transform.ir import For, Function, Param, Var, leaves, new_key
+from zygopy.transform.ir import For, Function, Let, Param, Var, leaves, new_key, walk
 from zygopy.transform.jam import jam
 from zygopy.transform.mincut import minimum_cut
 from zygopy.transform.orient import orient
+from zygopy.transform.reassociate import reassociate
 from zygopy.transform.reverse import reverse
 from zygopy.transform.rotate import rotate
 from zygopy.transform.show import show
 from zygopy.transform.signature import specialise
 from zygopy.transform.simplify import simplify
 from zygopy.transform.types import FLOAT, FLOAT32, FLOAT64, INT, INT64, Array, Scalar, promote, unify
+from zygopy.transform.vectorise import vectorise
 from zygopy.transform.verify import VerificationError, verify
 
 VECTOR = Array(FLOAT64, 1)
@@ -258,6 +261,108 @@ def test_hoist_makes_tapes_once():
             t.3: f8 = load(tape, i)
             x[i] = t.3
     """)
+
+
+def differences(x):
+    """A sum that a branch and an inner loop add to, and that is subtracted from."""
+    total = 0.0
+    for i in range(len(x)):
+        if x[i] > 0.0:
+            total += x[i]
+            total -= x[0]
+        for j in range(i):
+            total = x[j] + total
+    return total
+
+
+def compensated(x):
+    """Kahan's sum reads the partial sums."""
+    total, lost = 0.0, 0.0
+    for v in x:
+        term = v - lost
+        next_ = total + term
+        lost = (next_ - total) - term
+        total = next_
+    return total
+
+
+def running(x):
+    total = 0.0
+    for i in range(len(x)):
+        total += x[i]
+        x[i] = total
+    return total
+
+
+def doubled(x):
+    total = 1.0
+    for v in x:
+        total = total + (total + v)
+    return total
+
+
+def chosen(x):
+    """One side yields the sum before an addition, the other one a value of the branch beside it."""
+    total, largest = 0.0, 0.0
+    for v in x:
+        before = total
+        total += v
+        if v > 0.0:
+            largest = before
+    return total + largest
+
+
+def additions(function):
+    primal = simplify(specialise(function, [VECTOR]).function)
+    lets = [s for s in walk(verify(reassociate(primal)).body) if isinstance(s, Let)]
+    return [s.op for s in lets if s.op in (ops.ADD, ops.SUM, ops.SUB) and s.var.type.is_float]
+
+
+def test_sums_are_reassociated():
+    assert additions(differences) == [ops.SUM] * 3
+
+
+@pytest.mark.parametrize("function", [compensated, running, doubled, chosen])
+def test_sums_that_are_read_keep_their_order(function):
+    assert ops.SUM not in additions(function)
+
+
+def exponentials(x, y):
+    total = 0.0
+    for i in range(len(x)):
+        y[i] = math.exp(x[i])
+        total += y[i]
+    return total
+
+
+def binned(x, y):
+    for i in range(len(x)):
+        y[int(x[i])] += math.exp(x[i])
+    return y[0]
+
+
+def smoothed(x, y):
+    for i in range(1, len(x)):
+        y[i] = math.exp(x[i]) + y[i - 1]
+    return y[0]
+
+
+def largest(x, y):
+    found = 0.0
+    for v in x:
+        if math.exp(v) > found:
+            found = math.exp(v)
+    return found
+
+
+@pytest.mark.parametrize(
+    "function, expected", [(exponentials, True), (binned, False), (smoothed, False), (largest, False)]
+)
+def test_vectorise(function, expected):
+    """Where trips meet in nothing but a sum."""
+    primal = reassociate(simplify(specialise(function, [VECTOR, VECTOR]).function))
+    loops = [s for s in walk(vectorise(primal).body) if isinstance(s, For)]
+    assert [s.parallel for s in loops] == [expected]
 
 
 def test_affine_bounds():

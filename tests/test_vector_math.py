@@ -25,9 +25,9 @@ SPECIAL += [-x for x in SPECIAL]
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's own, at special values
 
 
-def compiled(name):
+def compiled(name, arguments=1):
     own = getattr(vector_functions, name)
-    if name == "power":
+    if arguments == 2:
 
         @njit(error_model="numpy")
         def powers(y, x, p):
@@ -44,7 +44,7 @@ def compiled(name):
     return values
 
 
-LOOPS = {name: compiled(name) for name in ulp.INTERVALS}
+LOOPS = {name: compiled(name, 2 if name == "power" else 1) for name in ulp.INTERVALS}
 
 
 def results(name, *args):
@@ -98,6 +98,20 @@ def test_special_values(name, dtype):
 def test_special_values_of_powers(dtype):
     x, p = np.array(list(itertools.product(SPECIAL, SPECIAL))).T.astype(dtype)
     assert_same(results("power", x, p), x**p, x, p)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_logaddexp(dtype):
+    """Where the result is near 0, digits cancel in NumPy's own too: errors are measured against the larger argument."""
+    own = compiled("logaddexp", 2)
+    random = np.random.default_rng(0).normal(scale=20.0, size=(1000, 2))
+    x, y = np.concatenate([random, np.array(list(itertools.product(SPECIAL, SPECIAL)))]).T.astype(dtype)
+    actual, expected = np.empty_like(x), np.logaddexp(x, y)
+    own(actual, x, y)
+    finite = np.isfinite(expected)
+    np.testing.assert_array_equal(actual[~finite], expected[~finite])
+    scale = np.maximum(np.maximum(abs(x), abs(y)), abs(expected))[finite]
+    assert np.all(abs(actual[finite] - expected[finite]) <= 2 * np.finfo(dtype).eps * scale)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -159,6 +159,7 @@ sigmoid = _function("sigmoid", vector_math.sigmoid)
 sin = _function("sin", _libm("sin"), (vector_math.is_near, vector_math.near_sin))
 cos = _function("cos", _libm("cos"), (vector_math.is_near, vector_math.near_cos))
 erf = _function("erf", vector_math.erf)
+logaddexp = _function("logaddexp", vector_math.logaddexp)
 
 
 def _all_floats(signature) -> bool:
@@ -221,11 +222,12 @@ def _fuses() -> bool:
 
 FUNCTIONS: dict[tuple[str, str], Callable] = {}  # what takes the place of a module's function
 if _fuses():
-    FUNCTIONS |= {("np", f): globals()[f] for f in ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos")}
+    own = ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "logaddexp")
+    FUNCTIONS |= {("np", f): globals()[f] for f in own}
     FUNCTIONS |= {("math", "erf"): erf, ("operator", "pow"): power}
 FUNCTIONS["np", "maximum"] = _extremum("maximum", ">")
 FUNCTIONS["np", "minimum"] = _extremum("minimum", "<")
 
-_SHORT = ("exp", "expm1", "log", "log1p", "tanh")
+_SHORT = ("exp", "expm1", "log", "log1p", "tanh", "logaddexp")
 IN_PLACE = {("np", f): _in_place(getattr(vector_math, f)) for f in _SHORT if ("np", f) in FUNCTIONS}
 sigmoid_in_place = _in_place(vector_math.sigmoid)

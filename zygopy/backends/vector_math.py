@@ -254,6 +254,13 @@ _LOGARITHM = (
 )
 
 
+def logaddexp(x: Value, y: Value) -> Value:
+    """max(x, y) + log(1 + exp(-|x - y|))."""
+    larger = (x > y).where(x, y)
+    apart = larger + log1p(exp(-abs(x - y)))
+    return x.equals(y).where(x + math.log(2.0), apart)  # infinities too
+
+
 def _logarithm_of_two_parts(x: Value, shift: Value | float = 0.0) -> tuple[Value, Value]:
     """high + low = log(x) - shift * log(2) for a normal double x > 0, to about 66 bits: a series of 2 atanh(s)."""
     k, f = _exponent_and_rest(x)

@@ -33,6 +33,7 @@ from zygopy.transform.memory import stored_parameters
 from zygopy.transform.orient import orient
 from zygopy.transform.overwrite import overwrite
 from zygopy.transform.promote import promote
+from zygopy.transform.reassociate import reassociate
 from zygopy.transform.reverse import reverse
 from zygopy.transform.rotate import rotate
 from zygopy.transform.show import show
@@ -41,6 +42,7 @@ from zygopy.transform.simplify import settle, simplify
 from zygopy.transform.tape import close
 from zygopy.transform.types import BOOL, FLOAT, Array
 from zygopy.transform.values import Static
+from zygopy.transform.vectorise import vectorise
 from zygopy.transform.verify import verify
 
 
@@ -74,7 +76,8 @@ def build(function: Callable, types: list[ArgumentType], task: Task, lengths: Le
     """
     promoted = [] if task.kind == "jvp" else differentiable(function, types, task)
     found = specialise(function, types, promoted, lengths)
-    primal = checked(fuse(checked(simplify(checked(_guard_overlap(found.function))))))
+    primal = checked(simplify(checked(_guard_overlap(found.function))))
+    primal = checked(reassociate(checked(fuse(primal))))
     return Program(_derive(primal, found, task), found.captured, found.numbers, found.guarded)
 
 
@@ -102,7 +105,7 @@ def _derive(primal: Function, found: Specialised, task: Task) -> Function:
 def _tuned(function: Function) -> Function:
     """The same program in the form that compiles to the fastest loops."""
     function = checked(fuse(checked(simplify(settle(function)))))
-    for tuning in (overwrite, promote, orient, hoist, distribute, rotate, simplify):
+    for tuning in (overwrite, promote, orient, hoist, distribute, rotate, vectorise, simplify):
         function = checked(tuning(function))
     return function
 

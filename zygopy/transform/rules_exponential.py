@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from zygopy.transform import ops
-from zygopy.transform.build import where
+from zygopy.transform.build import Traced, where
 from zygopy.transform.rules import elementwise
 
 
@@ -65,15 +65,16 @@ def log1p(ans, x):
 
 @elementwise(np.logaddexp)
 def logaddexp(ans, a, b):
-    return _share(np.exp, ans, a, b), _share(np.exp, ans, b, a)
+    return _share(a, b, 1.0), _share(b, a, 1.0)
 
 
 @elementwise(np.logaddexp2)
 def logaddexp2(ans, a, b):
-    return _share(np.exp2, ans, a, b), _share(np.exp2, ans, b, a)
+    return _share(a, b, math.log(2)), _share(b, a, math.log(2))
 
 
-def _share(exp, ans, x, other):
-    """exp(x - ans); where that is inf - inf, the share that x has in the maximum."""
-    in_maximum = where(x == other, 0.5, where(x < other, 0.0, 1.0))
-    return where(np.isinf(ans), in_maximum, exp(x - ans))
+def _share(x, other, log_base):
+    """base**x / (base**x + base**other); a half of two equal infinities."""
+    difference = (x - other) * log_base
+    share = Traced(difference.builder, difference.builder.apply(ops.EXPIT, difference.value))
+    return where(np.isnan(difference), where(x == other, 0.5, difference), share)

@@ -1,0 +1,122 @@
+"""Sums whose partial sums nobody reads may be added up in any order, and then they vectorise.
+
+for i in range(n):                       for i in range(n):
+    total = total + a[i]         ->          total += a[i]        # ops.SUM
+    total = total - b[i]                     total += -b[i]
+
+A sum that is read, tested or stored on the way (compensated summation, running means) keeps the order of its additions.
+"""
+
+from dataclasses import replace
+
+from zygopy.transform import ops
+from zygopy.transform.build import Builder
+from zygopy.transform.ir import (
+    Block,
+    For,
+    Function,
+    If,
+    Let,
+    Scalar,
+    Statement,
+    Value,
+    Var,
+    While,
+    blocks,
+    free_values,
+    operands,
+)
+
+
+def reassociate(function: Function) -> Function:
+    """Mark the additions of the sums that for loops carry."""
+    return replace(function, body=_block(function.body))
+
+
+def _block(block: Block) -> Block:
+    out: list[Statement] = []
+    for s in block.statements:
+        match s:
+            case For():
+                s = replace(s, body=_block(_loop(s)))
+            case While():
+                s = replace(s, body=_block(s.body))
+            case If():
+                s = replace(s, then=_block(s.then), orelse=_block(s.orelse))
+        out.append(s)
+    return Block(tuple(out), block.yields)
+
+
+def _loop(s: For) -> Block:
+    """The body of a loop, its sums marked."""
+    links: set[Var] = set()
+    for k, param in enumerate(s.params):
+        if isinstance(param.type, Scalar) and param.type.is_float:
+            links |= sum_links(param, k, s.body) or set()
+    return _marked(s.body, links) if links else s.body
+
+
+def sum_links(start: Value, k: int, block: Block) -> set[Var] | None:
+    """The additions that lead from `start` to what the block yields at `k`; None if anything else reads the sum."""
+    total, partial = start, {start}
+    links: set[Var] = set()
+    for s in block.statements:
+        read = [v for v in operands(s) if v in partial]
+        nested = [v for inner in blocks(s) for v in free_values(inner) if v in partial]
+        if not read and not nested:
+            continue
+        if {*read, *nested} != {total}:
+            return None
+        match s:
+            case Let() if _adds_to(s, total):
+                links.add(s.var)
+                total = s.var
+            case For() if not nested and read == [total] and total in s.inits:
+                at = s.inits.index(total)
+                if (found := sum_links(s.params[at], at, s.body)) is None:
+                    return None
+                links |= found
+                total = s.results[at]
+            case If() if not read:
+                sides = [_on_both_sides(s, at, total) for at in range(len(s.results))]
+                at = next((at for at, found in enumerate(sides) if found is not None), None)
+                if at is None:
+                    return None
+                links |= sides[at]
+                total = s.results[at]
+            case _:
+                return None
+        partial.add(total)
+    read_on = [v for at, v in enumerate(block.yields) if at != k and v in partial]
+    return links if block.yields[k] is total and not read_on else None
+
+
+def _on_both_sides(s: If, k: int, total: Value) -> set[Var] | None:
+    sides = [sum_links(total, k, side) for side in (s.then, s.orelse)]
+    return None if None in sides else set().union(*sides)
+
+
+def _adds_to(s: Let, total: Value) -> bool:
+    if s.var.type != total.type or s.args.count(total) != 1:
+        return False
+    return s.op in (ops.ADD, ops.SUM) or (s.op is ops.SUB and s.args[0] is total)
+
+
+def _marked(block: Block, links: set[Var]) -> Block:
+    out: list[Statement] = []
+    for s in block.statements:
+        match s:
+            case Let() if s.var in links:
+                b = Builder(s.loc)
+                args = s.args if s.op is not ops.SUB else (s.args[0], b.apply(ops.NEG, s.args[1]))
+                out += [*b.statements, replace(s, op=ops.SUM, args=args)]
+            case For():
+                out.append(replace(s, body=_marked(s.body, links)))
+            case If():
+                out.append(replace(s, then=_marked(s.then, links), orelse=_marked(s.orelse, links)))
+            case _:
+                out.append(s)
+    return Block(tuple(out), block.yields)
+
+
+__all__ = ["reassociate"]
