@@ -27,6 +27,7 @@ from zygopy.transform.simplify import simplify
 from zygopy.transform.types import FLOAT, FLOAT32, FLOAT64, INT, INT64, Array, Scalar, promote, unify
 from zygopy.transform.vectorise import vectorise
 from zygopy.transform.verify import VerificationError, verify
+from zygopy.transform.winners import winners
 
 VECTOR = Array(FLOAT64, 1)
 
@@ -363,6 +364,43 @@ def test_vectorise(function, expected):
     primal = reassociate(simplify(specialise(function, [VECTOR, VECTOR]).function))
     loops = [s for s in walk(vectorise(primal).body) if isinstance(s, For)]
     assert [s.parallel for s in loops] == [expected]
+
+
+def maximum(x):
+    m = x[0]
+    for j in range(1, len(x)):
+        if x[j] > m:
+            m = x[j]
+    return m
+
+
+def test_a_search_has_no_mirror():
+    assert text(simplify(winners(simplify(specialise(maximum, [VECTOR]).function)))) == wanted("""
+        function maximum(x: f8[:])
+          n: i8? = dim(x, 0)
+          t: b1? = le(1, n)
+          check t else OutOfBoundsError
+          m: f8 = load(x, 0)
+          for j in 1:n:1 with m.2: f8 = m, m_at: i8? = 0
+            t.2: f8 = load(x, j)
+            t.3: b1 = gt(t.2, m.2)
+            if t.3
+              yield t.2, j
+            else
+              yield m.2, m_at
+            end -> m.3, m_at.2
+            yield m.3, m_at.2
+          end -> m.4, m_at.3
+          t.4: b1? = ge(m_at.3, 1)
+          if t.4
+            t.5: f8 = load(x, m_at.3)
+            yield t.5
+          else
+            yield m
+          end -> m.5
+          m.6: f8 = guided(m.4, m.5)
+          return m.6
+    """)
 
 
 def test_affine_bounds():

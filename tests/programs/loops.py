@@ -415,3 +415,83 @@ def condition_carried(x, n):
         flag = s < 1.5 or i == 4
         s += 0.2 * x
     return s
+
+
+@program(numbers(4, 6), numbers(4, 6, phase=1.0), tags="search", cpu=True)
+def searches(x, y):
+    """The largest of each row, the last of the smallest products, and where they are."""
+    total = 0.0
+    for row in x:
+        m = row[0]
+        for j in range(1, row.size):
+            if row[j] > m:
+                m = row[j]
+        total += m * m
+    for i in range(len(x)):
+        least, where = 1e9, -1
+        for j in range(x.shape[1]):
+            v = x[i, j] * math.sin(y[i, j])
+            if least >= v:
+                least = v
+                where = j
+        total += least**3 * where
+    return total
+
+
+@program(numbers(7), 0.1, tags="search")
+def searches_by_choice(x, start):
+    """By conditional expressions, upside down, over no trips, and of values that no array holds."""
+    m = start
+    for v in x:
+        m = m if v < m else v
+    nearest = 3.0 * start
+    for i in range(2, len(x)):
+        nearest = x[i] - start if abs(x[i] - 0.3) < nearest else nearest
+    none = start
+    for v in x[:0]:
+        none = max(v, none) if v > none else none
+    constant = start * 2.0
+    for i in range(len(x)):
+        if x[i] > constant:
+            constant = 0.7
+    number = start
+    for i in range(len(x)):
+        if x[i] > number:
+            number = i * 0.01
+    return m * nearest + none + constant**2 + number
+
+
+@program(numbers(6), tags="search store")
+def searches_that_change_what_they_search(x):
+    """A value that a later trip overwrites cannot be read again; nor one that depends on what was found before."""
+    y = x.copy()
+    m = y[0]
+    for i in range(1, len(y)):
+        if y[i] > m:
+            m = y[i]
+        y[i - 1] = 0.5 * y[i]
+        y[i] = 3.0 * y[i]
+    peak = 0.1
+    for i in range(len(x)):
+        if x[i] * peak < 0.05:
+            peak = x[i] + 0.5 * peak
+    best = 0.2
+    total = 0.0
+    for i in range(len(x)):
+        total += best
+        if x[i] > best:
+            best = x[i]
+    return m * m + peak + total * best + y[2]
+
+
+@program(np.array([0.3, np.nan, 0.9, 0.4]), tags="search nan", differences=False)
+def search_among_nans(x):
+    m = x[0]
+    for j in range(1, len(x)):
+        if x[j] > m:
+            m = x[j]
+    least = x[1]
+    for j in range(len(x)):
+        if x[j] < least:
+            least = x[j]
+    return m * 2.0 + (least if least > 0.0 else x[3])

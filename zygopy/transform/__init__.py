@@ -44,6 +44,7 @@ from zygopy.transform.types import BOOL, FLOAT, Array
 from zygopy.transform.values import Static
 from zygopy.transform.vectorise import vectorise
 from zygopy.transform.verify import verify
+from zygopy.transform.winners import winners
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ def build(function: Callable, types: list[ArgumentType], task: Task, lengths: Le
     promoted = [] if task.kind == "jvp" else differentiable(function, types, task)
     found = specialise(function, types, promoted, lengths)
     primal = checked(simplify(checked(_guard_overlap(found.function))))
+    if task.kind != "primal":
+        primal = checked(winners(primal))
     primal = checked(reassociate(checked(fuse(primal))))
     return Program(_derive(primal, found, task), found.captured, found.numbers, found.guarded)
 

@@ -7,6 +7,8 @@
 
 Nothing of the trip then needs a tape. It means the same if the reverse part only adds up (to numbers and to shadows),
 and needs nothing that comes after the forward loop; arrays that each trip fills before it reads them are no obstacle.
+
+The two parts of a branch that is taken become one branch likewise, and what the first computes need not be repeated.
 """
 
 from dataclasses import replace
@@ -61,11 +63,42 @@ class _Jam:
     def block(self, block: Block) -> Block:
         """Jam the pairs in a block, the innermost pair first, and then those that this brings together."""
         statements = list(block.statements)
-        for mirror in [s for s in statements if isinstance(s, For) and s.mirror is not None]:
-            loop = next((s for s in statements if isinstance(s, For) and s.key == mirror.mirror), None)
-            if loop is not None and (merged := self.merge(statements, loop, mirror)) is not None:
+        for mirror in [s for s in statements if isinstance(s, For | If) and s.mirror is not None]:
+            first = next((s for s in statements if type(s) is type(mirror) and s.key == mirror.mirror), None)
+            if first is None:
+                continue
+            merge = self.merge if isinstance(mirror, For) else self.merge_branches
+            if (merged := merge(statements, first, mirror)) is not None:
                 statements = merged
         return Block(tuple(statements), block.yields)
+
+    def merge_branches(self, statements: list[Statement], branch: If, mirror: If) -> list[Statement] | None:
+        """The statements with `mirror` moved into `branch`; None if that would change their meaning."""
+        first, last = statements.index(branch), statements.index(mirror)
+        between = statements[first + 1 : last]
+        sides = [
+            Substitution(dict(zip(branch.results, side.yields, strict=True))).block(other)
+            for side, other in ((branch.then, mirror.then), (branch.orelse, mirror.orelse))
+        ]
+        if mirror.test is not branch.test or not self.commute(mirror, between):
+            return None
+        if (moved := self.needed_before(branch, sides, between)) is None:
+            return None
+        then, orelse = (
+            self.block(Block((*a.statements, *b.statements), (*a.yields, *b.yields)))
+            for a, b in zip((branch.then, branch.orelse), sides, strict=True)
+        )
+        merged = replace(branch, then=then, orelse=orelse, results=(*branch.results, *mirror.results))
+        rest = [s for s in between if s not in moved]
+        return [*statements[:first], *moved, merged, *rest, *statements[last + 1 :]]
+
+    def commute(self, mirror: If, between: list[Statement]) -> bool:
+        """Whether a branch may run before some statements, as far as memory and the outside world are concerned."""
+        if any(isinstance(s, Print | Check | Push | Pop | While) for s in walk(Block((mirror,)))):
+            return False
+        added, other = self.accesses([mirror])
+        outside_added, outside_other = self.accesses(between)
+        return not (added & outside_other or other & (outside_added | outside_other))
 
     def merge(self, statements: list[Statement], loop: For, mirror: For) -> list[Statement] | None:
         """The statements with `mirror` moved into `loop`; None if that would change their meaning."""
@@ -76,7 +109,11 @@ class _Jam:
             return None
         if not self.memory_allows(loop, mirror, between):
             return None
-        if (moved := self.needed_before(loop, mirror, between)) is None:
+        if (
+            moved := self.needed_before(
+                loop, [Block(mirror.body.statements, (*mirror.body.yields, *mirror.inits))], between
+            )
+        ) is None:
             return None
         same_trip = Substitution({mirror.index: loop.index}).block(mirror.body)
         body = Block((*loop.body.statements, *same_trip.statements), (*loop.body.yields, *same_trip.yields))
@@ -111,9 +148,9 @@ class _Jam:
 
     # -- what the mirror needs ---------------------------------------------------------------------------------------
 
-    def needed_before(self, loop: For, mirror: For, between: list[Statement]) -> list[Statement] | None:
-        """The statements between the two loops that the mirror depends on, if they can run before the first."""
-        needed = set(free_values(mirror.body)) | {v for v in (*mirror.inits,) if isinstance(v, Var)}
+    def needed_before(self, first: For | If, mirror: list[Block], between: list[Statement]) -> list[Statement] | None:
+        """The statements between the two parts that the mirror depends on, if they can run before the first."""
+        needed = {v for block in mirror for v in free_values(block)}
         moved = []
         for s in reversed(between):
             if not needed & set(defined(s)):
@@ -122,7 +159,7 @@ class _Jam:
                 return None
             needed |= {v for v in s.args if isinstance(v, Var)}
             moved.append(s)
-        return None if needed & set(loop.results) else moved[::-1]
+        return None if needed & set(first.results) else moved[::-1]
 
     # -- memory ------------------------------------------------------------------------------------------------------
 
