@@ -24,6 +24,7 @@ from zygopy.transform.rotate import rotate
 from zygopy.transform.show import show
 from zygopy.transform.signature import specialise
 from zygopy.transform.simplify import simplify
+from zygopy.transform.strips import strips
 from zygopy.transform.types import FLOAT, FLOAT32, FLOAT64, INT, INT64, Array, Scalar, promote, unify
 from zygopy.transform.vectorise import vectorise
 from zygopy.transform.verify import VerificationError, verify
@@ -401,6 +402,27 @@ def test_a_search_has_no_mirror():
           m.6: f8 = guided(m.4, m.5)
           return m.6
     """)
+
+
+def rows_of_exponentials(x, w):
+    total = 0.0
+    for v in x:
+        z = 0.0
+        for j in range(len(w)):
+            z += v * w[j]
+        total += math.exp(z)
+    return total
+
+
+def test_strips():
+    """The exponential has a loop of its own; what the others give it is kept in a row."""
+    primal = reassociate(simplify(specialise(rows_of_exponentials, [VECTOR, VECTOR]).function))
+    (outer,) = [s for s in verify(simplify(strips(primal))).body.statements if isinstance(s, For)]
+    assert outer.step == integer(64)
+    sums, exponentials = [s for s in outer.body.statements if isinstance(s, For)]
+    ops_of = lambda loop: {t.op for t in walk(loop.body) if isinstance(t, Let)}  # noqa: E731
+    assert ops.MUL in ops_of(sums) and ops.EXP not in ops_of(sums)
+    assert ops.EXP in ops_of(exponentials) and not any(isinstance(t, For) for t in walk(exponentials.body))
 
 
 def test_affine_bounds():

@@ -495,3 +495,65 @@ def search_among_nans(x):
         if x[j] < least:
             least = x[j]
     return m * 2.0 + (least if least > 0.0 else x[3])
+
+
+@program(numbers(150, 3), numbers(3, phase=2.0), tags="strips", smooth=True, cpu=True)
+def functions_beside_inner_loops(x, w):
+    """Over more trips than a strip has; inner loops before, between and after the functions."""
+    total = 0.0
+    norm = 0.0
+    for i in range(len(x)):
+        z = 0.1 * i
+        for j in range(len(w)):
+            z += x[i, j] * w[j]
+        p = 1.0 / (1.0 + math.exp(-z))
+        square = 0.0
+        for j in range(1, len(w)):
+            square += x[i, j] * p * x[i, 0] * i
+        total += math.log(1.0 + square * square) * p - 0.01 * z
+        norm += p
+    return total * norm
+
+
+@program(numbers(70), numbers(70, 4), tags="strips store", cpu=True)
+def strips_with_stores_and_branches(x, y):
+    """What trips hand on in arrays, in branches and in integers; a count beside the sums."""
+    u = x.copy()
+    counts = np.zeros(4)
+    total, count = 0.0, 0
+    for i in range(3, len(x)):
+        k = i % 4
+        if u[i] > 0.2:
+            count += 1
+            u[i] = math.exp(-u[i]) * y[i, k]
+        else:
+            total += math.sin(u[i])
+        for j in range(4):
+            u[i] += y[i, j] * 0.1
+            counts[j] += u[i]
+        total -= math.tanh(u[i]) * k
+        u[i] = 0.5 * u[i] * u[i]
+        total += u[i]
+    return total + count * counts[1] * 0.01 + u[7] * counts[3]
+
+
+@program(numbers(66), numbers(5), tags="strips recurrence", cpu=True)
+def functions_in_loops_that_cannot_be_split(x, w):
+    """A trip reads what the one before left: in a variable, in an array, in an array of all trips."""
+    previous, total = 0.3, 0.0
+    buffer = np.zeros(5)
+    running = np.zeros(len(x))
+    for i in range(1, len(x)):
+        z = 0.0
+        for j in range(len(w)):
+            z += w[j] * x[i] + 0.1 * buffer[j]
+        previous = math.tanh(z + previous)
+        buffer[i % 5] = previous
+        total += previous
+    for i in range(1, len(x)):
+        z = 0.0
+        for j in range(len(w)):
+            z += w[j] * running[i - 1]
+        running[i] = math.tanh(z + x[i])
+        total += running[i]
+    return total

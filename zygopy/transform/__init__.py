@@ -39,6 +39,7 @@ from zygopy.transform.rotate import rotate
 from zygopy.transform.show import show
 from zygopy.transform.signature import ArgumentType, Lengths, Specialised, ones_of, specialise
 from zygopy.transform.simplify import settle, simplify
+from zygopy.transform.strips import strips
 from zygopy.transform.tape import close
 from zygopy.transform.types import BOOL, FLOAT, Array
 from zygopy.transform.values import Static
@@ -108,7 +109,7 @@ def _derive(primal: Function, found: Specialised, task: Task) -> Function:
 def _tuned(function: Function) -> Function:
     """The same program in the form that compiles to the fastest loops."""
     function = checked(fuse(checked(simplify(settle(function)))))
-    for tuning in (overwrite, promote, orient, hoist, distribute, rotate, vectorise, simplify):
+    for tuning in (overwrite, promote, orient, hoist, distribute, rotate, strips, vectorise, simplify):
         function = checked(tuning(function))
     return function
 

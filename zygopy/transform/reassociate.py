@@ -7,7 +7,7 @@ for i in range(n):                       for i in range(n):
 A sum that is read, tested or stored on the way (compensated summation, running means) keeps the order of its additions.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from zygopy.transform import ops
 from zygopy.transform.build import Builder
@@ -25,6 +25,7 @@ from zygopy.transform.ir import (
     blocks,
     free_values,
     operands,
+    walk,
 )
 
 
@@ -52,14 +53,23 @@ def _loop(s: For) -> Block:
     links: set[Var] = set()
     for k, param in enumerate(s.params):
         if isinstance(param.type, Scalar) and param.type.is_float:
-            links |= sum_links(param, k, s.body) or set()
+            found = carried_sum(param, k, s.body)
+            links |= found.links if found is not None else set()
     return _marked(s.body, links) if links else s.body
 
 
-def sum_links(start: Value, k: int, block: Block) -> set[Var] | None:
-    """The additions that lead from `start` to what the block yields at `k`; None if anything else reads the sum."""
+@dataclass(frozen=True)
+class Sum:
+    """The additions of a sum, and the statements of its block on its way, each with the sum before and after."""
+
+    links: set[Var]
+    steps: list[tuple[Statement, Value, Value]]
+
+
+def carried_sum(start: Value, k: int, block: Block) -> Sum | None:
+    """The sum that leads from `start` to what the block yields at `k`; None if anything else reads it on the way."""
     total, partial = start, {start}
-    links: set[Var] = set()
+    found = Sum(set(), [])
     for s in block.statements:
         read = [v for v in operands(s) if v in partial]
         nested = [v for inner in blocks(s) for v in free_values(inner) if v in partial]
@@ -69,31 +79,40 @@ def sum_links(start: Value, k: int, block: Block) -> set[Var] | None:
             return None
         match s:
             case Let() if _adds_to(s, total):
-                links.add(s.var)
-                total = s.var
+                links, after = {s.var}, s.var
             case For() if not nested and read == [total] and total in s.inits:
                 at = s.inits.index(total)
-                if (found := sum_links(s.params[at], at, s.body)) is None:
+                inner = carried_sum(s.params[at], at, s.body)
+                if inner is None:
                     return None
-                links |= found
-                total = s.results[at]
+                links, after = inner.links, s.results[at]
             case If() if not read:
                 sides = [_on_both_sides(s, at, total) for at in range(len(s.results))]
-                at = next((at for at, found in enumerate(sides) if found is not None), None)
+                at = next((at for at, side in enumerate(sides) if side is not None), None)
                 if at is None:
                     return None
-                links |= sides[at]
-                total = s.results[at]
+                links, after = sides[at], s.results[at]
             case _:
                 return None
+        found.links.update(links)
+        found.steps.append((s, total, after))
+        total = after
         partial.add(total)
     read_on = [v for at, v in enumerate(block.yields) if at != k and v in partial]
-    return links if block.yields[k] is total and not read_on else None
+    return found if block.yields[k] is total and not read_on else None
+
+
+def is_free_sum(s: For, k: int) -> bool:
+    """Whether a loop's variable is a sum that may be added up in any order."""
+    if (found := carried_sum(s.params[k], k, s.body)) is None:
+        return False
+    lets = [t for t in walk(s.body) if isinstance(t, Let) and t.var in found.links]
+    return all(t.op is ops.SUM or t.var.type.is_integer for t in lets)
 
 
 def _on_both_sides(s: If, k: int, total: Value) -> set[Var] | None:
-    sides = [sum_links(total, k, side) for side in (s.then, s.orelse)]
-    return None if None in sides else set().union(*sides)
+    sides = [carried_sum(total, k, side) for side in (s.then, s.orelse)]
+    return None if None in sides else set().union(*(side.links for side in sides))
 
 
 def _adds_to(s: Let, total: Value) -> bool:
@@ -119,4 +138,4 @@ def _marked(block: Block, links: set[Var]) -> Block:
     return Block(tuple(out), block.yields)
 
 
-__all__ = ["reassociate"]
+__all__ = ["carried_sum", "is_free_sum", "reassociate"]

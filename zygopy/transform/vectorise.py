@@ -25,7 +25,7 @@ from zygopy.transform.ir import (
 )
 from zygopy.transform.memory import AliasClasses
 from zygopy.transform.orient import any_order, one_trip_only
-from zygopy.transform.reassociate import sum_links
+from zygopy.transform.reassociate import is_free_sum
 
 SLOW = {ops.EXP, ops.EXPM1, ops.LOG, ops.LOG1P, ops.LOGADDEXP, ops.TANH, ops.EXPIT, ops.SIN, ops.COS, ops.ERF}
 SLOW |= {ops.POW}
@@ -68,9 +68,7 @@ class _Vectors:
         stores = [t for t in walk(s.body) if isinstance(t, Store)]
         if not all(one_trip_only(t.index, t.index, s.index, inside, self.facts) for t in stores):
             return False
-        lets = {t.var: t for t in walk(s.body) if isinstance(t, Let)}
-        sums = [sum_links(param, k, s.body) for k, param in enumerate(s.params)]
-        return all(links is not None and all(lets[link].op is ops.SUM for link in links) for links in sums)
+        return all(is_free_sum(s, k) for k in range(len(s.params)))
 
 
 __all__ = ["vectorise"]
