@@ -56,6 +56,22 @@ def stored_through_slices(x, v):
     return np.sum(u**2) + sum(v) + abs(v).sum()
 
 
+def picked(x, v):
+    """Elements of temporary arrays at places that data give; some arrays change later, or are used whole as well."""
+    shifted = x - x.max(axis=1)[:, None] * v[0]
+    total = 0.0
+    for i in range(len(x)):
+        total += np.exp(shifted[i]).sum() - 2.0 * shifted[i, LABELS[i]] ** 2
+    halves = x * 0.5
+    total += halves[np.arange(4), LABELS].sum() * halves.sum()
+    for i in range(len(x)):
+        halves[i, 0] = 3.0 * total
+    doubled = halves * v
+    halves[0, 1] = 0.3 * v[2]
+    total += 0.01 * doubled[LABELS[0], LABELS[1]] * doubled[LABELS[0], 1]
+    return total + 0.01 * halves[LABELS[0], LABELS[2]] * v[1]
+
+
 def gathered(x, v):
     total = np.sum(x[INDEX] ** 2 * np.arange(4.0)[:, None]) + x[[0, 2]].sum() + np.sum(x[INDEX, [0, 1, 2, 0]] ** 3)
     return total + np.sum(x[MASK] ** 2) * np.mean(x[x > 0]) + np.sum(x[:, INDEX[:2]][INDEX] ** 2) + np.sum(v[None] * v)
@@ -101,6 +117,7 @@ PROGRAMS = (
     reductions,
     stored_through_slices,
     gathered,
+    picked,
     scattered,
     shaped,
     recurrent,

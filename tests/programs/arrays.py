@@ -472,3 +472,14 @@ def sweep_that_reads_a_far_cell(a):
     for v in u:
         s += v * v
     return s
+
+
+@program(numbers(4), 3, tags="ping_pong", cpu=True)
+def one_element_after_swaps(a, n):
+    """The adjoint of one element is all that the reverse loop starts from."""
+    u, v = a.copy(), np.zeros_like(a)
+    for _ in range(n):
+        for i in range(len(u)):
+            v[i] = u[i] * u[i]
+        u, v = v, u
+    return u[1]

@@ -36,7 +36,7 @@ def function(source: Source, parameters: list[str] | None = None) -> Callable:
     `parameters` are those of the signature, where some are left out in the source because a default was taken for them.
     """
     rewriting = _Replacements(source.classes, source.parallel)
-    tree = sums.in_blocks(python.locate_errors(ast.parse(source.text), source), source.parallel)
+    tree = sums.in_blocks(python.locate_errors(ast.parse(source.text), source), source.parallel - source.short)
     tree = ast.fix_missing_locations(rewriting.visit(tree))
     _place(tree, source)
     if parameters is not None:

@@ -5,12 +5,14 @@ for i in range(n):               rest = 0.0
                                      part = 0.0
                                      for i in range(block, min(block + 512, n)):
                                          part += x[i]
-                                     rest += error of (total + part)
+                                     if block > 0:
+                                         rest += error of (total + part)
                                      total = total + part
-                                 total = total + rest
+                                 if n > 512:
+                                     total = total + rest
 
 Within a block the order of additions is free; the sum of the blocks is compensated (Ogita, Rump & Oishi 2005, Sum2,
-with the error of an addition by Knuth's two-sum).
+with the error of an addition by Knuth's two-sum). Short sums, of which there may be many, pay for none of this.
 """
 
 import ast
@@ -72,9 +74,11 @@ def _blocked(node: ast.For, totals: list[str]) -> list[ast.stmt]:
     lines += [f"for {index}_block in range({start}, {stop}, {BLOCK}):"]
     lines += [f"    {t}_part = zero_like({t})" for t in totals]
     lines += [f"    for {index} in range({index}_block, min({index}_block + {BLOCK}, {stop})):", "        pass"]
-    for t in totals:
-        lines += [f"    {t}_rest = {t}_rest + addition_error({t}, {t}_part)", f"    {t} = {t} + {t}_part"]
-    lines += [f"{t} = with_rest({t}, {t}_rest)" for t in totals]
+    lines += [f"    if {index}_block > {start}:"]
+    lines += [f"        {t}_rest = {t}_rest + addition_error({t}, {t}_part)" for t in totals]
+    lines += [f"    {t} = {t} + {t}_part" for t in totals]
+    lines += [f"if {stop} - ({start}) > {BLOCK}:"]
+    lines += [f"    {t} = with_rest({t}, {t}_rest)" for t in totals]
     made = ast.parse("\n".join(lines)).body
     for s in made:
         for inner in ast.walk(s):

@@ -109,7 +109,7 @@ def _derive(primal: Function, found: Specialised, task: Task) -> Function:
 def _tuned(function: Function) -> Function:
     """The same program in the form that compiles to the fastest loops."""
     function = checked(fuse(checked(simplify(settle(function)))))
-    for tuning in (overwrite, promote, orient, hoist, distribute, rotate, strips, vectorise, simplify):
+    for tuning in (overwrite, promote, orient, strips, hoist, distribute, rotate, vectorise, simplify):
         function = checked(tuning(function))
     return function
 

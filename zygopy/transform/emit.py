@@ -55,6 +55,7 @@ class Source:
     lines: dict[int, Loc] = field(default_factory=dict)
     classes: dict[str, int] = field(default_factory=dict)  # the arrays' names -> number of their alias class
     parallel: set[int] = field(default_factory=set)  # the lines of loops over whole arrays, whose sums have no order
+    short: set[int] = field(default_factory=set)  # those of them with few trips
 
 
 def emit(function: Function, comments: bool = True) -> Source:
@@ -73,7 +74,9 @@ def emit(function: Function, comments: bool = True) -> Source:
     writer.block(function.body)
     writer.line(f"return {writer.tree(function.results)}")
     classes = _class_numbers(function, writer.names)
-    return Source(function.name, "\n".join(writer.lines) + "\n", errors, writer.locs, classes, writer.parallel)
+    return Source(
+        function.name, "\n".join(writer.lines) + "\n", errors, writer.locs, classes, writer.parallel, writer.short
+    )
 
 
 def _class_numbers(function: Function, names: dict[Var, str]) -> dict[str, int]:
@@ -93,6 +96,7 @@ class _Writer:
         self.lines: list[str] = []
         self.locs: dict[int, Loc] = {}
         self.parallel: set[int] = set()
+        self.short: set[int] = set()
         self.depth = 0
         self.loc: Loc | None = None
         self.comments = comments
@@ -315,6 +319,8 @@ class _Writer:
         self.statement_line(s, f"for {self.names[s.index]} in range({self.items(bounds)}):")
         if s.parallel:
             self.parallel.add(len(self.lines))
+            if s.short:
+                self.short.add(len(self.lines))
         self.nested(s.body, list(zip(s.params, s.body.yields, strict=True)))
         self.loc = s.loc
         self.copies(list(zip(s.results, s.params, strict=True)))

@@ -42,12 +42,14 @@ from zygopy.transform.ir import (
     walk,
 )
 from zygopy.transform.memory import AliasClasses, allocations, read_arrays, stored_arrays
+from zygopy.transform.picks import picks
 from zygopy.transform.simplify import simplify
 from zygopy.transform.types import Array
 
 
 def fuse(function: Function) -> Function:
     """Merge the loop nests of array expressions, and make temporary arrays smaller."""
+    function = simplify(picks(function))
     for mixing in (False, True):
         for _ in range(4):
             merged = replace(function, body=_Fusion(function, mixing).block(function.body))
@@ -87,8 +89,8 @@ class _Fusion:
     def block(self, block: Block) -> Block:
         """Merge what can be merged in a block, and then inside its statements."""
         out: list[Statement] = []
-        for k, s in enumerate(block.statements):
-            self.add(s, out, block.statements[k + 1 :])
+        for s in block.statements:
+            self.add(s, out)
         return Block(tuple(self.inside(s) for s in out), block.yields)
 
     def inside(self, s: Statement) -> Statement:
@@ -101,49 +103,28 @@ class _Fusion:
                 return replace(s, then=self.block(s.then), orelse=self.block(s.orelse))
         return s
 
-    def add(self, s: Statement, out: list[Statement], later: tuple[Statement, ...]) -> None:
+    def add(self, s: Statement, out: list[Statement]) -> None:
         """Append a statement, merged with an earlier loop if there is a fitting one."""
         if isinstance(s, For) and s.parallel:
             for position in range(len(out) - 1, -1, -1):
                 first = out[position]
                 if not (isinstance(first, For) and first.parallel and _same_range(first, s)):
                     continue
-                if not self.pays(first, s, later):
+                if not self.pays(first, s):
                     continue
                 found = self.merge(first, out[position + 1 :], s)
                 if found is not None:
                     before, merged, behind = found
                     del out[position:]
                     out += before
-                    self.add(merged, out, (*behind, *later))
+                    self.add(merged, out)
                     out += behind
                     return
         out.append(s)
 
-    def pays(self, first: For, second: For, later: tuple[Statement, ...]) -> bool:
-        """Whether one loop is faster than two.
-
-        A loop of exponentials and the like is made of vector instructions, but not within a loop of loops: it joins
-        such a one only for a matrix that need not be kept then, its own or one of two loops that it stands between.
-        """
-        if _is_nested(first) == _is_nested(second):
-            return True
-        if not self.mixing or not (_is_costly(first) or _is_costly(second)):
-            return self.mixing
-        return (
-            self.share(first, second)
-            or _is_nested(first)
-            and any(
-                isinstance(s, For) and s.parallel and _same_range(first, s) and _is_nested(s) and self.share(first, s)
-                for s in later
-            )
-        )
-
-    def share(self, a: For, b: For) -> bool:
-        """Whether two loops touch the same temporary matrix."""
-        arrays = [{_place(x)[0] for x in self.uses_of(loop).accesses} for loop in (a, b)]
-        both = {v for v in arrays[0] & arrays[1] if isinstance(v.type, Array) and v.type.ndim > 1}
-        return any(self.aliases.of(v) in self.own for v in both)
+    def pays(self, first: For, second: For) -> bool:
+        """Whether one loop is faster than two: loops without inner ones are merged among themselves first."""
+        return self.mixing or _is_nested(first) == _is_nested(second)
 
     # -- two loops ---------------------------------------------------------------------------------------------------
 
@@ -249,11 +230,6 @@ class _Fusion:
 
 def _is_nested(loop: For) -> bool:
     return any(isinstance(s, For | While) for s in loop.body.statements)
-
-
-def _is_costly(loop: For) -> bool:
-    """Whether a loop without inner loops computes exponentials, sines and the like."""
-    return not _is_nested(loop) and any(isinstance(s, Let) and not s.op.cheap for s in walk(loop.body))
 
 
 def _same_range(a: For, b: For) -> bool:

@@ -121,7 +121,7 @@ class Kernel:
 class For:
     """`key` names the loop across passes; `mirror` is the key of the loop that this one runs backwards.
 
-    `parallel`: an array expression made it, so trips meet in nothing but sums whose order is free.
+    `parallel`: trips meet in nothing but sums whose order is free. `short`: it runs over one strip of a longer loop.
     """
 
     index: Var
@@ -136,6 +136,7 @@ class For:
     key: int
     mirror: int | None = None
     parallel: bool = False
+    short: bool = False
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,9 @@ from zygopy.transform.ir import (
     Value,
     Var,
     While,
+    block_params,
     blocks,
+    defined,
     operands,
     walk,
 )
@@ -34,7 +36,46 @@ from zygopy.transform.types import Array
 
 def overwrite(function: Function) -> Function:
     """Turn the first additions to arrays of zeros into stores."""
-    return _Overwriting(function).run()
+    return _Overwriting(replace(function, body=_elements_last(function.body, _alone(function)))).run()
+
+
+def _alone(function: Function) -> set[Var]:
+    """The arrays of zeros that have no other name."""
+    aliases = AliasClasses(function.body)
+    members: dict[Var, set[Var]] = {}
+    for s in walk(function.body):
+        for v in (*operands(s), *defined(s), *block_params(s)):
+            if isinstance(v, Var) and isinstance(v.type, Array):
+                members.setdefault(aliases.of(v), set()).add(v)
+    lets = [s for s in walk(function.body) if isinstance(s, Let) and s.op is ops.ZEROS]
+    return {s.var for s in lets if members[aliases.of(s.var)] == {s.var}}
+
+
+def _elements_last(block: Block, arrays: set[Var]) -> Block:
+    """Additions to one element behind a loop that adds to all of them, so that the loop's is the first."""
+    statements = [_inside(s, arrays) for s in block.statements]
+    for s in [s for s in statements if _adds(s) and s.array in arrays]:
+        behind = statements[statements.index(s) + 1 :]
+        user = next((t for t in behind if any(s.array in operands(u) for u in walk(Block((t,))))), None)
+        if isinstance(user, For) and all(_adds(u) for u in walk(Block((user,))) if s.array in operands(u)):
+            statements.remove(s)
+            statements.insert(statements.index(user) + 1, s)
+    return Block(tuple(statements), block.yields)
+
+
+def _inside(s: Statement, arrays: set[Var]) -> Statement:
+    match s:
+        case For():
+            return replace(s, body=_elements_last(s.body, arrays))
+        case While():
+            return replace(s, test=_elements_last(s.test, arrays), body=_elements_last(s.body, arrays))
+        case If():
+            return replace(s, then=_elements_last(s.then, arrays), orelse=_elements_last(s.orelse, arrays))
+    return s
+
+
+def _adds(s: Statement) -> bool:
+    return isinstance(s, Store) and s.add is ops.SUM
 
 
 @dataclass
@@ -48,14 +89,9 @@ class _Changes:
 class _Overwriting:
     def __init__(self, function: Function):
         self.function = function
-        self.aliases = AliasClasses(function.body)
         self.facts = Facts({s.var: s for s in walk(function.body) if isinstance(s, Let)})
         self.changes = _Changes({}, {}, {}, set())
-        self.members: dict[Var, set[Var]] = {}
-        for s in walk(function.body):
-            for v in (*operands(s), *((s.var,) if isinstance(s, Let) else ())):
-                if isinstance(v, Var) and isinstance(v.type, Array):
-                    self.members.setdefault(self.aliases.of(v), set()).add(v)
+        self.alone = _alone(function)
 
     def run(self) -> Function:
         self.block(self.function.body)
@@ -65,7 +101,7 @@ class _Overwriting:
 
     def block(self, block: Block) -> None:
         for k, s in enumerate(block.statements):
-            if isinstance(s, Let) and s.op is ops.ZEROS and self.members[self.aliases.of(s.var)] == {s.var}:
+            if isinstance(s, Let) and s.var in self.alone:
                 users = [t for t in block.statements[k + 1 :] if self.touches(t, s.var)]
                 if users and isinstance(users[0], For):
                     self.try_first(s, users[0])

@@ -165,7 +165,21 @@ class _Strips:
                     yields.append(value)
             block = Substitution(known).block(block)
             body = Block((*read.statements, *block.statements), tuple(yields))
-            b.emit(For(index, start, end, integer(1), tuple(own), tuple(inits), body, tuple(results), s.loc, new_key()))
+            b.emit(
+                For(
+                    index,
+                    start,
+                    end,
+                    integer(1),
+                    tuple(own),
+                    tuple(inits),
+                    body,
+                    tuple(results),
+                    s.loc,
+                    new_key(),
+                    short=True,
+                )
+            )
         body = Block(tuple(self.with_stores(b.statements, rows, s, start)), tuple(totals))
         return [For(start, s.start, s.stop, integer(STRIP), tuple(params), s.inits, body, s.results, s.loc, s.key)]
 
