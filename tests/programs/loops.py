@@ -557,3 +557,20 @@ def functions_in_loops_that_cannot_be_split(x, w):
         running[i] = math.tanh(z + x[i])
         total += running[i]
     return total
+
+
+@program(numbers(70, 3), numbers(3), np.arange(70) * 7 % 3 - 3, tags="strips index", cpu=True)
+def strips_with_tests_and_memory(x, w, labels):
+    """Places that data give are tested before; each trip has an array of its own."""
+    total = 0.0
+    for i in range(len(x)):
+        terms = np.empty(len(w))
+        z = 0.0
+        for j in range(len(w)):
+            terms[j] = x[i, j] * w[j]
+            z += terms[j]
+        p = math.tanh(z)
+        for j in range(len(w)):
+            total += terms[j] ** 2 * p
+        total += p * x[i, labels[i]]
+    return total

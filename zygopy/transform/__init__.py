@@ -26,7 +26,7 @@ from zygopy.transform.distribute import distribute
 from zygopy.transform.emit import Source, emit
 from zygopy.transform.forward import forward
 from zygopy.transform.fuse import fuse
-from zygopy.transform.hoist import hoist
+from zygopy.transform.hoist import hoist, hoist_numbers
 from zygopy.transform.ir import Block, Check, Const, Function, Leaves, Param, Var, leaves, map_leaves, walk
 from zygopy.transform.jam import jam
 from zygopy.transform.memory import stored_parameters
@@ -109,7 +109,7 @@ def _derive(primal: Function, found: Specialised, task: Task) -> Function:
 def _tuned(function: Function) -> Function:
     """The same program in the form that compiles to the fastest loops."""
     function = checked(fuse(checked(simplify(settle(function)))))
-    for tuning in (overwrite, promote, orient, strips, hoist, distribute, rotate, vectorise, simplify):
+    for tuning in (overwrite, promote, orient, hoist_numbers, strips, hoist, distribute, rotate, vectorise, simplify):
         function = checked(tuning(function))
     return function
 

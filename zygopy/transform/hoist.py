@@ -34,11 +34,17 @@ _MAY_FAIL = {ops.FLOORDIV, ops.MOD, ops.POW, ops.SHIFT_LEFT, ops.SHIFT_RIGHT}
 
 def hoist(function: Function) -> Function:
     """Move cheap numbers, and memory that each trip fills anew, out of the for loops in which they do not change."""
-    return replace(function, body=_Hoisting(function).block(function.body))
+    return replace(function, body=_Hoisting(function, memory=True).block(function.body))
+
+
+def hoist_numbers(function: Function) -> Function:
+    """Move cheap numbers only, so that it shows which memory each trip has of its own."""
+    return replace(function, body=_Hoisting(function, memory=False).block(function.body))
 
 
 class _Hoisting:
-    def __init__(self, function: Function):
+    def __init__(self, function: Function, memory: bool):
+        self.memory = memory
         self.aliases = AliasClasses(function.body)
         self.definitions = {s.var: s for s in walk(function.body) if isinstance(s, Let)}
         handed_on = [v for v in leaves(function.results) if isinstance(v, Var)]
@@ -67,7 +73,7 @@ class _Hoisting:
         kept: list[Statement] = []
         for t in s.body.statements:
             fixed = isinstance(t, Let) and not any(a in inside for a in t.args if isinstance(a, Var))
-            if fixed and (_is_movable(t) or self.stays_in_trip(t)):
+            if fixed and (_is_movable_number(t) or (self.memory and self.stays_in_trip(t))):
                 inside.discard(t.var)
                 moved += self.with_possible_shape(t) if t.op is ops.EMPTY else [t]
             else:
@@ -86,12 +92,12 @@ class _Hoisting:
 
     def stays_in_trip(self, t: Let) -> bool:
         """Whether an array of undefined elements is used in the trip only that makes it."""
+        if t.op in (ops.SCRATCH, ops.NEW_STACK):  # a trip reads what it wrote itself, and pops what it pushed
+            return True
         return t.op is ops.EMPTY and self.aliases.of(t.var) not in self.handed_on
 
 
-def _is_movable(t: Let) -> bool:
-    if t.op in (ops.SCRATCH, ops.NEW_STACK):  # a trip reads what it wrote itself, and pops what it pushed
-        return True
+def _is_movable_number(t: Let) -> bool:
     if t.op.effect is not Effect.PURE or not t.op.cheap or not isinstance(t.var.type, Scalar):
         return False
     return t.op not in _MAY_FAIL or (isinstance(t.args[1], Const) and bool(t.args[1].value) and t.op is not ops.POW)

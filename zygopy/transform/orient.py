@@ -4,6 +4,7 @@ for j in range(n - 1, -1, -1):               for j in range(n):
     x_bar[j] += g * w[j]             ->          x_bar[j] += g * w[j]
 """
 
+from collections.abc import Container
 from dataclasses import replace
 
 from zygopy.transform import ops
@@ -66,12 +67,16 @@ class _Orientation:
         return [*b.statements, replace(s, start=start, stop=stop, step=integer(1))]
 
 
-def any_order(s: For, aliases: AliasClasses, facts: Facts) -> bool:
-    """Whether no trip reads or overwrites what another one writes."""
+def any_order(s: For, aliases: AliasClasses, facts: Facts, own: Container[Var] = ()) -> bool:
+    """Whether no trip reads or overwrites what another one writes; arrays that trips have of their own do not count."""
     accesses: list[tuple[Var, tuple, bool, bool]] = []  # array, index, is a store, is an addition
     for t in walk(s.body):
         match t:
-            case Let() if t.op is ops.LOAD:
+            case Let(op=ops.LOAD) if t.args[0] in own:
+                pass
+            case Store() if t.array in own:
+                pass
+            case Let(op=ops.LOAD):
                 accesses.append((t.args[0], t.args[1:], False, False))
             case Let():
                 if t.op in ops.VIEWS or t.op.effect is Effect.ALLOCATES:

@@ -87,11 +87,11 @@ def carried_sum(start: Value, k: int, block: Block) -> Sum | None:
                     return None
                 links, after = inner.links, s.results[at]
             case If() if not read:
-                sides = [_on_both_sides(s, at, total) for at in range(len(s.results))]
-                at = next((at for at, side in enumerate(sides) if side is not None), None)
-                if at is None:
+                sides = [(_on_both_sides(s, at, total), result) for at, result in enumerate(s.results)]
+                sums = [(side, result) for side, result in sides if side is not None]
+                if not sums:
                     return None
-                links, after = sides[at], s.results[at]
+                links, after = sums[0]
             case _:
                 return None
         found.links.update(links)

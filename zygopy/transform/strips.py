@@ -21,12 +21,15 @@ from zygopy.transform.affine import Facts
 from zygopy.transform.build import Builder, integer
 from zygopy.transform.ir import (
     Block,
+    Check,
+    Const,
     Effect,
     For,
     Function,
     If,
     Let,
     Statement,
+    Store,
     Substitution,
     Value,
     Var,
@@ -37,6 +40,7 @@ from zygopy.transform.ir import (
     free_values,
     new_key,
     operands,
+    param_vars,
     walk,
 )
 from zygopy.transform.memory import AliasClasses
@@ -45,7 +49,8 @@ from zygopy.transform.reassociate import Sum, carried_sum, is_free_sum
 from zygopy.transform.types import INT, Array
 from zygopy.transform.vectorise import SLOW
 
-STRIP = 64  # trips
+STRIP = 64  # trips, at most
+ELEMENTS = 1024  # of an array that each trip has its own of
 
 
 def strips(function: Function) -> Function:
@@ -55,7 +60,7 @@ def strips(function: Function) -> Function:
 
 @dataclass(eq=False)
 class _Group:
-    """Statements that get a loop of their own: one inner loop with what it needs, or none."""
+    """Statements that get a loop of their own: inner loops with what they need, or none."""
 
     loops: bool
     statements: list[Statement] = field(default_factory=list)
@@ -65,7 +70,8 @@ class _Strips:
     def __init__(self, function: Function):
         self.aliases = AliasClasses(function.body)
         self.facts = Facts()
-        self.rows: list[Statement] = []
+        self.params = {v for v in param_vars(function) if isinstance(v.type, Array)}
+        self.before: list[Statement] = []  # what the statement of the outermost block needs before it
         for s in walk(function.body):
             if isinstance(s, Let):
                 self.facts.definitions[s.var] = s
@@ -74,8 +80,8 @@ class _Strips:
         out: list[Statement] = []
         for s in body.statements:
             found = self.statement(s)
-            out += [*self.rows, *found]
-            self.rows.clear()
+            out += [*self.before, *found]
+            self.before.clear()
         return Block(tuple(out), body.yields)
 
     def block(self, block: Block) -> Block:
@@ -83,135 +89,209 @@ class _Strips:
 
     def statement(self, s: Statement) -> list[Statement]:
         match s:
-            case For() if self.is_candidate(s) and (sums := _sums(s)) is not None:
-                groups = self.groups(s, _partial(sums))
-                return self.split(s, groups, sums) if len(groups) > 1 else [s]
-            case For() | While():
+            case For():
+                found = _Loop(s, self).split() if _is_candidate(s) else None
+                return [replace(s, body=self.block(s.body))] if found is None else found
+            case While():
                 return [replace(s, body=self.block(s.body))]
             case If():
                 return [replace(s, then=self.block(s.then), orelse=self.block(s.orelse))]
         return [s]
 
-    def is_candidate(self, s: For) -> bool:
-        """Whether functions stand beside an inner loop, and trips are independent."""
-        loops = any(isinstance(t, For) for t in s.body.statements)
-        slow = any(_is_slow(t) for t in s.body.statements if not isinstance(t, For))
-        nested = any(isinstance(t, For) for u in s.body.statements if isinstance(u, If) for t in walk(Block((u,))))
-        return loops and slow and not nested and s.step == integer(1) and any_order(s, self.aliases, self.facts)
 
-    def groups(self, s: For, partial: set[Value]) -> list[_Group]:
+def _is_candidate(s: For) -> bool:
+    """Whether functions stand beside inner loops that have none; those would take most of the time in any case."""
+    loops = [t for t in s.body.statements if isinstance(t, For)]
+    slow = any(_is_slow(t) for t in s.body.statements if t not in loops)
+    nested = any(isinstance(t, For) for u in s.body.statements if isinstance(u, If) for t in walk(Block((u,))))
+    return bool(loops) and slow and not any(map(_is_slow, loops)) and not nested and s.step == integer(1)
+
+
+class _Loop:
+    """One loop and its parts."""
+
+    def __init__(self, s: For, scope: _Strips):
+        self.s, self.scope = s, scope
+        self.inside = defined_inside(s)
+        self.stored = scope.aliases.stored(s.body.statements)
+        self.lets = {t.var: t for t in s.body.statements if isinstance(t, Let)}
+        self.checks = [t for t in s.body.statements if isinstance(t, Check)]
+        self.own = {t.var: t for t in self.lets.values() if self.is_own(t)}
+        self.start = Var(f"{s.index.name}_block", INT)
+        self.rows: dict[Var, Var] = {}  # what trips hand on, by number
+        self.wide: dict[Var, Var] = {}  # arrays of one trip, and those of a strip
+        self.length: Value = integer(STRIP)
+
+    def split(self) -> list[Statement] | None:
+        """A loop over strips, and in it a loop for each group; None if trips depend on each other."""
+        sums = _sums(self.s)
+        if sums is None or not self.trips_are_independent() or not self.may_check_first():
+            return None
+        groups = self.groups(_partial(sums))
+        return self.written(groups, sums) if len(groups) > 1 else None
+
+    # -- what allows it ----------------------------------------------------------------------------------------------
+
+    def is_own(self, t: Let) -> bool:
+        """Whether a trip allocates an array of numbers that only its own loads and stores use."""
+        if t.op not in (ops.EMPTY, ops.SCRATCH) or any(n in self.inside for n in t.args):
+            return False
+        users = [u for u in walk(self.s.body) if t.var in operands(u)]
+        return all(isinstance(u, Store) or (isinstance(u, Let) and u.op is ops.LOAD) for u in users) and not any(
+            t.var in block.yields for u in walk(Block((self.s,))) for block in blocks(u)
+        )
+
+    def trips_are_independent(self) -> bool:
+        rest = [t for t in self.s.body.statements if t not in self.checks and t not in self.own.values()]
+        loop = replace(self.s, body=Block(tuple(rest), self.s.body.yields))
+        return any_order(loop, self.scope.aliases, self.scope.facts, set(self.own))
+
+    def may_check_first(self) -> bool:
+        """Whether the tests of all trips of a strip may run before the rest: they need the index only."""
+        if not self.checks:
+            return True
+        if {self.scope.aliases.of(v) for v in self.scope.params} & self.stored:
+            return False
+        for check in self.checks:
+            if (lets := self.again(check.test)) is None:
+                return False
+            loads = [a for t in lets if t.op is ops.LOAD for a in t.args[1:]]
+            symbols = {v for a in loads for v, _ in self.scope.facts.affine(a).terms}
+            if symbols & self.inside - {self.s.index}:
+                return False
+        return True
+
+    # -- groups ------------------------------------------------------------------------------------------------------
+
+    def groups(self, partial: set[Value]) -> list[_Group]:
         """The loop's statements in groups, each as early as what it reads allows; partial sums do not count as read."""
-        stored = self.aliases.stored(s.body.statements)
-        found: list[_Group] = []
+        tests = _Group(True, list(self.checks))
+        found = [tests]
         place: dict[Value, int] = {}
-        for t in s.body.statements:
+        for t in self.s.body.statements:
+            if t in self.checks or t in self.own.values():
+                continue
             reads = (set(operands(t)) | {v for inner in blocks(t) for v in free_values(inner)}) - partial
-            after = max((place[v] for v in reads if v in place), default=-1)
-            moves = not any(_has_effect(u) or self.loads(u, stored) for u in walk(Block((t,))))
+            after = max((place[v] for v in reads if v in place), default=1)
+            moves = not any(_has_effect(u) or self.loads_stored(u) for u in walk(Block((t,))))
             if isinstance(t, For):
                 found.append(_Group(True))
                 at = len(found) - 1
             else:
-                first = max(after if moves else len(found) - 1, 0)
+                first = max(after if moves else len(found) - 1, 1)
                 at = next((k for k in range(first, len(found)) if not found[k].loops), len(found))
                 if at == len(found):
                     found.append(_Group(False))
             found[at].statements.append(t)
             place.update(dict.fromkeys(defined(t), at))
-        return _joined(found)
+        return [*([tests] if self.checks else []), *_joined(found[1:])]
 
-    def loads(self, t: Statement, stored: set[Var]) -> bool:
-        return isinstance(t, Let) and t.op is ops.LOAD and self.aliases.of(t.args[0]) in stored
+    def loads_stored(self, t: Statement) -> bool:
+        return isinstance(t, Let) and t.op is ops.LOAD and self.scope.aliases.of(t.args[0]) in self.stored
 
-    def split(self, s: For, groups: list[_Group], sums: list[Sum]) -> list[Statement]:
-        """A loop over strips, and in it a loop for each group."""
-        start = Var(f"{s.index.name}_block", INT)
+    # -- the new loops -----------------------------------------------------------------------------------------------
+
+    def written(self, groups: list[_Group], sums: list[Sum]) -> list[Statement]:
+        s = self.s
+        before = Builder(s.loc)
+        self.widen(before)
         b = Builder(s.loc)
-        end = b.apply(ops.INT_MIN, b.add(start, integer(STRIP)), s.stop)
+        end = b.apply(ops.INT_MIN, b.add(self.start, self.length), s.stop)
         params = [Var(p.name, p.type) for p in s.params]
         totals: list[Value] = list(params)
-        partial = _partial(sums)
         made = {v: g for g in groups for t in g.statements for v in defined(t)}
-        rows: dict[Var, Var] = {}
-        stored = self.aliases.stored(s.body.statements)
+        partial = _partial(sums)
+        loops = []
         for g in groups:
-            block = Block(tuple(g.statements))
             index = Var(s.index.name, INT)
             known: dict[Var, Value] = {s.index: index}
-            read = Builder(s.loc)
-            at = read.sub(index, start)
+            block, read = Block(tuple(g.statements)), Builder(s.loc)
             for v in free_values(block):
-                if v not in made or made[v] is g or v in partial:
-                    continue
-                if (lets := self.again(v, s, stored)) is not None:
-                    copy = Substitution({s.index: index}, lambda v: Var(v.name, v.type)).block(Block(tuple(lets), (v,)))
-                    read.statements += copy.statements
-                    known[v] = copy.yields[0]
-                else:
-                    row = rows.get(v) or rows.setdefault(v, self.row(s, v))
-                    known[v] = read.load(row, (at,), v.name)
+                if v in made and made[v] is not g and v not in partial:
+                    known[v] = self.handed_on(v, index, read)
             own, inits, yields, results = [], [], [], []
             for k, total in enumerate(sums):
-                steps = [(before, after) for t, before, after in total.steps if t in g.statements]
+                steps = [(first, last) for t, first, last in total.steps if t in g.statements]
                 if steps:
                     own.append(Var(s.params[k].name, s.params[k].type))
                     inits.append(totals[k])
                     totals[k] = Var(s.params[k].name, s.params[k].type)
                     results.append(totals[k])
                     value: Value = own[-1]
-                    for before, after in steps:
-                        known[before] = value
-                        value = after
+                    for first, last in steps:
+                        known[first] = value
+                        value = last
                     yields.append(value)
-            block = Substitution(known).block(block)
+            block = self.with_wide_arrays(Substitution(known).block(block), read.sub(index, self.start))
             body = Block((*read.statements, *block.statements), tuple(yields))
-            b.emit(
-                For(
-                    index,
-                    start,
-                    end,
-                    integer(1),
-                    tuple(own),
-                    tuple(inits),
-                    body,
-                    tuple(results),
-                    s.loc,
-                    new_key(),
-                    short=True,
-                )
-            )
-        body = Block(tuple(self.with_stores(b.statements, rows, s, start)), tuple(totals))
-        return [For(start, s.start, s.stop, integer(STRIP), tuple(params), s.inits, body, s.results, s.loc, s.key)]
+            header = (index, self.start, end, integer(1), tuple(own), tuple(inits))
+            loops.append(For(*header, body, tuple(results), s.loc, new_key(), short=True))
+        strip = Block((*b.statements, *map(self.keeping_rows, loops)), tuple(totals))
+        header = (self.start, s.start, s.stop, self.length, tuple(params), s.inits)
+        return [*before.statements, For(*header, strip, s.results, s.loc, s.key)]
 
-    def with_stores(self, statements: list[Statement], rows: dict[Var, Var], s: For, start: Var) -> list[Statement]:
-        """The loops of the groups, which now keep what others read."""
-        out: list[Statement] = []
-        for loop in statements:
-            if isinstance(loop, For):
-                keep = Builder(s.loc)
-                for t in loop.body.statements:
-                    for v in defined(t):
-                        if v in rows:
-                            keep.store(rows[v], (keep.sub(loop.index, start),), v)
-                loop = replace(loop, body=Block((*loop.body.statements, *keep.statements), loop.body.yields))
-            out.append(loop)
-        return out
+    def handed_on(self, v: Var, index: Var, b: Builder) -> Value:
+        """A value of another group, computed again or read from a row."""
+        if (lets := self.again(v)) is not None:
+            copy = Substitution({self.s.index: index}, lambda v: Var(v.name, v.type)).block(Block(tuple(lets), (v,)))
+            b.statements += copy.statements
+            return copy.yields[0]
+        if v not in self.rows:
+            before = Builder(self.s.loc)
+            self.rows[v] = before.let(ops.SCRATCH, (integer(STRIP),), Array(v.type.dtype, 1), "row")
+            self.scope.before += before.statements
+        return b.load(self.rows[v], (b.sub(index, self.start),), v.name)
 
-    def again(self, v: Value, s: For, stored: set[Var], depth: int = 4) -> list[Let] | None:
+    def keeping_rows(self, loop: For) -> For:
+        """The loop of a group, which also keeps what others read."""
+        keep = Builder(self.s.loc)
+        for v in (v for t in loop.body.statements for v in defined(t) if v in self.rows):
+            keep.store(self.rows[v], (keep.sub(loop.index, self.start),), v)
+        return replace(loop, body=Block((*loop.body.statements, *keep.statements), loop.body.yields))
+
+    def again(self, v: Value, depth: int = 6) -> list[Let] | None:
         """The cheap operations that compute a value of a trip from the index; None if it is better kept."""
-        let = next((t for t in s.body.statements if isinstance(t, Let) and t.var is v), None)
-        if v is s.index or not isinstance(v, Var) or (let is None and v not in defined_inside(s)):
+        if not isinstance(v, Var) or v is self.s.index or v not in self.inside:
             return []
-        if let is None or depth == 0 or not let.op.cheap or _has_effect(let) or self.loads(let, stored):
+        let = self.lets.get(v)
+        if let is None or depth == 0 or not let.op.cheap or _has_effect(let) or self.loads_stored(let):
             return None
-        parts = [self.again(a, s, stored, depth - 1) for a in let.args]
+        parts = [self.again(a, depth - 1) for a in let.args]
         return None if None in parts else [*dict.fromkeys(t for part in parts for t in part), let]
 
-    def row(self, s: For, v: Var) -> Var:
-        b = Builder(s.loc)
-        row = b.let(ops.SCRATCH, (integer(STRIP),), Array(v.type.dtype, 1), "row")
-        self.rows += b.statements
-        return row
+    # -- arrays of one trip ------------------------------------------------------------------------------------------
+
+    def widen(self, b: Builder) -> None:
+        """Give each trip of a strip its own arrays; the longer they are, the shorter are strips."""
+        sizes = [n for t in self.own.values() for n in t.args]
+        if not all(isinstance(n, Const) for n in sizes):
+            longest: Value = integer(1)
+            for t in self.own.values():
+                size: Value = integer(1)
+                for n in t.args:
+                    size = b.mul(size, n)
+                longest = b.apply(ops.INT_MAX, longest, size)
+            fitting = b.apply(ops.FLOORDIV, integer(ELEMENTS), longest)
+            self.length = b.apply(ops.INT_MAX, b.apply(ops.INT_MIN, fitting, integer(STRIP)), integer(1))
+        for v, t in self.own.items():
+            shape = (b.apply(ops.INT_MAX, n, integer(0)) for n in t.args)  # negative ones are there where no trip runs
+            self.wide[v] = b.let(t.op, (self.length, *shape), Array(v.type.dtype, v.type.ndim + 1), v.name)
+
+    def with_wide_arrays(self, block: Block, at: Value) -> Block:
+        out: list[Statement] = []
+        for t in block.statements:
+            match t:
+                case Let(op=ops.LOAD) if t.args[0] in self.wide:
+                    t = replace(t, args=(self.wide[t.args[0]], at, *t.args[1:]))
+                case Store() if t.array in self.wide:
+                    t = replace(t, array=self.wide[t.array], index=(at, *t.index))
+                case For():
+                    t = replace(t, body=self.with_wide_arrays(t.body, at))
+                case If():
+                    then, orelse = (self.with_wide_arrays(side, at) for side in (t.then, t.orelse))
+                    t = replace(t, then=then, orelse=orelse)
+            out.append(t)
+        return Block(tuple(out), block.yields)
 
 
 def _is_slow(t: Statement) -> bool:
@@ -227,16 +307,18 @@ def _partial(sums: list[Sum]) -> set[Value]:
 
 
 def _joined(groups: list[_Group]) -> list[_Group]:
-    """The groups, those without functions joined to the ones behind them."""
+    """The groups, those without functions joined to the ones behind, neighbours with inner loops to each other."""
     out: list[_Group] = []
     waiting: list[Statement] = []
     for g in groups:
-        g.statements[:0] = waiting
+        statements = [*waiting, *g.statements]
         waiting = []
-        if not g.loops and not any(map(_is_slow, g.statements)):
-            waiting = g.statements
+        if not g.loops and not any(map(_is_slow, statements)):
+            waiting = statements
+        elif out and g.loops and out[-1].loops:
+            out[-1].statements += statements
         else:
-            out.append(g)
+            out.append(_Group(g.loops, statements))
     if waiting:
         out[-1].statements += waiting
     return out
