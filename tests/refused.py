@@ -595,11 +595,6 @@ def half_array(a):
     return a[0]
 
 
-@refused("a complex array", zg.DtypeError, np.zeros(3, complex))
-def complex_array(a):
-    return a[0]
-
-
 @refused("an object array", zg.DtypeError, np.array([1.0, None]))
 def object_array(a):
     return a[0]
@@ -630,16 +625,67 @@ def captured_dict(x):
     return x * NAMES["a"]
 
 
-@refused("a complex number in the function", zg.DtypeError, 1.0)
-def complex_constant(x):
-    return abs(x * 1j)
+@refused("an array of clongdouble", zg.DtypeError, np.zeros(3, np.clongdouble))
+def long_complex_array(a):
+    return a[0].real
 
 
-@refused("an array of complex numbers in the function", zg.DtypeError, 1.0)
-def complex_zeros(x):
-    u = np.zeros(2, complex)
-    u[0] = x
-    return x
+@refused("a complex number as the result of a gradient", zg.OutputError, 1.0)
+def complex_result(x):
+    return x * 1j
+
+
+@refused("an order of complex numbers", zg.DtypeError, 1.0 + 2.0j)
+def complex_order(z):
+    return 1.0 if z < 2.0 else 0.0
+
+
+@refused("the maximum of complex numbers", zg.DtypeError, np.zeros(3, complex))
+def complex_maximum(z):
+    return np.max(z).real
+
+
+@refused("sorting complex numbers", zg.DtypeError, np.zeros(3, complex))
+def complex_sort(z):
+    return np.sort(z)[0].real
+
+
+@refused("float() of a complex number", zg.DtypeError, 1.0 + 2.0j)
+def complex_to_float(z):
+    return float(z)
+
+
+@refused("a complex number stored into a real array", zg.DtypeError, 1.0 + 2.0j)
+def complex_into_real_array(z):
+    a = np.zeros(2)
+    a[0] = z
+    return a[0]
+
+
+@refused("a complex array as a real one", zg.DtypeError, np.zeros(3, complex))
+def complex_astype_float(z):
+    return z.astype(float)[0]
+
+
+@refused("storing into the real part of an array", zg.UnsupportedError, np.zeros(3, complex))
+def complex_store_real(z):
+    z.real[0] = 1.0
+    return z[0].real
+
+
+@refused("a function that is only of real numbers", zg.DtypeError, 1.0 + 2.0j)
+def complex_arcsin(z):
+    return np.arcsin(z).real
+
+
+@refused("a factorisation of complex matrices", zg.DtypeError, np.eye(2, dtype=complex))
+def complex_cholesky(a):
+    return np.linalg.cholesky(a)[0, 0].real
+
+
+@refused("an FFT", zg.UnsupportedError, np.zeros(3, complex))
+def fourier_transform(z):
+    return np.fft.fft(z)[0].real
 
 
 @refused("arithmetic with a string", zg.DtypeError, 1.0)

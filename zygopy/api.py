@@ -119,7 +119,7 @@ def _check_tangent(name: str, primal: object, tangent: object) -> None:
     if isinstance(primal, tuple) and isinstance(tangent, tuple) and len(primal) == len(tangent):
         for k, (p, t) in enumerate(zip(primal, tangent, strict=True)):
             _check_tangent(f"{name}[{k}]", p, t)
-    elif isinstance(primal, np.ndarray) and primal.dtype.kind == "f" and tangent is not None:
+    elif isinstance(primal, np.ndarray) and primal.dtype.kind in "fc" and tangent is not None:
         if not isinstance(tangent, np.ndarray):
             raise DtypeError(f"the tangent of {name} is a {type(tangent).__name__}, not an array")
         if tangent.shape != primal.shape:

@@ -27,7 +27,7 @@ def check_grads(
     Parameters
     ----------
     f : callable
-        A function that returns one real number.
+        A function of real or complex numbers and arrays that returns one real number.
     args : tuple
         Where to check; arrays are copied before each call.
     order : int
@@ -35,7 +35,7 @@ def check_grads(
     modes : tuple of {"rev", "fwd"}
         Reverse mode (`value_and_grad`), forward mode (`jvp`), or both.
     argnums : tuple of int, optional
-        Which arguments to differentiate; all that hold floats if left out.
+        Which arguments to differentiate; all that hold floats or complex numbers if left out.
     rtol : float, optional
         Tolerance relative to the size of the derivative; 1e-5 for float64 and 2e-2 for float32 if left out.
     backend : {"cpu", "python"}
@@ -52,10 +52,10 @@ def check_grads(
     if unknown := set(modes) - {"rev", "fwd"}:
         raise ArgumentError(f"unknown modes {sorted(unknown)}", help='use "rev" and "fwd"')
     function = python_function(f)
-    argnums = argnums if argnums is not None else tuple(k for k, a in enumerate(args) if _is_real(a))
+    argnums = argnums if argnums is not None else tuple(k for k, a in enumerate(args) if _is_inexact(a))
     if not argnums:
-        raise ArgumentError("none of the arguments holds a float")
-    single = any(np.asarray(x).dtype == np.float32 for k in argnums for x in _flat(args[k]))
+        raise ArgumentError("none of the arguments holds a float or complex number")
+    single = any(np.asarray(x).dtype in (np.float32, np.complex64) for k in argnums for x in _flat(args[k]))
     rtol = rtol if rtol is not None else (2e-2 if single else 1e-5)
     step = 1e-2 if single else 1e-5
     direction = _directions(args, argnums)
@@ -93,10 +93,12 @@ def _compare(what: str, function: Callable, found: float, wanted: float, rtol: f
         )
 
 
-def _is_real(value: object) -> bool:
+def _is_inexact(value: object) -> bool:
     if isinstance(value, tuple):
-        return all(_is_real(v) for v in value)
-    return isinstance(value, float | np.floating) or (isinstance(value, np.ndarray) and value.dtype.kind == "f")
+        return all(_is_inexact(v) for v in value)
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "fc"
+    return isinstance(value, float | complex | np.inexact)
 
 
 def _flat(value: object) -> list:
@@ -109,9 +111,11 @@ def _directions(args: tuple, argnums: tuple[int, ...]) -> tuple:
     def draw(value, active):
         if isinstance(value, tuple):
             return tuple(draw(v, active) for v in value)
-        if not active or not _is_real(value):
-            return value if not _is_real(value) else value * 0
+        if not active or not _is_inexact(value):
+            return value if not _is_inexact(value) else value * 0
         drawn = random.uniform(-1.0, 1.0, np.shape(value))
+        if np.iscomplexobj(value):
+            drawn = drawn + 1j * random.uniform(-1.0, 1.0, np.shape(value))
         return drawn.astype(value.dtype) if isinstance(value, np.ndarray) else type(value)(drawn)
 
     return tuple(draw(a, k in argnums) for k, a in enumerate(args))
@@ -123,8 +127,8 @@ def _moved(args: tuple, direction: tuple, t: float) -> tuple:
             return tuple(move(v, d) for v, d in zip(value, along, strict=True))
         return (
             type(value)(value + t * along)
-            if isinstance(value, float)
-            else ((value + value.dtype.type(t) * along) if _is_real(value) else copy.deepcopy(value))
+            if isinstance(value, float | complex)
+            else ((value + value.dtype.type(t) * along) if _is_inexact(value) else copy.deepcopy(value))
         )
 
     return tuple(move(a, d) for a, d in zip(args, direction, strict=True))
@@ -138,4 +142,5 @@ def _at(function: Callable, args: tuple, direction: tuple, t: float) -> float:
 def _inner(a: Any, b: Any) -> float:
     if isinstance(a, tuple):
         return sum(_inner(x, y) for x, y in zip(a, b, strict=True))
-    return float(np.sum(np.asarray(a, dtype=np.float64) * np.asarray(b, dtype=np.float64)))
+    wide = np.result_type(a, b, np.float64)  # of complex numbers, the real part of the plain product
+    return float(np.sum(np.asarray(a, dtype=wide) * np.asarray(b, dtype=wide)).real)

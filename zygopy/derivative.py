@@ -225,7 +225,7 @@ def needs_binding(function: Callable, seen: set | None = None) -> bool:
         except ValueError:
             continue
         value = getattr(value, "function", getattr(value, "py_func", value))
-        if isinstance(value, int | float | np.generic | np.ndarray | tuple) and not isinstance(value, type):
+        if isinstance(value, int | float | complex | np.generic | np.ndarray | tuple) and not isinstance(value, type):
             return True
         if isinstance(value, types.FunctionType) and needs_binding(value, seen):
             return True

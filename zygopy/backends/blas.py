@@ -20,20 +20,22 @@ NO, YES = ord("N"), ord("T")  # transposed?
 RIGHT, LOWER, UPPER, UNIT = ord("R"), ord("L"), ord("U"), ord("U")
 
 
+_LETTERS = {types.float64: "d", types.float32: "s", types.complex128: "z", types.complex64: "c"}
+
+
 def _routine(module: str, name: str, kinds: str) -> Callable:
-    """The routine `name` for float64 or float32 by the dtype of its first array.
+    """The routine `name` for numbers of one dtype, that of its first array.
 
     `kinds` has a letter for each argument: c character, i int, f number of the arrays' dtype, a array of any dtype.
     """
 
     def typing(*args):
-        real = next(t.dtype for t, kind in zip(args, kinds, strict=True) if kind == "a")
-        of_kind = {"c": types.int32, "i": types.int32, "f": real}
+        number = next(t.dtype for t, kind in zip(args, kinds, strict=True) if kind == "a")
+        of_kind = {"c": types.int32, "i": types.int32, "f": number}
         return types.void(*(of_kind.get(kind, t) for t, kind in zip(args, kinds, strict=True)))
 
     def generate(context, builder, signature, args):
-        real = next(t.dtype for t, kind in zip(signature.args, kinds, strict=True) if kind == "a")
-        letter = "d" if real == types.float64 else "s"
+        letter = _LETTERS[next(t.dtype for t, kind in zip(signature.args, kinds, strict=True) if kind == "a")]
         symbol = f"zygopy_{letter}{name}"
         llvm.add_symbol(symbol, get_cython_function_address(f"scipy.linalg.cython_{module}", letter + name))
         function = cgutils.get_or_insert_function(

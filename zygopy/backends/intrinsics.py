@@ -66,6 +66,14 @@ def _indices(array) -> tuple:
     return (types.intp,) * array.ndim
 
 
+def by_parts(builder, type_, combine: Callable, *values):
+    """`combine` of numbers of a type; of complex ones, of their real parts and of their imaginary parts."""
+    if not isinstance(type_, types.Complex):
+        return combine(*values)
+    real, imag = (combine(*(builder.extract_value(v, k) for v in values)) for k in (0, 1))
+    return builder.insert_value(builder.insert_value(values[0], real, 0), imag, 1)
+
+
 @cache
 def accesses(class_: int) -> dict[str, Callable]:
     """The accesses of an alias class: load(array, i, j, ...); store, add, sub(array, i, j, ..., value)."""
@@ -76,8 +84,8 @@ def accesses(class_: int) -> dict[str, Callable]:
     def writer(combine: Callable | None):
         def write(context, builder, signature, args):
             cell = _Cell(context, builder, signature.args[0], args[0], args[1:-1], class_)
-            is_float = isinstance(signature.args[0].dtype, types.Float)
-            cell.store(args[-1] if combine is None else combine(builder, is_float, cell.load(), args[-1]))
+            dtype = signature.args[0].dtype
+            cell.store(args[-1] if combine is None else combine(builder, dtype, cell.load(), args[-1]))
             return context.get_dummy_value()
 
         return instruction(write, lambda array, *rest: types.void(array, *_indices(array), array.dtype))
@@ -85,15 +93,19 @@ def accesses(class_: int) -> dict[str, Callable]:
     return {
         "load": instruction(load, lambda array, *index: array.dtype(array, *_indices(array))),
         "store": writer(None),
-        "add": writer(lambda b, is_float, x, y: (b.fadd if is_float else b.add)(x, y)),
-        "sub": writer(lambda b, is_float, x, y: (b.fsub if is_float else b.sub)(x, y)),
+        "add": writer(lambda b, t, x, y: by_parts(b, t, b.add if isinstance(t, types.Integer) else b.fadd, x, y)),
+        "sub": writer(lambda b, t, x, y: by_parts(b, t, b.sub if isinstance(t, types.Integer) else b.fsub, x, y)),
     }
 
 
 def _sum(context, builder, signature, args):
     if isinstance(signature.return_type, types.Integer):
         return builder.add(*args)
-    return builder.fadd(*args, flags=["reassoc", "nsz"])
+
+    def add(a, b):
+        return builder.fadd(a, b, flags=["reassoc", "nsz"])
+
+    return by_parts(builder, signature.return_type, add, *args)
 
 
 def _sum_type(a, b):

@@ -23,7 +23,7 @@ from numba.extending import lower_builtin
 
 from zygopy.errors import DtypeError, ZygopyError
 from zygopy.transform.emit import Source
-from zygopy.transform.types import BOOL, FLOAT, INT, Array, Scalar
+from zygopy.transform.types import BOOL, COMPLEX, FLOAT, INT, Array, Scalar
 from zygopy.transform.values import Static
 
 OPTIONS = {"nopython": True, "error_model": "numpy", "boundscheck": False, "nogil": True}
@@ -85,7 +85,7 @@ def compiled_once(function: Callable, constants: tuple[float, ...] = ()) -> Call
     def generate(context, builder, signature, args):
         dtype = signature.args[0].dtype
         given = (*signature.args, *(dtype for _ in constants))
-        args = [*args, *(context.get_constant(dtype, c) for c in constants)]
+        args = [*args, *(context.get_constant_generic(builder, dtype, c) for c in constants)]
         name, pointer = _address(function, given)
         llvm.add_symbol(name, pointer)
         convention = context.call_conv
@@ -260,7 +260,9 @@ def zygopy_type(t: types.Type, name: str) -> object:
         return FLOAT
     if t == types.int64:
         return INT
-    if isinstance(t, types.Float | types.Integer) and t != types.float16:
+    if t == types.complex128:
+        return COMPLEX
+    if isinstance(t, types.Number) and t != types.float16:
         return Scalar(np.dtype(t.name))
     if isinstance(t, types.Array):
         return _array_type(t, name)
@@ -270,11 +272,8 @@ def zygopy_type(t: types.Type, name: str) -> object:
 
 
 def _array_type(t: types.Array, name: str) -> Array:
-    if not isinstance(t.dtype, types.Float | types.Integer | types.Boolean) or t.dtype == types.float16:
-        advice = (
-            "carry real and imaginary parts" if isinstance(t.dtype, types.Complex) else "convert it: x.astype(float)"
-        )
-        raise DtypeError(f"{name} is an array of {t.dtype}", help=advice)
+    if not isinstance(t.dtype, types.Number | types.Boolean) or t.dtype == types.float16:
+        raise DtypeError(f"{name} is an array of {t.dtype}", help="convert it: x.astype(float)")
     if not 1 <= t.ndim <= 8:
         raise DtypeError(f"{name} is an array with {t.ndim} dimensions", help="pass a number: x.item()")
     dtype = np.dtype(np.bool_) if isinstance(t.dtype, types.Boolean) else np.dtype(t.dtype.name)
@@ -284,14 +283,10 @@ def _array_type(t: types.Array, name: str) -> Array:
 def _describe(t: types.Type) -> str:
     if isinstance(t, types.UnicodeType):
         return "a string"
-    if isinstance(t, types.Complex):
-        return f"a complex number ({t})"
     if isinstance(t, types.List):
         return "a list"
     return f"of a type that is not supported ({t})"
 
 
 def _advice(t: types.Type) -> str:
-    if isinstance(t, types.Complex):
-        return "carry real and imaginary parts"
     return "pass numbers, arrays, or tuples of them" + ("; np.array(x, float)" if isinstance(t, types.List) else "")

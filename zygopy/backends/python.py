@@ -14,7 +14,7 @@ from zygopy.backends import matrices, runtime, runtime_arrays
 from zygopy.errors import DtypeError, ZygopyError
 from zygopy.transform.emit import Source
 from zygopy.transform.signature import type_of_array
-from zygopy.transform.types import BOOL, FLOAT, INT, Scalar
+from zygopy.transform.types import BOOL, COMPLEX, FLOAT, INT, Scalar, is_supported
 
 _numbers = itertools.count(1)
 
@@ -27,6 +27,7 @@ def compile(source: Source) -> Callable:
         "np": np,
         "math": math,
         "float": np.float64,
+        "complex": runtime.complex_of,
         **runtime.HELPERS,
         **runtime_arrays.HELPERS,
         **matrices.KERNELS,
@@ -57,26 +58,29 @@ def locate_errors(tree: ast.Module, source: Source) -> ast.Module:
 
 
 class _StrongConstants(ast.NodeTransformer):
-    """Float constants as NumPy's, so that two of them follow NumPy's rules."""
+    """Float and complex constants as NumPy's, so that two of them follow NumPy's rules."""
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        if not isinstance(node.value, float):
+        if not isinstance(node.value, float | complex):
             return node
-        return ast.copy_location(ast.Call(ast.Name("float", ast.Load()), [node], []), node)
+        name = type(node.value).__name__
+        return ast.copy_location(ast.Call(ast.Name(name, ast.Load()), [node], []), node)
 
 
 def _strong(value: object) -> object:
-    """Python floats as NumPy's, so that 1 / 0 is inf."""
+    """Python's floats and complex numbers as NumPy's, so that 1 / 0 is inf."""
     if isinstance(value, tuple):
         return tuple(_strong(v) for v in value)
-    return np.float64(value) if isinstance(value, float) else value
+    if isinstance(value, float):
+        return np.float64(value)
+    return np.complex128(value) if isinstance(value, complex) else value
 
 
 def _plain(value: object) -> object:
-    """float64, int64 and bool results as Python's."""
+    """float64, complex128, int64 and bool results as Python's."""
     if isinstance(value, tuple):
         return tuple(_plain(v) for v in value)
-    return value.item() if isinstance(value, np.float64 | np.int64 | np.bool_) else value
+    return value.item() if isinstance(value, np.float64 | np.complex128 | np.int64 | np.bool_) else value
 
 
 def typeof(value: Any, name: str) -> Any:
@@ -97,10 +101,10 @@ def typeof(value: Any, name: str) -> Any:
         return FLOAT
     if isinstance(value, int | np.int64):
         return INT
-    if isinstance(value, np.integer | np.floating) and value.dtype != np.float16 and value.dtype.itemsize <= 8:
+    if isinstance(value, complex):  # np.complex128 is one
+        return COMPLEX
+    if isinstance(value, np.number) and is_supported(value.dtype):
         return Scalar(value.dtype)
-    if isinstance(value, complex | np.complexfloating):
-        raise DtypeError(f"{name} is a complex number", help="carry real and imaginary parts")
     if isinstance(value, list):
         raise DtypeError(f"{name} is a list", help="pass an array: np.array(x, float), or a tuple")
     raise DtypeError(

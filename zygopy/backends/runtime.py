@@ -145,6 +145,13 @@ def sinc(order, x):
     return value
 
 
+def complex_of(real, imag=0.0):
+    """Python's complex() as a number of NumPy, of the precision of its parts."""
+    if type(real) is np.float32 and type(imag) is np.float32:
+        return np.complex64(real + imag * 1j)
+    return np.complex128(complex(real, imag))
+
+
 def ieee_remainder(x, y):
     """math.remainder: x - n * y with the integer n nearest to x / y, exact; ties go to the even n."""
     x, y = np.float64(x), abs(np.float64(y))

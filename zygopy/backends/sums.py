@@ -20,6 +20,7 @@ import ast
 from llvmlite import ir
 from numba.core import types
 
+from zygopy.backends.intrinsics import by_parts
 from zygopy.backends.numba_private import instruction
 
 BLOCK = 512
@@ -106,21 +107,27 @@ def _zero(context, builder, signature, args):
 
 def _addition_error(context, builder, signature, args):
     """What a + b loses by rounding; 0 for integers."""
-    a, b = args
-    if not isinstance(signature.return_type, types.Float):
+    if isinstance(signature.return_type, types.Integer):
         return context.get_constant(signature.return_type, 0)
-    total = builder.fadd(a, b)
-    rest = builder.fsub(total, a)
-    return builder.fadd(builder.fsub(a, builder.fsub(total, rest)), builder.fsub(b, rest))
+
+    def error(a, b):
+        total = builder.fadd(a, b)
+        rest = builder.fsub(total, a)
+        return builder.fadd(builder.fsub(a, builder.fsub(total, rest)), builder.fsub(b, rest))
+
+    return by_parts(builder, signature.return_type, error, *args)
 
 
 def _with_rest(context, builder, signature, args):
     """The total and its rest; the total alone where it is not finite."""
-    total, rest = args
-    if not isinstance(signature.return_type, types.Float):
-        return total
-    known = builder.fcmp_ordered("==", rest, rest)
-    return builder.fadd(total, builder.select(known, rest, ir.Constant(rest.type, 0.0)))
+    if isinstance(signature.return_type, types.Integer):
+        return args[0]
+
+    def corrected(total, rest):
+        known = builder.fcmp_ordered("==", rest, rest)
+        return builder.fadd(total, builder.select(known, rest, ir.Constant(rest.type, 0.0)))
+
+    return by_parts(builder, signature.return_type, corrected, *args)
 
 
 zero_like = instruction(_zero, lambda x: x(x))

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import llvmlite.binding
+import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.core.registry import cpu_target
@@ -142,8 +143,29 @@ def _type(*args):
     return result(*[result] * len(args))
 
 
+def _is_complex(signature) -> bool:
+    return any(isinstance(t, types.Complex) for t in signature.args)
+
+
+def _with_complex(name: str, generate: Callable) -> Callable:
+    """A function of floats; of complex numbers it is Numba's own of that name."""
+    numpy_function = getattr(np, name, None)
+
+    def typing(*args):
+        if any(isinstance(t, types.Complex) for t in args):
+            return cpu_target.typing_context.resolve_function_type(numpy_function, args, {})
+        return _type(*args)
+
+    def generate_any(context, builder, signature, args):
+        if _is_complex(signature):
+            return context.get_function(numpy_function, signature)(builder, args)
+        return generate(context, builder, signature, args)
+
+    return instruction(generate_any, typing)
+
+
 def _function(name: str, *kernels, **options) -> Callable:
-    return instruction(_generator(name, _Kernels(*kernels, **options)), _type)
+    return _with_complex(name, _generator(name, _Kernels(*kernels, **options)))
 
 
 def _libm(name: str) -> Callable[[Value], Value]:
@@ -184,13 +206,13 @@ _power_of_floats = _generator(
 power = instruction(_power, _power_type)  # x ** y
 
 
-def _in_place(kernel: Callable) -> Callable:
+def _in_place(name: str, kernel: Callable) -> Callable:
     """A short formula, written into the caller: in the loop of an array expression a call would cost a third of it."""
 
     def generate(context, builder, signature, args):
         return kernel(*(Value(builder, arg) for arg in args)).llvm
 
-    return instruction(generate, _type)
+    return _with_complex(name, generate)
 
 
 def _extremum(name: str, sign: str) -> Callable:
@@ -229,5 +251,5 @@ FUNCTIONS["np", "maximum"] = _extremum("maximum", ">")
 FUNCTIONS["np", "minimum"] = _extremum("minimum", "<")
 
 _SHORT = ("exp", "expm1", "log", "log1p", "tanh", "logaddexp")
-IN_PLACE = {("np", f): _in_place(getattr(vector_math, f)) for f in _SHORT if ("np", f) in FUNCTIONS}
-sigmoid_in_place = _in_place(vector_math.sigmoid)
+IN_PLACE = {("np", f): _in_place(f, getattr(vector_math, f)) for f in _SHORT if ("np", f) in FUNCTIONS}
+sigmoid_in_place = _in_place("sigmoid", vector_math.sigmoid)

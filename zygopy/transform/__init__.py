@@ -120,25 +120,25 @@ def checked(function: Function, open_program: bool = False) -> Function:
 
 
 def differentiable(function: Callable, types: list[ArgumentType], task: Task) -> list[str]:
-    """Check that the parameters to differentiate hold real numbers; the names of those."""
+    """Check that the parameters to differentiate hold real or complex numbers; the names of those."""
     from zygopy.transform.parse import parameter_names
 
     by_name = dict(zip(parameter_names(function), types, strict=True))
     for name in task.wrt:
-        _check_real(name, by_name[name])
+        _check_inexact(name, by_name[name])
     return list(task.wrt)
 
 
-def _check_real(name: str, type_: ArgumentType) -> None:
+def _check_inexact(name: str, type_: ArgumentType) -> None:
     if isinstance(type_, tuple):
         for k, item in enumerate(type_):
-            _check_real(f"{name}[{k}]", item)
+            _check_inexact(f"{name}[{k}]", item)
     elif isinstance(type_, Static):
         raise DtypeError(
             f"cannot differentiate with respect to {name}: it is {type(type_.value).__name__}, not a number or array",
             help="name the arguments to differentiate: argnums=...",
         )
-    elif isinstance(type_, Array) and type_.dtype.kind != "f":
+    elif isinstance(type_, Array) and type_.dtype.kind not in "fc":
         raise DtypeError(
             f"cannot differentiate with respect to {name}: it is an array of {type_.dtype}",
             why="a gradient has the dtype of its argument, and integers cannot hold one",
@@ -158,6 +158,12 @@ def _output(primal: Function, has_aux: bool) -> tuple[Var | Const, Leaves]:
             f"{primal.name} returns {what}; a gradient needs one real number",
             primal.loc,
             help="return a sum or another scalar, or use has_aux=True for (value, rest)",
+        )
+    if value.type.is_complex:
+        raise OutputError(
+            f"{primal.name} returns a complex number; a gradient needs one real number",
+            primal.loc,
+            help="return a real number of it, such as z.real or abs(z) ** 2",
         )
     if not value.type.is_float:
         raise OutputError(f"{primal.name} returns an integer; a gradient needs a real number", primal.loc)

@@ -52,7 +52,7 @@ class Activity:
     def _edges(self, s: Statement) -> list[tuple[Var, Var]]:
         match s:
             case Let():
-                return [(a, s.var) for a in self._sources(s)] if _is_real(s.var) else []
+                return [(a, s.var) for a in self._sources(s)] if _is_inexact(s.var) else []
             case Store():
                 pairs = [(s.value, self.node(s.array))]
             case Kernel():
@@ -77,11 +77,11 @@ class Activity:
         if s.op is ops.STOP or s.op in rules.CONSTANT:
             return []
         args = s.args[1:] if s.op is ops.GUIDED else s.args
-        return [a for a in args if _is_real(a)]
+        return [a for a in args if _is_inexact(a)]
 
 
-def _is_real(value: Value) -> bool:
-    return isinstance(value, Var) and isinstance(value.type, Scalar) and value.type.is_float
+def _is_inexact(value: Value) -> bool:
+    return isinstance(value, Var) and isinstance(value.type, Scalar) and value.type.is_inexact
 
 
 def _carries(value: Value) -> bool:
@@ -89,8 +89,8 @@ def _carries(value: Value) -> bool:
     if not isinstance(value, Var):
         return False
     if isinstance(value.type, Array | Stack):
-        return value.type.dtype.kind == "f"
-    return value.type.is_float
+        return value.type.dtype.kind in "fc"
+    return value.type.is_inexact
 
 
 def _reach(edges: dict[Var, list[Var]], starts: Iterable[Var]) -> set[Var]:

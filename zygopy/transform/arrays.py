@@ -13,7 +13,7 @@ from zygopy.transform import bounds, ops
 from zygopy.transform.affine import Affine
 from zygopy.transform.build import Builder, integer
 from zygopy.transform.ir import Const, For, Let, Value, Var, new_key
-from zygopy.transform.types import INT, Array
+from zygopy.transform.types import INT, Array, is_supported
 from zygopy.transform.values import Fixed, Repeated, Span, Static, View, describe, is_number
 
 
@@ -37,7 +37,7 @@ def materialise(s, view: View) -> Var:
     """A view as one array variable."""
     if view.is_whole:
         return view.base
-    if any(isinstance(a, Repeated) and a.length != integer(1) for a in view.spans):
+    if view.part or any(isinstance(a, Repeated) and a.length != integer(1) for a in view.spans):
         return copy(s, view).base
     plain = view.ordered(tuple(k for k, a in enumerate(view.axes) if isinstance(a, Span)))
     var = _slice(s, plain) if not plain.is_whole else plain.base
@@ -232,9 +232,11 @@ def checked(s, i: Value, n: Value, axis: int) -> Value:
 
 def load(s, view: View, name: str = "") -> Value:
     """The element a fully indexed view stands at."""
-    if view.dtype.kind not in "fiub":
-        raise DtypeError(f"elements of {view.dtype} arrays are not supported", s.loc, help="use real floats and ints")
-    value = s.b.load(view.base, tuple(a.index for a in view.axes), name)
+    if not is_supported(view.dtype):
+        raise DtypeError(f"elements of {view.dtype} arrays are not supported", s.loc, help="use floats and ints")
+    value = s.b.load(view.base, tuple(a.index for a in view.axes), "" if view.part else name)
+    if view.part:
+        value = s.b.apply(ops.REAL if view.part == "real" else ops.IMAG, value, name=name)
     if view.frozen:
         return s.b.let(ops.STOP, (value,), value.type, name)
     return value
@@ -243,8 +245,8 @@ def load(s, view: View, name: str = "") -> Value:
 def store(s, view: View, value: Value, add: ops.Op | None = None) -> None:
     """Store into the element a fully indexed view stands at."""
     check_writable(s, view)
-    element = view.base.type.element
-    if value.type.is_float and not element.is_float:
+    element = view.element
+    if value.type.is_float and not element.is_inexact:
         value = s.b.cast(value, element)
     s.b.store(view.base, tuple(a.index for a in view.axes), value, add)
 
@@ -252,6 +254,12 @@ def store(s, view: View, value: Value, add: ops.Op | None = None) -> None:
 def check_writable(s, view: View) -> None:
     if view.read_only:
         raise DtypeError("a broadcast array is read-only", s.loc, help="copy it first: x = x.copy()")
+    if view.part:
+        raise UnsupportedError(
+            f"storing into .{view.part} of an array is not supported",
+            s.loc,
+            help="store complex numbers into it",
+        )
     if not view.base.type.writable:
         raise DtypeError("the array is read-only", s.loc, help="copy it first: x = x.copy()")
     if view.frozen:
@@ -449,7 +457,7 @@ def allocate(s, shape: tuple[Value, ...], dtype: np.dtype, op: ops.Op = ops.EMPT
     """A new array."""
     if not 1 <= len(shape) <= 8:
         raise UnsupportedError(f"arrays with {len(shape)} dimensions are not supported", s.loc, help="use 1 to 4")
-    if dtype.kind not in "fiub" or dtype == np.float16:
+    if not is_supported(dtype):
         raise DtypeError(f"arrays of {dtype} are not supported", s.loc, help="use float64 or float32")
     for length in shape:
         if not (is_number(length) and length.type.is_integer):

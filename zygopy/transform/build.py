@@ -13,7 +13,7 @@ import numpy as np
 from zygopy.errors import DtypeError, Loc, UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.ir import Block, Const, If, Kernel, Let, Op, Statement, Store, Value, Var, new_key
-from zygopy.transform.types import BOOL, FLOAT64, INT, INT64, Array, Scalar, Type, of_constant, unify
+from zygopy.transform.types import BOOL, COMPLEX128, FLOAT64, INT, INT64, Array, Scalar, Type, of_constant, unify
 
 
 class Builder:
@@ -45,6 +45,8 @@ class Builder:
         """`value` as `type_`; nothing to do where only the weak bit differs."""
         if value.type == type_:
             return value
+        if value.type.is_complex and not type_.is_complex:
+            raise DtypeError(f"a complex number cannot become {type_.dtype}", self.loc, help="take z.real or abs(z)")
         if isinstance(value, Const):
             return constant(type_.dtype.type(value.value), type_)
         return self.let(ops.CAST, (value,), type_, value.name)
@@ -54,6 +56,8 @@ class Builder:
         for arg in args:
             if not isinstance(arg.type, Scalar):
                 raise DtypeError(f"{op.name} of an array of type {arg.type} is not supported", self.loc)
+        if op not in ops.OF_COMPLEX and any(a.type.is_complex for a in args):
+            raise _refused_of_complex(op, self.loc)
         operand, result = ops.typing(op, [a.type for a in args])
         if strong:
             result = Scalar(result.dtype)
@@ -65,9 +69,10 @@ class Builder:
 
     @staticmethod
     def _promotes_alone(op: Op, args: tuple[Value, ...], operand: Scalar) -> bool:
-        """Whether int and float64 operands meet as Python and Numba promote them anyway."""
+        """Whether operands of different 64 bit kinds meet as Python and Numba promote them anyway."""
         dtypes = {a.type.dtype for a in args}
-        return len(args) == 2 and op in (ops.ADD, ops.SUB, ops.MUL, ops.DIV) and dtypes == {FLOAT64, INT64}
+        mixed = dtypes in ({FLOAT64, INT64}, {COMPLEX128, FLOAT64}, {COMPLEX128, INT64})
+        return len(args) == 2 and op in (ops.ADD, ops.SUB, ops.MUL, ops.DIV) and mixed
 
     def _as_operand(self, value: Value, type_: Scalar) -> Value:
         if value.type.dtype == type_.dtype:
@@ -127,6 +132,12 @@ class Builder:
         self.emit(If(test, then, orelse, results, self.loc, new_key()))
 
 
+def _refused_of_complex(op: Op, loc: Loc) -> DtypeError:
+    if op in (ops.LT, ops.LE, ops.GT, ops.GE, ops.MAX, ops.MIN, ops.MAXIMUM, ops.MINIMUM):
+        return DtypeError("complex numbers have no order", loc, help="compare abs(z), z.real or z.imag")
+    return DtypeError(f"{op.name} of complex numbers is not supported", loc, help="compute with z.real and z.imag")
+
+
 def integer(value: int) -> Const:
     return Const(value, INT)
 
@@ -152,6 +163,9 @@ _FOLDABLE: dict[Op, Callable] = {
     ops.SUM: operator.add,
     ops.INT_MIN: min,
     ops.INT_MAX: max,
+    ops.REAL: lambda z: z.real,
+    ops.IMAG: lambda z: z.imag,
+    ops.COMPLEX_OF: complex,
     ops.AND: lambda a, b: bool(a) and bool(b),
     ops.OR: lambda a, b: bool(a) or bool(b),
 }
@@ -170,7 +184,7 @@ def _fold(op: Op, args: tuple[Const, ...], result: Scalar) -> Const | None:
         return None
     if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
         return None
-    if isinstance(value, complex):
+    if isinstance(value, complex) and not result.is_complex:
         return None
     return constant(value, result)
 

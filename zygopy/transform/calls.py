@@ -13,7 +13,7 @@ from zygopy.transform import elementwise, ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import apply_function, is_scalar_function
 from zygopy.transform.ir import Const, Print, Value
-from zygopy.transform.types import FLOAT, FLOAT64, INT, Scalar
+from zygopy.transform.types import FLOAT, FLOAT64, INT, Scalar, is_supported
 from zygopy.transform.values import (
     Closure,
     Enumerate,
@@ -152,8 +152,10 @@ def _call_method(s, bound: Method, args: list, kwargs: dict) -> object:
     owner, name = bound.owner, bound.name
     if isinstance(owner, View) and name in _METHODS:
         return _bind_handler(s, _METHODS[name], _METHODS[name], [owner, *args], kwargs)
-    if is_number(owner) and name in ("item", "conjugate") and not args:
+    if is_number(owner) and name == "item" and not args:
         return owner
+    if is_number(owner) and name in ("conjugate", "conj") and not args:
+        return apply_function(s.b, np.conjugate, [owner], False)
     if is_number(owner) and name == "astype":
         return cast(s, dtype_of(s, args[0]), [owner])
     raise UnsupportedError(f"the method {name} of {describe(owner)} is not supported", s.loc, help="write a loop")
@@ -287,7 +289,7 @@ def callable_(s, value):
 def _python_type(value: object) -> type:
     if is_number(value):
         dtype = value.type.dtype
-        return {"f": float, "i": int, "b": bool}[dtype.kind] if value.type.weak else dtype.type
+        return {"c": complex, "f": float, "i": int, "b": bool}[dtype.kind] if value.type.weak else dtype.type
     if isinstance(value, View):
         return np.ndarray
     return type(value.value) if isinstance(value, Static) else type(value)
@@ -362,7 +364,7 @@ def cast(s, dtype: np.dtype, args: list) -> Value:
         return constant(dtype.type(0))
     if len(args) != 1 or not is_number(args[0]):
         raise DtypeError(f"{dtype} needs one number", s.loc)
-    if dtype.kind not in "fiub" or dtype == np.float16 or dtype.itemsize > 8:
+    if not is_supported(dtype):
         raise DtypeError(f"{dtype} is not supported", s.loc, help="use float64 or float32")
     value, type_ = args[0], Scalar(dtype)
     if isinstance(value, Const) or value.type.dtype != dtype:

@@ -34,7 +34,7 @@ def as_float(x: Traced) -> Traced:
 
 
 def is_integer(*args: Traced) -> bool:
-    return not any(a.value.type.is_float for a in args)
+    return not any(a.value.type.is_inexact for a in args)
 
 
 def truth(x: Traced) -> Traced:
@@ -53,12 +53,7 @@ def _identity(x):
 # -- other spellings --------------------------------------------------------------------------------------------------
 
 
-composed(np.positive, np.conjugate, np.real)(_identity)
-
-
-@composed(np.imag)
-def imag(x):
-    return x * 0
+composed(np.positive)(_identity)
 
 
 @composed(np.square)

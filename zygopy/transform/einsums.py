@@ -116,7 +116,7 @@ def _pair(s, a: _Term, b: _Term, later: set[str], lengths: dict[str, Value]) -> 
     kept = batch + left + right
     views = [t.view for t in (a, b) if isinstance(t.view, View)]
     type_ = products.result_type(s, *views) if views else Scalar(a.view.type.dtype)
-    if type_.is_float and summed and left and right:
+    if type_.is_inexact and summed and left and right:
         return _Term(kept, _matrices(s, a, b, (batch, left, summed, right), lengths))
 
     def at(ks):

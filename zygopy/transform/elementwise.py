@@ -7,6 +7,7 @@ z = x * w + 1.0        t[i] = x[i] * w[i]   for all i
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -81,6 +82,16 @@ def cast(s, view: View, dtype: np.dtype) -> View:
     return combine(s, [view], lambda values: s.b.cast(values[0], Scalar(dtype)))
 
 
+def part(s, view: View, which: str) -> View:
+    """The real or imaginary part of an array: a view, or zeros where the array is real."""
+    if view.element.is_complex:
+        return replace(view, part=which)
+    if which == "real":
+        return view
+    zeros = arrays.allocate(s, tuple(map(s.canonical, view.shape)), view.dtype, ops.ZEROS)
+    return replace(zeros, read_only=True)
+
+
 def sum_of_items(s, view: View, start: Value | None) -> View | Value:
     """Python's sum of an array's items, one after the other."""
     start = constant(0) if start is None else start
@@ -91,7 +102,7 @@ def sum_of_items(s, view: View, start: Value | None) -> View | Value:
 
 
 def _sum_of_line(s, view: View, ks: tuple[Value, ...], start: Value) -> Value:
-    type_ = promote(start.type, view.base.type.element)
+    type_ = promote(start.type, view.element)
 
     def trip(k, totals):
         return (s.b.cast(s.b.apply(ops.ADD, totals[0], arrays.load(s, arrays.element_at(s, view, (*ks, *k)))), type_),)

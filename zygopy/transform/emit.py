@@ -38,7 +38,7 @@ from zygopy.transform.ir import (
 )
 from zygopy.transform.memory import AliasClasses
 from zygopy.transform.naming import Naming, name
-from zygopy.transform.types import BOOL_, FLOAT64, INT64, Array, Scalar, Stack
+from zygopy.transform.types import BOOL_, COMPLEX128, FLOAT64, INT64, Array, Scalar, Stack
 
 _ATOM = 20
 _NEGATED = {ops.LT: ops.GE, ops.LE: ops.GT, ops.GT: ops.LE, ops.GE: ops.LT, ops.EQ: ops.NE, ops.NE: ops.EQ}
@@ -158,11 +158,13 @@ class _Writer:
             case ops.SELECT:
                 test, a, b = args
                 return f"({self.value(a, 2)} if {self.value(test, 2)} else {self.value(b, 1)})", _ATOM
+            case ops.DIV if let.var.type.is_complex:  # Python's and Numba's raises where NumPy's gives nan
+                return f"np.divide({self.items(args)})", _ATOM
             case ops.STOP:
                 return self.value(args[0]), 0
             case ops.POW:
                 return f"{self.value(args[0], 16)} ** {self.value(args[1], 15)}", 15
-        if op.precedence == _ATOM:
+        if op.precedence >= _ATOM:
             return op.text.format(*(self.value(a) for a in args)), _ATOM
         sides = [self.value(args[0], op.precedence + (op.precedence == 6))]
         sides += [self.value(a, op.precedence + 1) for a in args[1:]]
@@ -411,13 +413,33 @@ def _constant(c: Const) -> tuple[str, int]:
     plain = value.item() if isinstance(value, np.generic) else value
     if isinstance(plain, bool):
         return str(plain), _ATOM
+    if isinstance(plain, complex):
+        text, own = _complex_constant(plain)
+        return (text, own) if type_.dtype == COMPLEX128 else (f"np.complex64({text})", _ATOM)
     if isinstance(plain, float) and not math.isfinite(plain):
-        text = "np.nan" if math.isnan(plain) else "np.inf" if plain > 0 else "-np.inf"
+        text = _not_finite(plain)
     else:
         text = repr(float(value)) if type_.is_float and type_.dtype == FLOAT64 else repr(plain)
     if type_.dtype not in (FLOAT64, INT64, BOOL_):
         return f"np.{_dtype_name(type_.dtype)}({text})", _ATOM
     return text, 14 if text.startswith("-") else _ATOM
+
+
+def _not_finite(x: float) -> str:
+    return "np.nan" if math.isnan(x) else "np.inf" if x > 0 else "-np.inf"
+
+
+def _complex_constant(z: complex) -> tuple[str, int]:
+    """2.0j, 1.0 + 2.0j, or the two parts where Python's notation would lose a sign or has none."""
+    finite = math.isfinite(z.real) and math.isfinite(z.imag) and math.copysign(1.0, z.imag) > 0
+    if finite and z.real == 0 and math.copysign(1.0, z.real) > 0:
+        return f"{z.imag!r}j", _ATOM
+    if z.imag < 0 and z.real == 0 and math.copysign(1.0, z.real) < 0 and math.isfinite(z.imag):
+        return f"{z.imag!r}j", 14
+    if finite and z.real != 0:
+        return f"{z.real!r} + {z.imag!r}j", 12
+    parts = [repr(x) if math.isfinite(x) else _not_finite(x) for x in (z.real, z.imag)]
+    return f"complex({parts[0]}, {parts[1]})", _ATOM
 
 
 def _dtype_name(dtype: np.dtype) -> str:

@@ -437,10 +437,12 @@ def attribute(s, value: object, node: ast.Attribute) -> object:
                 return Static(value.dtype)
             case "T":
                 return value.ordered(value.own_axes[::-1])
+            case "real" | "imag":
+                return elementwise.part(s, value, name)
         return Method(value, name)
     if is_number(value):
         if name in ("real", "imag"):
-            return value if name == "real" else s.b.cast(constant(0), value.type)
+            return apply_function(s.b, np.real if name == "real" else np.imag, [value], False)
         if name == "dtype" and not value.type.weak:
             return Static(value.type.dtype)
         return Method(value, name)

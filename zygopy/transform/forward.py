@@ -42,7 +42,7 @@ from zygopy.transform.types import Array, Stack
 
 def forward(function: Function, wrt: list[str]) -> Function:
     """The function that takes a tangent behind each parameter named in `wrt` and returns (results, their tangents)."""
-    sources = [v for p in function.params if p.name in wrt for v in leaves(p.leaves) if _is_real(v)]
+    sources = [v for p in function.params if p.name in wrt for v in leaves(p.leaves) if _carries(v)]
     push = _Push(Activity(function, sources, [v for v in leaves(function.results) if isinstance(v, Var)]))
     b = Builder(function.loc)
     dots = [Param(f"{p.name}_dot", map_leaves(push.parameter, p.leaves)) for p in function.params if p.name in wrt]
@@ -162,6 +162,10 @@ class _Push:
                 self.elementwise(s, b)
 
     def elementwise(self, s: Let, b: Builder) -> None:
+        if s.op in rules.LINEAR:
+            dots = tuple(self.tangent_or_zero(a, a.type) for a in s.args)
+            self.dot[s.var] = b.apply(s.op, *dots, name=_dot(s.var))
+            return
         traced = tuple(Traced(b, a) for a in s.args)
         total: Value | None = None
         for a, partial in zip(s.args, rules.partials(s.op, Traced(b, s.var), traced), strict=True):
@@ -232,5 +236,5 @@ def _dot(var: Var) -> str:
     return f"{var.name}_dot"
 
 
-def _is_real(v: object) -> bool:
-    return isinstance(v, Var) and v.type.dtype.kind == "f"
+def _carries(v: object) -> bool:
+    return isinstance(v, Var) and v.type.dtype.kind in "fc"

@@ -11,6 +11,7 @@ from zygopy.transform.ir import Op, Value
 from zygopy.transform.types import Scalar
 
 COMPOSED: dict[Callable, Callable] = {}  # functions written in terms of other ones, on Traced values
+OF_COMPLEX: dict[Callable, Callable] = {}  # those that are others where an argument is complex
 
 _OPERATIONS = {**ops.UNARY_OPERATORS, **ops.BINARY_OPERATORS, **ops.COMPARISONS, **ops.FUNCTIONS}
 
@@ -28,6 +29,16 @@ def composed(*functions: Callable) -> Callable[[Callable], Callable]:
     return declare
 
 
+def of_complex(*functions: Callable) -> Callable[[Callable], Callable]:
+    """Declare what functions are of complex numbers, by a composition of others."""
+
+    def declare(body: Callable) -> Callable:
+        OF_COMPLEX.update(dict.fromkeys(functions, body))
+        return body
+
+    return declare
+
+
 def is_scalar_function(function: object) -> bool:
     """Whether a callable is a known function of numbers."""
     try:
@@ -38,7 +49,10 @@ def is_scalar_function(function: object) -> bool:
 
 def apply_function(builder: Builder, function: Callable, args: list[Value], strong: bool) -> Value:
     """Write a scalar function's operations; `strong` results are NumPy's, not Python's."""
-    if (body := COMPOSED.get(function)) is not None:
+    body = COMPOSED.get(function)
+    if any(a.type.is_complex for a in args):
+        body = OF_COMPLEX.get(function, body)
+    if body is not None:
         _check_number(builder, function, body, args)
         result = lift(body(*(Traced(builder, a) for a in args)))
         return builder.cast(result, Scalar(result.type.dtype)) if strong else result
@@ -53,7 +67,7 @@ def apply_op(builder: Builder, op: Op, args: list[Value], strong: bool = False) 
     wanted = op.text.count("{")
     if len(args) != wanted:
         raise ArgumentError(f"{op.name} takes {wanted} number{'s' * (wanted > 1)}, not {len(args)}", builder.loc)
-    if op in _OF_INTEGERS and any(a.type.is_float for a in args):
+    if op in _OF_INTEGERS and any(a.type.is_inexact for a in args):
         raise DtypeError(f"{op.name} needs integers", builder.loc, help="convert the operands with int()")
     return builder.apply(op, *args, strong=strong)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from zygopy.errors import ShapeError, UnsupportedError
+from zygopy.errors import DtypeError, ShapeError, UnsupportedError
 from zygopy.transform import arrays, elementwise, ops
 from zygopy.transform.build import integer, zero
 from zygopy.transform.ir import Const, Kernel, Value
@@ -43,7 +43,7 @@ def concatenate(s, items: object, axis: int, dtype: np.dtype | None = None) -> V
         for k in range(ndim):
             if k != axis:
                 arrays.same_length(s, views[0].shape[k], v.shape[k])
-    dtype = dtype or promote(*(v.base.type.element for v in views)).dtype
+    dtype = dtype or promote(*(v.element for v in views)).dtype
     shape = tuple(s.canonical(total if k == axis else n) for k, n in enumerate(views[0].shape))
     new = arrays.whole_of_new(s, shape, dtype)
     start: Value = integer(0)
@@ -177,7 +177,7 @@ def diagonal(s, view: View, offset: Value, first: int = 0, second: int = 1) -> V
 def diagonal_matrix(s, view: View, offset: Value) -> View:
     """A matrix with a vector on a diagonal."""
     n = s.b.add(view.shape[0], s.b.apply(ops.INT_MAX, offset, s.b.apply(ops.NEG, offset)))
-    none = zero(view.base.type.element)
+    none = zero(view.element)
     new = arrays.build(s, (s.canonical(n),) * 2, lambda ks: none)
     down, right = (
         s.b.apply(ops.INT_MAX, s.b.apply(ops.NEG, offset), integer(0)),
@@ -194,7 +194,7 @@ def diagonal_matrix(s, view: View, offset: Value) -> View:
 
 def triangle(s, view: View, offset: Value, lower: bool) -> View:
     """np.tril, np.triu of the last two axes."""
-    none = zero(view.base.type.element)
+    none = zero(view.element)
 
     def at(ks):
         i, j = ks[-2:]
@@ -256,6 +256,8 @@ def searched(s, sorted_: View, values: View | Value, right: bool) -> View | Valu
 
 def argsort(s, view: View, axis: int) -> View:
     """The indices that sort along an axis, equal elements as they come."""
+    if view.element.is_complex:
+        raise DtypeError("complex numbers have no order", s.loc, help="sort abs(z), z.real or z.imag")
     order = arrays.whole_of_new(s, tuple(map(s.canonical, view.shape)), np.dtype(np.int64))
     rest = tuple(n for k, n in enumerate(view.shape) if k != axis)
 

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.linalg
 
 from zygopy.errors import UnsupportedError
-from zygopy.transform import einsums, products, reductions, systems
+from zygopy.transform import einsums, elementwise, products, reductions, systems
 from zygopy.transform.build import integer
 from zygopy.transform.calls import builtin, method
 from zygopy.transform.ir import Const
@@ -38,7 +38,8 @@ def outer(s, a, b):
 
 @builtin(np.vdot)
 def vdot(s, a, b):
-    return products.vectors(s, products.flat(s, a, "np.vdot"), products.flat(s, b, "np.vdot"))
+    a, b = products.flat(s, a, "np.vdot"), products.flat(s, b, "np.vdot")
+    return products.vectors(s, elementwise.apply(s, np.conjugate, [a]) if a.element.is_complex else a, b)
 
 
 @builtin(np.tensordot)

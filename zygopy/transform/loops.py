@@ -313,7 +313,7 @@ def _widen(s, kind: object, end: object) -> object:
         case Fixed(View() as view) if isinstance(end, View):
             if end == view:
                 return kind
-            if view.frozen or end.frozen or (view.dtype, view.ndim) != (end.dtype, end.ndim):
+            if view.frozen or end.frozen or view.part or end.part or (view.dtype, view.ndim) != (end.dtype, end.ndim):
                 return Fixed(Conflict(describe(view), describe(end)))
             layout = "C" if view.is_whole and view.base.type.layout == "C" else "A"
             shape = view.shape
@@ -328,7 +328,7 @@ def _widen(s, kind: object, end: object) -> object:
 
 
 def _widen_handle(s, kind: Handle, end: View) -> object:
-    if (kind.type.dtype, kind.type.ndim) != (end.dtype, end.ndim) or end.frozen:
+    if (kind.type.dtype, kind.type.ndim) != (end.dtype, end.ndim) or end.frozen or end.part:
         return Fixed(Conflict(_describe_kind(kind), describe(end)))
     contiguous = end.is_whole and end.base.type.layout == "C" and kind.type.layout == "C"
     lengths = end.shape

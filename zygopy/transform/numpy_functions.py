@@ -8,6 +8,7 @@ from zygopy.errors import DtypeError, UnsupportedError
 from zygopy.transform import arrays, elementwise, indexing, ops, reductions, shaping
 from zygopy.transform.build import constant, integer
 from zygopy.transform.calls import builtin, dtype_of, method
+from zygopy.transform.functions import apply_function
 from zygopy.transform.ir import Value
 from zygopy.transform.types import Scalar
 from zygopy.transform.values import Static, View, describe, is_number
@@ -94,6 +95,22 @@ def clip(s, a, a_min=None, a_max=None):
 @method("astype")
 def astype(s, view, dtype):
     return elementwise.cast(s, view, dtype_of(s, dtype))
+
+
+for _part, _name in ((np.real, "real"), (np.imag, "imag")):
+
+    @builtin(_part)
+    def part(s, val, _part=_part, _name=_name):
+        if is_number(val):
+            return apply_function(s.b, _part, [val], True)
+        return elementwise.part(s, reductions.need_array(s, val), _name)
+
+
+for _name in ("conj", "conjugate"):
+
+    @method(_name)
+    def conjugate(s, view):
+        return elementwise.apply(s, np.conjugate, [view])
 
 
 @builtin(np.copy)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from zygopy.transform.ir import Effect, Op
-from zygopy.transform.types import BOOL, BOOL_, FLOAT64, INT, Scalar, inexact, promote
+from zygopy.transform.types import BOOL, BOOL_, COMPLEX, FLOAT64, INT, Scalar, inexact, promote, real
 
 Typing = Callable[[Sequence[Scalar]], tuple[Scalar, Scalar]]  # operand types -> (what each is cast to, the result's)
 
@@ -35,6 +35,16 @@ def _logical(types):
 
 def _predicate(types):
     return inexact(promote(*types)), Scalar(BOOL_, weak=all(t.weak for t in types))
+
+
+def _part(types):
+    common = promote(*types, COMPLEX)
+    return common, real(common)
+
+
+def _of_parts(types):
+    parts = inexact(promote(*types))
+    return parts, promote(parts, COMPLEX)
 
 
 _TYPING: dict[Op, Typing] = {}
@@ -247,6 +257,12 @@ ARCTANH = _function(np.arctanh, math.atanh)
 DEGREES = _function(np.degrees, np.rad2deg, math.degrees, cheap=True)
 RADIANS = _function(np.radians, np.deg2rad, math.radians, cheap=True)
 
+# Complex numbers: their parts, and linear functions of these.
+REAL = _op("real", "{0}.real", _part, 19)
+IMAG = _op("imag", "{0}.imag", _part, 19)
+CONJUGATE = _op("conjugate", "np.conj({0})", _floating)
+COMPLEX_OF = _op("complex", "complex({0}, {1})", _of_parts)
+
 # Rounding and remainders.
 FLOOR = _function(np.floor, cheap=True)
 CEIL = _function(np.ceil, cheap=True)
@@ -281,6 +297,10 @@ FACTORIAL = _function(math.factorial, text="factorial({0})", typing=_integers)
 COMB = _function(math.comb, text="comb({0}, {1})", typing=_integers)
 PERM = _function(math.perm, text="perm({0}, {1})", typing=_integers)
 ISQRT = _function(math.isqrt, text="isqrt({0})", typing=_integers)
+
+# What is also computed of complex numbers.
+OF_COMPLEX = {ADD, SUM, SUB, MUL, DIV, POW, NEG, EQ, NE, SQRT, EXP, LOG, SIN, COS, TAN, SINH, COSH, TANH}
+OF_COMPLEX |= {REAL, IMAG, CONJUGATE, ISNAN, ISINF, ISFINITE}
 
 # The names that texts call beside np's and math's: emission may give them to nothing else.
 CALLED = {name for op in (*_TYPING, *KERNELS) for name in re.findall(r"(?<![\w.])(\w+)\(", op.text)}

@@ -35,7 +35,7 @@ def need_array(s, value: object, what: str) -> View:
 
 def result_type(s, *views: View) -> Scalar:
     """The type of a product's elements."""
-    type_ = Scalar(promote(*(v.base.type.element for v in views)).dtype)
+    type_ = Scalar(promote(*(v.element for v in views)).dtype)
     if type_.is_bool:
         raise DtypeError("products of arrays of bools are not supported", s.loc, help="convert one: a.astype(int)")
     return type_
@@ -112,7 +112,7 @@ def matrices(s, a: View, b: View) -> View:
     type_ = result_type(s, a, b)
     arrays.same_length(s, a.shape[1], b.shape[0])
     m, k, n = map(s.canonical, (*a.shape, b.shape[1]))
-    if not type_.is_float or all(isinstance(x, Const) for x in (m, k, n)) and m.value * k.value * n.value <= _FEW:
+    if not type_.is_inexact or all(isinstance(x, Const) for x in (m, k, n)) and m.value * k.value * n.value <= _FEW:
         return _few(s, a, b, type_)
     result = arrays.allocate(s, (m, n), type_.dtype, name="t")
     fill(s, result, a, b)
@@ -170,7 +170,7 @@ def stacked_matrices(s, a: View, b: View) -> View:
 
     def one(ks):
         x, y, place = (matrix_at(s, view, ks) for view in (a, b, result))
-        if type_.is_float:
+        if type_.is_inexact:
             fill(s, place, x, y)
         else:
             arrays.assign(s, place, _few(s, x, y, type_))
@@ -197,7 +197,7 @@ def contract(s, a: View, b: View, a_axes: tuple[int, ...], b_axes: tuple[int, ..
     b_free = tuple(k for k in range(b.ndim) if k not in b_axes)
     type_ = result_type(s, a, b)
     shape = (*(a.shape[k] for k in a_free), *(b.shape[k] for k in b_free))
-    if type_.is_float and a_free and b_free and a_axes:
+    if type_.is_inexact and a_free and b_free and a_axes:
         x = grouped(s, permuted(a, (*a_free, *a_axes)), (len(a_free), len(a_axes)))
         y = grouped(s, permuted(b, (*b_axes, *b_free)), (len(b_axes), len(b_free)))
         product = matrices(s, x, y)

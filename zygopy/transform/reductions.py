@@ -17,7 +17,7 @@ from zygopy.transform import arrays, elementwise, ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import apply_function
 from zygopy.transform.ir import Const, Value, Var
-from zygopy.transform.types import BOOL_, FLOAT64, INT, INT64, Scalar
+from zygopy.transform.types import BOOL_, FLOAT64, INT, INT64, Scalar, real
 from zygopy.transform.values import Repeated, Static, View, describe, is_number
 
 # -- axes ------------------------------------------------------------------------------------------------------------
@@ -171,9 +171,9 @@ def _sum_of_rows(s, view: View, axes: tuple[int, ...], keepdims, term: Callable,
 
 def mean(s, view: View, axis=None, keepdims=None):
     view = need_array(s, view)
-    dtype = view.dtype if view.dtype.kind == "f" else FLOAT64
-    sums = sum_(s, view, axis, keepdims, dtype=dtype)
-    n = s.b.cast(count(s, view, axes_of(s, axis, view.ndim)), Scalar(dtype))
+    type_ = view.element if view.element.is_inexact else Scalar(FLOAT64)
+    sums = sum_(s, view, axis, keepdims, dtype=type_.dtype)
+    n = s.b.cast(count(s, view, axes_of(s, axis, view.ndim)), real(type_))
     return divided(s, sums, n)
 
 
@@ -187,9 +187,9 @@ def var(s, view: View, axis=None, ddof=None, keepdims=None):
     axes = axes_of(s, axis, view.ndim)
     center = mean(s, view, axis, constant(True))
     deviation = elementwise.apply(s, operator.sub, [view, center])
-    squares = sum_(s, deviation, axis, keepdims, term=lambda v: s.b.apply(ops.MUL, v, v))
+    squares = sum_(s, deviation, axis, keepdims, term=lambda v: squared(s, v))
     n = count(s, view, axes)
-    dtype = deviation.dtype
+    dtype = real(deviation.element).dtype
     weight = s.b.cast(n, Scalar(dtype))
     if ddof is not None:
         weight = apply_function(s.b, operator.sub, [weight, s.b.cast(ddof, Scalar(dtype))], True)
@@ -198,6 +198,14 @@ def var(s, view: View, axis=None, ddof=None, keepdims=None):
 
 def std(s, view: View, axis=None, ddof=None, keepdims=None):
     return elementwise.combine(s, [var(s, view, axis, ddof, keepdims)], lambda v: apply_function(s.b, np.sqrt, v, True))
+
+
+def squared(s, v: Value) -> Value:
+    """|v|**2"""
+    if not v.type.is_complex:
+        return s.b.apply(ops.MUL, v, v)
+    x, y = s.b.apply(ops.REAL, v), s.b.apply(ops.IMAG, v)
+    return s.b.apply(ops.ADD, s.b.apply(ops.MUL, x, x), s.b.apply(ops.MUL, y, y))
 
 
 def product(s, view: View, axis=None, keepdims=None):
@@ -340,10 +348,10 @@ def norm(s, view: View, ord_: object = None, axis=None, keepdims=None):
     view = need_array(s, view)
     kind = ord_.value if isinstance(ord_, Static | Const) else ord_
     axes = axes_of(s, axis, view.ndim)
-    dtype = view.dtype if view.dtype.kind == "f" else FLOAT64
+    type_ = view.element if view.element.is_inexact else Scalar(FLOAT64)
 
     def value_of(v: Value) -> Value:
-        return s.b.cast(v, Scalar(dtype))
+        return s.b.cast(v, type_)
 
     def magnitude(v: Value) -> Value:
         return apply_function(s.b, np.abs, [value_of(v)], True)
@@ -351,7 +359,7 @@ def norm(s, view: View, ord_: object = None, axis=None, keepdims=None):
     if kind in (None, "fro") or (kind == 2 and len(axes) == 1):
         if kind == "fro" and len(axes) != 2:
             raise ShapeError("the norm 'fro' is of two axes", s.loc)
-        squares = sum_(s, view, axis, keepdims, term=lambda v: s.b.apply(ops.MUL, value_of(v), value_of(v)))
+        squares = sum_(s, view, axis, keepdims, term=lambda v: squared(s, value_of(v)))
         return elementwise.combine(s, [squares], lambda v: apply_function(s.b, np.sqrt, v, True))
     if len(axes) == 1:
         if kind == 1:

@@ -135,6 +135,8 @@ class _Sweep:
         """adjoint of value += g"""
         if not (isinstance(value, Var) and self.is_active(value)):
             return
+        if g.type.is_complex and not value.type.is_complex:
+            g = b.apply(ops.REAL, g)
         g = b.cast(g, value.type) if g.type.dtype != value.type.dtype else g
         if value in adjoints and not _is_zero(adjoints[value]):
             g = b.let(ops.SUM, (adjoints[value], g), value.type, _bar(value))
@@ -331,10 +333,9 @@ class _Sweep:
         if not any(self.is_active(a) for a in s.args):
             return
         traced = tuple(Traced(b, a) for a in s.args)
-        if (rule := rules.ADJOINT.get(s.op)) is not None:
-            bars = rule(Traced(b, g), Traced(b, s.var), *traced)
-            for a, bar in zip(s.args, bars, strict=True):
-                if self.is_active(a) and isinstance(bar, Traced):
+        if (rule := rules.LINEAR.get(s.op)) is not None:
+            for a, bar in zip(s.args, rule(Traced(b, g)), strict=True):
+                if self.is_active(a):
                     self.contribute(adjoints, b, a, lift(bar))
             return
         for a, partial in zip(s.args, rules.partials(s.op, Traced(b, s.var), traced), strict=True):

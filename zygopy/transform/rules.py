@@ -45,18 +45,12 @@ def constant(*functions: Callable | Op) -> None:
     CONSTANT.update(_op(f) for f in functions)
 
 
-ADJOINT: dict[Op, Callable] = {}
+LINEAR: dict[Op, Callable] = {}
 
 
-def adjoint(*functions: Callable | Op) -> Callable[[Callable], Callable]:
-    """Declare adjoints of a scalar function's arguments, rule(g, ans, *args), where partials would share less."""
-
-    def declare(rule: Callable) -> Callable:
-        for function in functions:
-            ADJOINT[_op(function)] = rule
-        return rule
-
-    return declare
+def linear(op: Op) -> Callable[[Callable], Callable]:
+    """Declare a function that is linear over the real numbers, and so its own tangent; rule(g) gives its adjoints."""
+    return lambda rule: LINEAR.setdefault(op, rule)
 
 
 KERNEL_ADJOINT: dict[Op, Callable] = {}

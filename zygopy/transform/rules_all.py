@@ -1,6 +1,7 @@
 """Every function of scalars and every derivative rule: importing this module declares them."""
 
 from zygopy.transform import (
+    complex_numbers,
     compositions,
     powers,
     rules_arithmetic,
@@ -13,6 +14,7 @@ from zygopy.transform import (
 )
 
 __all__ = [
+    "complex_numbers",
     "compositions",
     "powers",
     "rules_arithmetic",

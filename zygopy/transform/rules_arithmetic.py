@@ -6,6 +6,7 @@ import numpy as np
 
 from zygopy.transform import ops
 from zygopy.transform.build import where
+from zygopy.transform.complex_numbers import is_complex
 from zygopy.transform.compositions import known
 from zygopy.transform.rules import elementwise
 
@@ -57,8 +58,11 @@ def ieee_remainder(ans, a, b):
 def power(ans, x, p):
     """p * x**(p - 1) and ans * log(x); the exponent has no derivative at x < 0 (nan), and 0 at x = 0 where p >= 0."""
     if known(p) is not None:
-        n = float(known(p))
-        return (n * (ans / x) if n < 0 else n * x ** (n - 1.0)), 0
+        n = known(p) if is_complex(p) else float(known(p))
+        return (n * (ans / x) if n.real < 0 else n * x ** (n - 1.0)), 0
+    if is_complex(x):
+        slope = p * x ** where(np.logical_and(x == 0, p == 0), 0.0, p - 1.0)
+        return slope, ans * np.log(where(x == 0, 1.0, x))
     if known(x) is not None and known(x) > 0:
         return 0, ans * math.log(known(x))
     slope = p * x ** where(np.logical_and(x == 0, p == 0), 0.0, p - 1.0)  # x**0 is 1 for x = 0 too

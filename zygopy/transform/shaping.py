@@ -37,7 +37,7 @@ def as_array(s, items: tuple) -> View:
     for item in items:
         if not (is_number(item) or isinstance(item, View)):
             raise DtypeError(f"an array cannot hold {describe(item)}", s.loc)
-    dtype = promote(*(i.base.type.element if isinstance(i, View) else Scalar(i.type.dtype) for i in items)).dtype
+    dtype = promote(*(i.element if isinstance(i, View) else Scalar(i.type.dtype) for i in items)).dtype
     shape = items[0].shape if isinstance(items[0], View) else ()
     new = arrays.allocate(s, (integer(len(items)), *shape), dtype, name="t")
     for k, item in enumerate(items):

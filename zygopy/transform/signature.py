@@ -12,7 +12,7 @@ from zygopy.transform.build import Builder, constant
 from zygopy.transform.ir import Block, Check, Function, Leaves, Param, Statement, Value, Var, leaves
 from zygopy.transform.parse import read
 from zygopy.transform.specialise import Lengths, Specialiser
-from zygopy.transform.types import FLOAT, Array, Scalar, Type
+from zygopy.transform.types import FLOAT, Array, Scalar, Type, is_supported
 from zygopy.transform.values import Raises, Static, View, describe, is_number
 
 ArgumentType = Type | Static | tuple  # a leaf, an object known at compile time, or a tuple of such
@@ -53,12 +53,11 @@ def type_of_array(array: np.ndarray, name: str) -> Array:
     Raises
     ------
     DtypeError
-        For dtypes that cannot be computed with: object, str, float16, complex.
+        For dtypes that cannot be computed with: object, str, float16.
     """
     dtype = array.dtype
-    if dtype.kind not in "fiub" or dtype == np.float16 or dtype.itemsize > 8 or not dtype.isnative:
-        advice = "carry real and imaginary parts" if dtype.kind == "c" else "convert it: x.astype(float)"
-        raise DtypeError(f"{name} is an array of {dtype}", help=advice)
+    if not is_supported(dtype) or not dtype.isnative:
+        raise DtypeError(f"{name} is an array of {dtype}", help="convert it: x.astype(float)")
     if not 1 <= array.ndim <= 8:
         raise DtypeError(f"{name} is an array with {array.ndim} dimensions", help="pass a number: x.item()")
     layout = "C" if array.flags.c_contiguous else "F" if array.flags.f_contiguous else "A"
@@ -140,7 +139,7 @@ def _promoted(s: Specialiser, value: object) -> object:
     """Ints of a parameter as floats."""
     if isinstance(value, tuple):
         return tuple(_promoted(s, item) for item in value)
-    if isinstance(value, Var) and isinstance(value.type, Scalar) and not value.type.is_float:
+    if isinstance(value, Var) and isinstance(value.type, Scalar) and not value.type.is_inexact:
         return s.b.cast(value, FLOAT)
     return value
 

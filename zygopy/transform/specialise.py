@@ -37,7 +37,7 @@ from zygopy.transform.ir import (
     map_leaves,
 )
 from zygopy.transform.parse import RESULT, Parsed, assigned_names, loc_of, parse_function, read
-from zygopy.transform.types import INT, Array, unify
+from zygopy.transform.types import INT, Array, is_supported, unify
 from zygopy.transform.values import (
     Closure,
     Conflict,
@@ -309,8 +309,9 @@ class Specialiser:
         """The value of a Python object found outside the function."""
         import numpy as np
 
-        if isinstance(obj, bool | int | float | np.bool_ | np.integer | np.floating):
-            if isinstance(obj, np.float16 | np.longdouble) or (isinstance(obj, int) and not -(2**63) <= obj < 2**63):
+        if isinstance(obj, bool | int | float | complex | np.bool_ | np.number):
+            too_large = isinstance(obj, int) and not -(2**63) <= obj < 2**63
+            if too_large or (isinstance(obj, np.number) and not is_supported(obj.dtype)):
                 raise DtypeError(f"a {type(obj).__name__} constant is not supported", self.loc, help="use float64")
             if origin is not None:
                 self.captured_numbers.append((*origin, obj))
@@ -319,8 +320,6 @@ class Specialiser:
             return self._captured_array(obj, origin)
         if isinstance(obj, tuple) and type(obj) is tuple:
             return tuple(self.from_python(item, None if not isinstance(item, np.ndarray) else origin) for item in obj)
-        if isinstance(obj, complex | np.complexfloating):
-            raise DtypeError("complex numbers are not supported yet", self.loc, help="carry real and imaginary parts")
         return Static(obj)
 
     def _captured_array(self, array, origin: tuple[Scope, str]) -> View:
@@ -494,7 +493,7 @@ class Specialiser:
             return var
         if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
             return tuple(self.join(name, x, y, then, orelse, results) for x, y in zip(a, b, strict=True))
-        if isinstance(a, View) and isinstance(b, View) and a.frozen == b.frozen:
+        if isinstance(a, View) and isinstance(b, View) and a.frozen == b.frozen and not (a.part or b.part):
             type_ = unify(Array(a.dtype, a.ndim, "A"), Array(b.dtype, b.ndim, "A"))
             if type_ is not None:
                 bases = [self._materialise_in(builder, view) for builder, view in ((then, a), (orelse, b))]
@@ -562,8 +561,8 @@ class Specialiser:
 
         from zygopy.transform.functions import apply_function
 
-        element = view.base.type.element
-        if operator in (python.add, python.sub) and element.is_float:
+        element = view.element
+        if operator in (python.add, python.sub) and element.is_inexact:
             _, result = ops.typing(ops.ADD, [element, operand.type])
             if result.dtype == element.dtype and not view.frozen:
                 arrays.check_writable(self, view)

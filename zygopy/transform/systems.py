@@ -6,7 +6,7 @@ x = solve(a, b)        lu_factor(lu, pivots, a)
 
 import numpy as np
 
-from zygopy.errors import ShapeError
+from zygopy.errors import DtypeError, ShapeError
 from zygopy.transform import arrays, elementwise, ops, products
 from zygopy.transform.build import constant, integer
 from zygopy.transform.ir import Const, Kernel, Op, Value
@@ -29,7 +29,13 @@ def square(s, value: object, what: str) -> View:
 
 
 def of_floats(s, view: View) -> View:
-    return view if view.dtype.kind == "f" else elementwise.cast(s, view, FLOAT64)
+    return view if view.element.is_inexact else elementwise.cast(s, view, FLOAT64)
+
+
+def need_real(s, view: View, what: str) -> View:
+    if view.element.is_complex:
+        raise DtypeError(f"{what} of complex matrices is not supported", s.loc, help="use np.linalg.solve, inv or det")
+    return view
 
 
 def new(s, shape: tuple[Value, ...], dtype: np.dtype) -> View:
@@ -40,7 +46,7 @@ def kernel(s, op: Op, outs: tuple[View, ...], args: tuple[View, ...]) -> None:
     """Emit a kernel on whole views; floats of the dtype of the first out."""
     dtype = outs[0].dtype
     given = tuple(
-        products.whole_operand(s, a, dtype) if a.dtype.kind == "f" else arrays.materialise(s, a) for a in args
+        products.whole_operand(s, a, dtype) if a.element.is_inexact else arrays.materialise(s, a) for a in args
     )
     s.b.emit(Kernel(op, tuple(arrays.materialise(s, out) for out in outs), given, s.loc))
 
@@ -160,7 +166,7 @@ def _written_out(s, a: View, n: int) -> Value:
 
 def sign_and_log_determinant(s, a: object) -> tuple[View | Value, View | Value]:
     """np.linalg.slogdet"""
-    a = square(s, a, "np.linalg.slogdet")
+    a = need_real(s, square(s, a, "np.linalg.slogdet"), "np.linalg.slogdet")
     stack = a.shape[:-2]
     if not stack:
         return _sign_and_log(s, a)
@@ -187,7 +193,7 @@ def _sign_and_log(s, a: View) -> tuple[Value, Value]:
 
 def cholesky(s, a: object, upper: bool = False) -> View:
     """np.linalg.cholesky: of the lower triangle of a, of the upper one for `upper`."""
-    a = square(s, a, "np.linalg.cholesky")
+    a = need_real(s, square(s, a, "np.linalg.cholesky"), "np.linalg.cholesky")
     flip = (lambda view: _transposed(view)) if upper else (lambda view: view)
     result = new(s, a.shape, a.dtype)
 

@@ -23,6 +23,15 @@ class Scalar:
         return self.dtype.kind == "f"
 
     @property
+    def is_complex(self) -> bool:
+        return self.dtype.kind == "c"
+
+    @property
+    def is_inexact(self) -> bool:
+        """Whether it is a real or complex number that can carry a derivative."""
+        return self.dtype.kind in "fc"
+
+    @property
     def is_integer(self) -> bool:
         return self.dtype.kind in "iu"
 
@@ -66,14 +75,22 @@ class Stack:
 
 Type = Scalar | Array | Stack
 
-_SHORT = {"float64": "f8", "float32": "f4", "int64": "i8", "int32": "i4", "bool": "b1", "complex128": "c16"}
+_SHORT = {"float64": "f8", "float32": "f4", "int64": "i8", "int32": "i4", "bool": "b1"}
+_SHORT |= {"complex64": "c8", "complex128": "c16"}
 
 FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
+COMPLEX128 = np.dtype(np.complex128)
 INT64, BOOL_ = np.dtype(np.int64), np.dtype(np.bool_)
 
 FLOAT = Scalar(FLOAT64, weak=True)  # a Python float, or a float64 argument
+COMPLEX = Scalar(COMPLEX128, weak=True)
 INT = Scalar(INT64, weak=True)  # a Python int, a loop variable, a dimension
 BOOL = Scalar(BOOL_, weak=True)
+
+
+def is_supported(dtype: np.dtype) -> bool:
+    """Whether zygopy computes with numbers of a dtype: bools, integers, float32, float64, complex64, complex128."""
+    return dtype.kind in "biu" or dtype in (FLOAT32, FLOAT64, np.dtype(np.complex64), COMPLEX128)
 
 
 def of_constant(value: object) -> Scalar:
@@ -82,6 +99,8 @@ def of_constant(value: object) -> Scalar:
         return Scalar(value.dtype)
     if isinstance(value, bool):
         return BOOL
+    if isinstance(value, complex):
+        return COMPLEX
     return INT if isinstance(value, int) else FLOAT
 
 
@@ -92,19 +111,24 @@ def promote(*types: Scalar) -> Scalar:
     ('f4', 'f8?', 'f8')
     """
     if all(t.weak for t in types):
-        return max(types, key=lambda t: "biuf".index(t.dtype.kind))
-    stand_in = {"b": True, "i": 1, "f": 1.0}
+        return max(types, key=lambda t: "biufc".index(t.dtype.kind))
+    stand_in = {"b": True, "i": 1, "f": 1.0, "c": 1j}
     operands = [stand_in[t.dtype.kind] if t.weak else t.dtype for t in types]
     return Scalar(np.result_type(*operands))
 
 
 def inexact(type_: Scalar) -> Scalar:
-    """The floating type that a float function computes in when given `type_`."""
-    if type_.is_float:
+    """The floating or complex type that a float function computes in when given `type_`."""
+    if type_.is_inexact:
         return type_
     if type_.weak or type_.dtype.itemsize > 2:
         return Scalar(FLOAT64, weak=type_.weak)
     return Scalar(FLOAT32)
+
+
+def real(type_: Scalar) -> Scalar:
+    """The type of the real part of a number."""
+    return Scalar(np.finfo(type_.dtype).dtype, type_.weak) if type_.is_complex else type_
 
 
 def unify(a: Type, b: Type) -> Type | None:

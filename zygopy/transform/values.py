@@ -9,6 +9,7 @@ from zygopy.errors import Loc
 from zygopy.transform.build import constant, zero
 from zygopy.transform.ir import Const, Value, Var
 from zygopy.transform.parse import Parsed
+from zygopy.transform.types import BOOL_, COMPLEX128, FLOAT64, INT64, Scalar, real
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class View:
     frozen: bool = False
     order: tuple[int | Repeated, ...] | None = None
     read_only: bool = False
+    part: str = ""  # "real" or "imag": the view is of that part of complex elements
 
     @property
     def own_axes(self) -> tuple[int | Repeated, ...]:
@@ -82,12 +84,16 @@ class View:
         return len(self.spans)
 
     @property
+    def element(self) -> Scalar:
+        return real(self.base.type.element) if self.part else self.base.type.element
+
+    @property
     def dtype(self):
-        return self.base.type.dtype
+        return self.element.dtype
 
     @property
     def is_whole(self) -> bool:
-        return self.order is None and all(isinstance(a, Span) and a.whole for a in self.axes)
+        return self.order is None and not self.part and all(isinstance(a, Span) and a.whole for a in self.axes)
 
 
 class Frame:
@@ -195,9 +201,9 @@ def describe(value: object) -> str:
         case Const():
             return f"{value.value!r}" if value.type.weak else f"{value.type}"
         case Var():
-            return {"f": "a float", "i": "an int", "u": "an int", "b": "a bool"}.get(
-                value.type.dtype.kind, "a number"
-            ) + ("" if value.type.dtype.itemsize == 8 or value.type.dtype.kind == "b" else f" ({value.type.dtype})")
+            dtype = value.type.dtype
+            kind = {"c": "a complex number", "f": "a float", "i": "an int", "u": "an int", "b": "a bool"}[dtype.kind]
+            return kind if dtype in (FLOAT64, COMPLEX128, INT64, BOOL_) else f"{kind} ({dtype})"
         case View():
             return f"an array of {value.dtype} with {value.ndim} dimension{'s' * (value.ndim != 1)}"
         case tuple():
