@@ -11,7 +11,7 @@ import operator
 import numpy as np
 
 from zygopy.transform import ops
-from zygopy.transform.build import Traced
+from zygopy.transform.build import Traced, constant
 from zygopy.transform.compositions import apply, cast, known
 from zygopy.transform.functions import composed, of_complex
 from zygopy.transform.rules import linear
@@ -97,7 +97,7 @@ def power(z, p):
         return apply(ops.POW, z, p)
     z, n = cast(z, type_), int(n.real)
     if n == 0:
-        return z * 0.0 + 1.0
+        return Traced(z.builder, constant(type_.dtype.type(1), type_))
     result, base = None, z
     for bit in reversed(f"{abs(n):b}"):
         if bit == "1":
