@@ -220,6 +220,7 @@ EXPRESSIONS = {
     "where": lambda z: weighed(np.where(z.real > 0.7, z, 2 * z.imag)),
     "equal": lambda z: weighed(np.where(z == z[0], z, 2 * z)),
     "parts": lambda z: np.sum(z.real * z.imag**2) + np.real(z)[0, 1] * np.imag(z)[1, 0],
+    "parts as operands": lambda z: weighed(z.real @ z.imag) + z.imag.reshape(9)[3] * z.real.T.sum(axis=1)[0],
     "shapes": lambda z: weighed(np.concatenate([z, M]).T.reshape(2, 9)[:, ::2] * 1j),
     "indices": lambda z: weighed(z[np.array([0, 2, 2])] * V + z[1, z[1].real > 0.5].sum()),
     "largest": lambda z: np.max(np.abs(z)),
@@ -364,6 +365,16 @@ def test_linear_algebra_compiled(dtype):
         return weighed(np.linalg.solve(a @ a.T + 9 * np.eye(9), b) + np.linalg.det(a[:4, :4] @ a[:4, 3:7]))
 
     check(f, numbers((9, 9), dtype), numbers((9, 1), dtype, 0.5), backend="cpu", order=1)
+
+
+def test_long_sums_compiled():
+    """Both parts are summed in blocks of 512, with compensation: what 1e16 swallows comes back."""
+    z = np.full(4 * 512, 0.1 - 0.3j)
+    z[:512] = z[-512:] = 0
+    z[0], z[-1] = 1e16 - 1e16j, -1e16 + 1e16j
+    found = zg.jit(lambda z: np.sum(z), backend="cpu")(z)
+    exact = complex(math.fsum(z.real), math.fsum(z.imag))
+    assert abs(found - exact) < 1e-12 * abs(exact)
 
 
 # -- conventions ------------------------------------------------------------------------------------------------------
