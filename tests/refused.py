@@ -678,6 +678,11 @@ def complex_arcsin(z):
     return np.arcsin(z).real
 
 
+@refused("a function of math", zg.DtypeError, 1.0 + 2.0j)
+def complex_math(z):
+    return math.exp(z).real
+
+
 @refused("a factorisation of complex matrices", zg.DtypeError, np.eye(2, dtype=complex))
 def complex_cholesky(a):
     return np.linalg.cholesky(a)[0, 0].real

@@ -100,6 +100,7 @@ def weighed(w):
 # -- functions --------------------------------------------------------------------------------------------------------
 
 UNARY = [np.exp, np.log, np.sqrt, np.sin, np.cos, np.tan, np.sinh, np.cosh, np.tanh, np.square, np.reciprocal]
+UNARY += [np.log10, np.log2]
 UNARY += [np.real, np.imag, np.conjugate, np.absolute, np.angle, np.negative, np.positive, operator.neg, abs]
 BINARY = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
 OF_NUMBERS = [cmath.exp, cmath.log, cmath.log10, cmath.sqrt, cmath.sin, cmath.cos, cmath.tan, cmath.sinh, cmath.cosh]

@@ -119,7 +119,7 @@ def _check_tangent(name: str, primal: object, tangent: object) -> None:
     if isinstance(primal, tuple) and isinstance(tangent, tuple) and len(primal) == len(tangent):
         for k, (p, t) in enumerate(zip(primal, tangent, strict=True)):
             _check_tangent(f"{name}[{k}]", p, t)
-    elif isinstance(primal, float | np.floating) and np.iscomplexobj(tangent):
+    elif isinstance(primal, float | np.floating) and isinstance(tangent, complex | np.complexfloating):
         raise DtypeError(f"the tangent of {name} is a complex number, {name} is a real one")
     elif isinstance(primal, np.ndarray) and primal.dtype.kind in "fc" and tangent is not None:
         if not isinstance(tangent, np.ndarray):

@@ -83,6 +83,16 @@ def angle(z):
     return np.arctan2(imag(z), real(z))
 
 
+@of_complex(np.log10)
+def log10(z):
+    return np.log(z) / math.log(10)
+
+
+@of_complex(np.log2)
+def log2(z):
+    return np.log(z) / math.log(2)
+
+
 # -- powers -----------------------------------------------------------------------------------------------------------
 
 _MOST = 100  # NumPy too multiplies up to this exponent
@@ -115,7 +125,7 @@ def _of_cmath(function, numpy_function):
         return cast(numpy_function(cast(z, COMPLEX)), COMPLEX)
 
 
-for _name in ("exp", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh"):
+for _name in ("exp", "log10", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh"):
     _of_cmath(getattr(cmath, _name), getattr(np, _name))
 
 
@@ -123,11 +133,6 @@ for _name in ("exp", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh"):
 def cmath_log(z, base=None):
     log = cast(np.log(cast(z, COMPLEX)), COMPLEX)
     return log if base is None else log / cmath_log(base)
-
-
-@composed(cmath.log10)
-def cmath_log10(z):
-    return cmath_log(z) / math.log(10.0)
 
 
 @composed(cmath.phase)

@@ -51,6 +51,9 @@ def apply_function(builder: Builder, function: Callable, args: list[Value], stro
     """Write a scalar function's operations; `strong` results are NumPy's, not Python's."""
     body = COMPOSED.get(function)
     if any(a.type.is_complex for a in args):
+        if getattr(function, "__module__", "") == "math":
+            what = f"math.{function.__name__} needs real numbers"
+            raise DtypeError(what, builder.loc, help="use cmath's functions, or NumPy's")
         body = OF_COMPLEX.get(function, body)
     if body is not None:
         _check_number(builder, function, body, args)
