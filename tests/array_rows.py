@@ -382,6 +382,9 @@ SHAPED = """
     np.atleast_2d(x) * x
     np.conj(x) * x
     np.real(x) * x
+    x.conj() * x
+    x.conjugate() * x
+    x.real * x + x.imag
     x.real * x
     np.arange(3) * x
     np.arange(1, 4) * x
@@ -514,7 +517,7 @@ SORTED = """
     np.round(x)
     np.around(x) * x
     x.round(1)
-    np.angle(x)
+    np.angle(x) * x
     np.imag(x)
     np.polyval(x[0], 0.4)
     np.iscomplexobj(x)
@@ -619,7 +622,7 @@ def other_rows() -> Iterable[Row]:
 
 NOT_YET = set(
     """
-    .round np.add.reduce np.allclose np.angle np.array_equal np.convolve np.fft.fft np.fft.rfft np.gradient
+    .round np.add.reduce np.allclose np.array_equal np.convolve np.fft.fft np.fft.rfft np.gradient
     np.interp np.iscomplexobj np.isin np.linalg.eigh np.linalg.eigvalsh np.linalg.lstsq np.linalg.pinv
     np.linalg.qr np.linalg.svd np.logical_and.reduce np.median np.multiply.outer np.nanmean np.nansum
     np.partition np.percentile np.polyval np.ptp np.quantile np.rollaxis np.unique np.vecdot
@@ -634,7 +637,6 @@ NOT_YET_FORMS = {
     "np.linalg.norm(x, ord=2)",
     'np.reshape(x, (3, 2), order="F")',
     "np.transpose(x, axes=(1, 0)) * y",
-    "x.real * x",
     "x[(0, 1), (1, 2)]",
 }  # expressions that are refused for another reason than a name
 
