@@ -11,7 +11,7 @@ import operator
 import numpy as np
 
 from zygopy.transform import ops
-from zygopy.transform.build import Traced, constant
+from zygopy.transform.build import Traced, constant, zero
 from zygopy.transform.compositions import apply, cast, known
 from zygopy.transform.functions import composed, of_complex
 from zygopy.transform.rules import linear
@@ -51,7 +51,7 @@ def real(x):
 
 @composed(np.imag)
 def imag(x):
-    return apply(ops.IMAG, x) if is_complex(x) else x * 0
+    return apply(ops.IMAG, x) if is_complex(x) else Traced(x.builder, zero(x.value.type))
 
 
 @composed(np.conjugate)
