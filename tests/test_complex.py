@@ -368,6 +368,18 @@ def test_linear_algebra_compiled(dtype):
     check(f, numbers((9, 9), dtype), numbers((9, 1), dtype, 0.5), backend="cpu", order=1)
 
 
+def test_large_arguments_compiled():
+    """Nothing overflows on the way to a number that does not."""
+
+    def f(z):
+        return np.tanh(z), np.tan(z)
+
+    numbers = np.array([800 + 1j, -400.5 + 3j, 1e3 + 0j, 2 - 800j, 0.3 + 30j, 1e-20j])
+    for z in (numbers, numbers.astype(np.complex64), -numbers):
+        for found, wanted in zip(zg.jit(f, backend="cpu")(z), f(z), strict=True):
+            np.testing.assert_allclose(found, wanted, rtol=1e-6 if z.dtype == np.complex64 else 1e-13)
+
+
 def test_long_sums_compiled():
     """Both parts are summed in blocks of 512, with compensation: what 1e16 swallows comes back."""
     z = np.full(4 * 512, 0.1 - 0.3j)

@@ -12,6 +12,7 @@ One number alone is libm's work where libm is faster, by tables that vectors can
 in the last digit between a vectorised loop and other code.
 """
 
+import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -143,23 +144,45 @@ def _type(*args):
     return result(*[result] * len(args))
 
 
-def _is_complex(signature) -> bool:
-    return any(isinstance(t, types.Complex) for t in signature.args)
+def _tanh(z):
+    """tanh of a complex number, without the overflow of Numba's (Kahan 1987, "Branch cuts")."""
+    t, s = math.tan(z.imag), math.tanh(z.real)
+    sech = 1 / math.cosh(z.real)
+    scale = 1 + (s * t) * (s * t)
+    return complex(s * (1 + t * t) / scale, t / scale * sech * sech)
 
 
-def _with_complex(name: str, generate: Callable) -> Callable:
-    """A function of floats; of complex numbers it is Numba's own of that name."""
+def _tan(z):
+    """-i tanh(iz)"""
+    t, s = math.tan(z.real), math.tanh(z.imag)
+    sech = 1 / math.cosh(z.imag)
+    scale = 1 + (s * t) * (s * t)
+    return complex(t / scale * sech * sech, s * (1 + t * t) / scale)
+
+
+_OF_COMPLEX = {"tanh": _tanh, "tan": _tan}
+
+
+def _any_complex(args) -> bool:
+    return any(isinstance(t, types.Complex) for t in args)
+
+
+def _with_complex(name: str, generate: Callable | None) -> Callable:
+    """A function of floats (None: Numba's); of complex numbers it is one of ours or Numba's of that name."""
     numpy_function = getattr(np, name, None)
 
     def typing(*args):
-        if any(isinstance(t, types.Complex) for t in args):
-            return cpu_target.typing_context.resolve_function_type(numpy_function, args, {})
-        return _type(*args)
+        if generate is not None and not _any_complex(args):
+            return _type(*args)
+        return cpu_target.typing_context.resolve_function_type(numpy_function, args, {})
 
     def generate_any(context, builder, signature, args):
-        if _is_complex(signature):
-            return context.get_function(numpy_function, signature)(builder, args)
-        return generate(context, builder, signature, args)
+        is_complex = _any_complex(signature.args)
+        if generate is not None and not is_complex:
+            return generate(context, builder, signature, args)
+        if is_complex and name in _OF_COMPLEX:
+            return context.compile_internal(builder, _OF_COMPLEX[name], signature, args)
+        return context.get_function(numpy_function, signature)(builder, args)
 
     return instruction(generate_any, typing)
 
@@ -247,6 +270,8 @@ if _fuses():
     own = ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "logaddexp")
     FUNCTIONS |= {("np", f): globals()[f] for f in own}
     FUNCTIONS |= {("math", "erf"): erf, ("operator", "pow"): power}
+for _name in _OF_COMPLEX:
+    FUNCTIONS.setdefault(("np", _name), _with_complex(_name, None))
 FUNCTIONS["np", "maximum"] = _extremum("maximum", ">")
 FUNCTIONS["np", "minimum"] = _extremum("minimum", "<")
 
