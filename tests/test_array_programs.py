@@ -105,6 +105,45 @@ def recurrent(x, v):
     return np.sum(state**2)
 
 
+def waves(x, v):
+    """Arrays that loops rebind in turns; some are read and stored into before and after."""
+    before, u, first = v, x[0] * 1.1, v
+    for k in range(len(x)):
+        before, u = u, 2 * u - before + 0.1 * (np.roll(u, 1) - 2 * u + np.roll(u, -1)) * x[k]
+    u[0] *= before[1]
+    state, total = x[1].copy(), 0.0
+    while total < 4.0:
+        for row in x:
+            state = 0.5 * np.sin(state) + row * first
+        total = total + 1.0 + state[0] ** 2 * state[2]
+    kept = x[2] * v
+    y = kept
+    for k in range(3):
+        y[0] += v[k]
+        y = y * v + kept
+    z = kept
+    for k in range(len(x)):
+        if x[k, 0] > 0:
+            z = z * x[k]
+    kept[1] = v[0]
+    return np.sum(u**2) * total + np.sum(before * u) + np.sum(first * y) + np.sum(z * kept)
+
+
+def filtered(x, v):
+    """Small matrices of known sizes in a loop, linear systems among them."""
+    mean, covariance, total = np.zeros(3), np.eye(3), 0.0
+    move = np.eye(3) + 0.1 * np.outer(v, v)
+    for k in range(len(x)):
+        mean = move @ mean
+        covariance = move @ covariance @ move.T + 0.1 * np.eye(3)
+        gain = covariance @ np.linalg.inv(covariance + 0.3 * np.eye(3))
+        innovation = x[k] - mean
+        total += innovation @ np.linalg.solve(covariance, innovation)
+        mean = mean + gain @ innovation
+        covariance = covariance - gain @ covariance
+    return total + np.sum(mean * v) + np.trace(covariance)
+
+
 def special_functions(x, v):
     total = special.logsumexp(x) + special.logsumexp(x, axis=1).sum() + np.sum(special.softmax(x, axis=1) * x)
     total += np.sum(special.expit(x) * special.erf(x) + special.ndtr(x)) + np.sum(special.xlogy(v * v, v * v))
@@ -121,6 +160,8 @@ PROGRAMS = (
     scattered,
     shaped,
     recurrent,
+    waves,
+    filtered,
     special_functions,
 )
 

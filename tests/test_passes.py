@@ -10,13 +10,17 @@ from zygopy.backends import python
 from zygopy.errors import Loc
 from zygopy.transform import ops
 from zygopy.transform.affine import Affine, Facts
-from zygopy.transform.build import Builder, integer
+from zygopy.transform.build import Builder, constant, integer
 from zygopy.transform.distribute import distribute
+from zygopy.transform.double_buffer import double_buffer
 from zygopy.transform.emit import emit
+from zygopy.transform.fuse import fuse
 from zygopy.transform.hoist import hoist
-from zygopy.transform.ir import For, Function, Let, Param, Var, leaves, new_key, walk
+from zygopy.transform.ir import For, Function, Let, Param, Var, While, leaves, new_key, walk
 from zygopy.transform.jam import jam
+from zygopy.transform.memory import permutes
 from zygopy.transform.mincut import minimum_cut
+from zygopy.transform.on_tape import on_tape
 from zygopy.transform.orient import orient
 from zygopy.transform.reassociate import reassociate
 from zygopy.transform.reverse import reverse
@@ -263,6 +267,113 @@ def test_hoist_makes_tapes_once():
             t.3: f8 = load(tape, i)
             x[i] = t.3
     """)
+
+
+def in_turns(x):
+    """Three arrays in turns: the one before, the present one, the next one."""
+    before, u = x, x * 0.5
+    for _ in range(5):
+        before, u = u, u * u - before
+    return np.sum(u + before)
+
+
+def in_turns_while(x):
+    u = x
+    while u[0] > 1.0:
+        u = u * 0.5
+    return np.sum(u)
+
+
+def stored_into(x):
+    """The first array is changed, and the caller's u with it."""
+    u = start = x.copy()
+    for _ in range(5):
+        u[0] += 1.0
+        u = u * 0.5
+    return np.sum(u * start)
+
+
+def sometimes(x):
+    u = x
+    for k in range(5):
+        if x[k] > 0.0:
+            u = u * x[k]
+    return np.sum(u)
+
+
+def shrinking(x):
+    u = x
+    for _ in range(3):
+        u = u[1:] * 2.0
+    return np.sum(u)
+
+
+@pytest.mark.parametrize("function", [in_turns, in_turns_while])
+def test_double_buffers(function):
+    buffered = verify(fuse(double_buffer(primal_of(function))))
+    (loop,) = [
+        s for s in buffered.body.statements if isinstance(s, For | While) and VECTOR in [p.type for p in s.params]
+    ]
+    assert permutes(loop)
+    assert not any(isinstance(t, Let) and t.op is ops.EMPTY for t in walk(loop.body))
+
+
+@pytest.mark.parametrize("function", [stored_into, sometimes])
+def test_arrays_that_something_else_keeps_are_not_buffers(function):
+    primal = primal_of(function)
+    assert double_buffer(primal) == primal
+
+
+def primal_of(function):
+    return simplify(specialise(function, [VECTOR]).function)
+
+
+def test_arrays_of_one_trip_are_made_on_the_tape():
+    assert text(on_tape(rows_kept(changed=False))) == wanted("""
+        function kept(x: f8[:])
+          n: i8? = dim(x, 0)
+          tape: f8[:, :] = scratch(n, n)
+          for k in 0:n:1
+            for i in 0:n:1
+              t: f8 = load(x, i)
+              tape[k, i] = t
+            for i.2 in 0:n:1
+              t.2: f8 = load(tape, k, i.2)
+              x[i.2] = t.2
+          for k.2 in 0:n:1
+            for i.3 in 0:n:1
+              t.3: f8 = load(tape, k.2, i.3)
+              x[i.3] = t.3
+    """)
+    assert "t: f8[:] = empty(n)" in text(on_tape(rows_kept(changed=True)))
+
+
+def rows_kept(changed):
+    """Rows that a loop makes and keeps on a tape (and then changes, if so asked), and another reads."""
+    here = Loc("f.py", 1)
+    x, k, k2 = Var("x", Array(FLOAT64, 1)), Var("k", INT), Var("k", INT)
+    b, first, second = Builder(here), Builder(here), Builder(here)
+    n = b.dim(x, 0)
+    tape = b.let(ops.SCRATCH, (n, n), Array(FLOAT64, 2), "tape")
+
+    def copied(b, target, source, *behind):
+        i, inside = Var("i", INT), Builder(here)
+        at = [tuple(v if v is not None else i for v in index) for _, index in (target, source)]
+        inside.store(target[0], at[0], inside.load(source[0], at[1]))
+        b.emit(For(i, integer(0), n, integer(1), (), (), inside.block(), (), here, new_key()))
+
+    t = first.let(ops.EMPTY, (n,), Array(FLOAT64, 1), "t")
+    copied(first, (t, [None]), (x, [None]))
+    copied(first, (tape, [k, None]), (t, [None]))
+    if changed:
+        first.store(t, (integer(0),), constant(1.0, FLOAT))
+    copied(first, (x, [None]), (t, [None]))
+    s = second.let(ops.SCRATCH, (n,), Array(FLOAT64, 1), "s")
+    copied(second, (s, [None]), (tape, [k2, None]))
+    copied(second, (x, [None]), (s, [None]))
+    for index, body in ((k, first), (k2, second)):
+        b.emit(For(index, integer(0), n, integer(1), (), (), body.block(), (), here, new_key()))
+    return verify(Function("kept", (Param("x", x),), b.block(), (), here))
 
 
 def differences(x):

@@ -7,6 +7,7 @@ import ast
 import itertools
 import linecache
 import math
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,8 @@ from zygopy.backends import (
 from zygopy.transform.emit import Source
 
 _numbers = itertools.count(1)
+_ON_STACK = 512  # elements
+_FLOAT64 = ast.Attribute(ast.Name("np", ast.Load()), "float64", ast.Load())
 
 
 def function(source: Source, parameters: list[str] | None = None) -> Callable:
@@ -35,12 +38,12 @@ def function(source: Source, parameters: list[str] | None = None) -> Callable:
 
     `parameters` are those of the signature, where some are left out in the source because a default was taken for them.
     """
-    rewriting = _Replacements(source.classes, source.parallel)
+    rewriting = _Replacements(source)
     tree = sums.in_blocks(python.locate_errors(ast.parse(source.text), source), source.parallel - source.short)
-    tree = ast.fix_missing_locations(rewriting.visit(tree))
-    _place(tree, source)
+    definition = rewriting.function(tree)
+    _place(ast.fix_missing_locations(tree), source)
     if parameters is not None:
-        tree.body[-1].args.args = [ast.arg(name) for name in parameters]
+        definition.args.args = [ast.arg(name) for name in parameters]
     file = next((loc.file for loc in source.lines.values()), f"<zygopy {source.name} {next(_numbers)}>")
     namespace: dict[str, Any] = {
         "np": np,
@@ -63,6 +66,7 @@ def helpers() -> dict[str, Callable]:
         own = {**runtime.HELPERS, "overlap": runtime_arrays.overlap}
         _compiled.update({name: njit(error_model="numpy")(f) for name, f in own.items()})
         _compiled.update(scratch=scratch.scratch, grow=intrinsics.grow, empty=intrinsics.empty, zeros=intrinsics.zeros)
+        _compiled.update(row=intrinsics.row, hold=intrinsics.hold)
         _compiled["exp2"] = intrinsics.exp2
         _compiled.update(sums.HELPERS)
         _compiled.update(matrices_native.KERNELS | systems_native.KERNELS | sorting.KERNELS)
@@ -80,10 +84,28 @@ def _place(tree: ast.AST, source: Source) -> None:
 class _Replacements(ast.NodeTransformer):
     """Replaces element accesses of named arrays (slices and shapes are left alone) and functions that we have."""
 
-    def __init__(self, classes: dict[str, int], parallel: set[int]):
-        self.classes, self.parallel = classes, parallel
+    def __init__(self, source: Source):
+        self.classes, self.parallel, self.local = source.classes, source.parallel, source.local
         self.in_parallel = False  # the innermost loop is one of an array expression
         self.names: dict[str, object] = {"_sum": intrinsics.sum_of}
+        self.held: dict[str, None] = {}  # local arrays of which there are rows
+        self.assigned: Counter = Counter()
+
+    def function(self, tree: ast.Module) -> ast.FunctionDef:
+        """The function in a module, changed in place."""
+        self.assigned.update(n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+        self.visit(tree)
+        definition = tree.body[-1]
+        assert isinstance(definition, ast.FunctionDef)
+        body, result = definition.body, definition.body[-1]
+        if self.held and isinstance(result, ast.Return) and result.value is not None:
+            held = _call("hold", result, *(ast.Name(name, ast.Load()) for name in self.held))
+            body[-1:] = [
+                ast.copy_location(ast.Assign([ast.Name("_result", ast.Store())], result.value), result),
+                ast.copy_location(ast.Expr(held), result),
+                ast.copy_location(ast.Return(ast.Name("_result", ast.Load())), result),
+            ]
+        return definition
 
     def access(self, kind: str, target: ast.expr, *values: ast.expr) -> ast.Call:
         """A call of the access of the array's class."""
@@ -99,19 +121,28 @@ class _Replacements(ast.NodeTransformer):
         match node.func:
             case ast.Attribute(value=ast.Name("np"), attr="empty" | "zeros" as name) | ast.Name("scratch" as name):
                 shape, *dtype = node.args
-                shape = shape if isinstance(shape, ast.Tuple) else ast.Tuple([shape], ast.Load())
-                float64 = ast.Attribute(ast.Name("np", ast.Load()), "float64", ast.Load())
-                return _call(name, node, shape, *(dtype or [float64]))
+                return _call(name, node, ast.Tuple(_elements(shape), ast.Load()), *(dtype or [_FLOAT64]))
             case ast.Attribute(value=ast.Name("np"), attr="exp2"):
                 return _call("exp2", node, *node.args)
             case ast.Attribute(value=ast.Name(module), attr=name):
                 if self.in_parallel and (own := vector_functions.IN_PLACE.get((module, name))) is not None:
-                    return self.function(own, f"_{name}_in_place", node, *node.args)
+                    return self.own(own, f"_{name}_in_place", node, *node.args)
                 if (own := vector_functions.FUNCTIONS.get((module, name))) is not None:
-                    return self.function(own, f"_{name}", node, *node.args)
+                    return self.own(own, f"_{name}", node, *node.args)
             case ast.Name("expit") if self.in_parallel:
-                return self.function(vector_functions.sigmoid_in_place, "_expit", node, *node.args)
+                return self.own(vector_functions.sigmoid_in_place, "_expit", node, *node.args)
         return node
+
+    def on_stack(self, node: ast.expr) -> ast.expr | None:
+        """np.empty((4, 4)) and np.zeros((4, 4)) of numbers, as arrays on the stack."""
+        match node:
+            case ast.Call(ast.Attribute(ast.Name("np"), "empty" | "zeros" as name), [shape, *dtype]):
+                lengths = [n.value for n in _elements(shape) if isinstance(n, ast.Constant) and type(n.value) is int]
+                if len(lengths) < len(_elements(shape)) or math.prod(lengths) > _ON_STACK:
+                    return None
+                own = "_".join([f"_{name}", *map(str, lengths)])
+                return self.own(intrinsics.on_stack(tuple(lengths), name == "zeros"), own, node, *(dtype or [_FLOAT64]))
+        return None
 
     def visit_For(self, node: ast.For) -> ast.AST:
         outer, self.in_parallel = self.in_parallel, node.lineno in self.parallel
@@ -125,21 +156,34 @@ class _Replacements(ast.NodeTransformer):
         own = vector_functions.FUNCTIONS.get(("operator", "pow"))
         if own is None or not isinstance(node.op, ast.Pow) or _is_integer(node.right):
             return node
-        return self.function(own, "_pow", node, node.left, node.right)
+        return self.own(own, "_pow", node, node.left, node.right)
 
-    def function(self, own: Callable, name: str, like: ast.expr, *args: ast.expr) -> ast.Call:
+    def own(self, own: Callable, name: str, like: ast.expr, *args: ast.expr) -> ast.Call:
         self.names[name] = own
         return _call(name, like, *args)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)
+        if (row := self.row(node)) is not None:
+            return row
         if not _is_element(node) or not isinstance(node.ctx, ast.Load):
             return node
         return self.access("load", node)
 
+    def row(self, node: ast.Subscript) -> ast.Call | None:
+        """tape[i, j, :] of a local array as row(tape, i, j)."""
+        match node:
+            case ast.Subscript(ast.Name(name), ast.Tuple([*at, ast.Slice(None, None, None)]), ast.Load()):
+                if name in self.local and self.assigned[name] == 1 and not any(isinstance(i, ast.Slice) for i in at):
+                    self.held[name] = None
+                    return _call("row", node, node.value, *at)
+        return None
+
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
-        self.generic_visit(node)
         target = node.targets[0]
+        if isinstance(target, ast.Name) and target.id in self.local and (own := self.on_stack(node.value)) is not None:
+            return ast.copy_location(ast.Assign([target], own), node)
+        self.generic_visit(node)
         if not _is_element(target):
             return node
         return ast.copy_location(ast.Expr(self.access("store", target, node.value)), node)
@@ -169,7 +213,11 @@ def _is_integer(node: ast.expr) -> bool:
 
 
 def _items(node: ast.Subscript) -> list[ast.expr]:
-    return list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
+    return _elements(node.slice)
+
+
+def _elements(node: ast.expr) -> list[ast.expr]:
+    return list(node.elts) if isinstance(node, ast.Tuple) else [node]
 
 
 def _call(name: str, like: ast.AST, *args: ast.expr) -> ast.Call:

@@ -6,6 +6,7 @@ already. Each alias class of arrays has its own accesses, marked (as C compilers
 "TBAA metadata") as never meeting those of another class.
 """
 
+import math
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -206,6 +207,51 @@ def _allocate(context, builder, signature, args, filled: bool):
 
 empty = instruction(lambda *at: _allocate(*at, filled=False), array_of)
 zeros = instruction(lambda *at: _allocate(*at, filled=True), array_of)
+
+
+@cache
+def on_stack(shape: tuple[int, ...], filled: bool) -> Callable:
+    """A new array of a dtype, on the stack: for functions that keep it to themselves and make it outside loops."""
+
+    def make(context, builder, signature, args):
+        array_type = signature.return_type
+        element = context.get_data_type(array_type.dtype)
+        itemsize = context.get_abi_sizeof(element)
+        place = cgutils.alloca_once(builder, ir.ArrayType(element, math.prod(shape)))
+        place.align = 64
+        data = builder.bitcast(place, element.as_pointer())
+        if filled:
+            cgutils.memset(builder, data, ir.Constant(ir.IntType(64), itemsize * math.prod(shape)), 0)
+        lengths = [context.get_constant(types.intp, n) for n in shape]
+        steps = [itemsize * math.prod(shape[k + 1 :]) for k in range(len(shape))]
+        strides = [context.get_constant(types.intp, step) for step in steps]
+        return array_value(context, builder, array_type, lengths, strides, data, None)
+
+    return instruction(make, lambda dtype: types.Array(dtype.dtype, len(shape), "C")(dtype))
+
+
+def _row(context, builder, signature, args):
+    array_type, result = signature.args[0], signature.return_type
+    old = arrayobj.make_array(array_type)(context, builder, args[0])
+    fixed, zeros_ = args[1:], [_ZERO] * result.ndim
+    data = _address(builder, array_type, args[0], [*fixed, *zeros_])
+    lengths = cgutils.unpack_tuple(builder, old.shape, array_type.ndim)[len(fixed) :]
+    strides = cgutils.unpack_tuple(builder, old.strides, array_type.ndim)[len(fixed) :]
+    return array_value(context, builder, result, lengths, strides, data, None)
+
+
+def _row_type(array, *index):
+    return array.copy(ndim=array.ndim - len(index))(array, *(types.intp,) * len(index))
+
+
+row = instruction(_row, _row_type)  # what is behind leading indices, without a share in the memory's ownership
+
+
+def _hold(context, builder, signature, args):
+    return context.get_dummy_value()
+
+
+hold = instruction(_hold, lambda *arrays: types.void(*arrays))  # does nothing, with arrays that live until here
 
 
 def _grow(context, builder, signature, args):

@@ -26,9 +26,10 @@ from zygopy.backends.numba_private import instruction
 BLOCK = 512
 
 
-def in_blocks(tree: ast.AST, lines: set[int]) -> ast.AST:
-    """Rewrite the loops at these lines that add up a number."""
-    return _Blocks(lines).visit(tree)
+def in_blocks(tree: ast.Module, lines: set[int]) -> ast.Module:
+    """Rewrite, in place, the loops at these lines that add up a number."""
+    _Blocks(lines).visit(tree)
+    return tree
 
 
 class _Blocks(ast.NodeTransformer):

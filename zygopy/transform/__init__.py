@@ -23,6 +23,7 @@ from zygopy.transform import (  # noqa: F401  (rules and functions register them
 )
 from zygopy.transform.build import Builder
 from zygopy.transform.distribute import distribute
+from zygopy.transform.double_buffer import double_buffer
 from zygopy.transform.emit import Source, emit
 from zygopy.transform.forward import forward
 from zygopy.transform.fuse import fuse
@@ -30,6 +31,7 @@ from zygopy.transform.hoist import hoist, hoist_numbers
 from zygopy.transform.ir import Block, Check, Const, Function, Leaves, Param, Var, leaves, map_leaves, walk
 from zygopy.transform.jam import jam
 from zygopy.transform.memory import stored_parameters
+from zygopy.transform.on_tape import on_tape
 from zygopy.transform.orient import orient
 from zygopy.transform.overwrite import overwrite
 from zygopy.transform.promote import promote
@@ -81,7 +83,7 @@ def build(function: Callable, types: list[ArgumentType], task: Task, lengths: Le
     primal = checked(simplify(checked(_guard_overlap(found.function))))
     if task.kind != "primal":
         primal = checked(winners(primal))
-    primal = checked(reassociate(checked(fuse(primal))))
+    primal = checked(reassociate(checked(fuse(checked(double_buffer(primal))))))
     return Program(_derive(primal, found, task), found.captured, found.numbers, found.guarded)
 
 
@@ -109,7 +111,19 @@ def _derive(primal: Function, found: Specialised, task: Task) -> Function:
 def _tuned(function: Function) -> Function:
     """The same program in the form that compiles to the fastest loops."""
     function = checked(fuse(checked(simplify(settle(function)))))
-    for tuning in (overwrite, promote, orient, hoist_numbers, strips, hoist, distribute, rotate, vectorise, simplify):
+    for tuning in (
+        on_tape,
+        overwrite,
+        promote,
+        orient,
+        hoist_numbers,
+        strips,
+        hoist,
+        distribute,
+        rotate,
+        vectorise,
+        simplify,
+    ):
         function = checked(tuning(function))
     return function
 

@@ -15,10 +15,12 @@ import numpy as np
 
 from zygopy.errors import Loc
 from zygopy.transform import ops
+from zygopy.transform.build import integer
 from zygopy.transform.ir import (
     Block,
     Check,
     Const,
+    Effect,
     For,
     Function,
     If,
@@ -56,6 +58,7 @@ class Source:
     classes: dict[str, int] = field(default_factory=dict)  # the arrays' names -> number of their alias class
     parallel: set[int] = field(default_factory=set)  # the lines of loops over whole arrays, whose sums have no order
     short: set[int] = field(default_factory=set)  # those of them with few trips
+    local: set[str] = field(default_factory=set)  # arrays made outside loops whose memory no result shares
 
 
 def emit(function: Function, comments: bool = True) -> Source:
@@ -64,6 +67,7 @@ def emit(function: Function, comments: bool = True) -> Source:
         function = replace(function, name=f"{function.name}_")
     errors = {s.error.__name__: s.error for s in walk(function.body) if isinstance(s, Check)}
     writer = _Writer(name(function, {*errors, function.name, *_RESERVED}), comments)
+    writer.shapes = {s.var: s.args for s in function.body.statements if isinstance(s, Let) and s.op is ops.SCRATCH}
     params = ", ".join(p.name for p in function.params)
     writer.loc = function.loc
     writer.line(f"def {function.name}({params}):")
@@ -73,18 +77,25 @@ def emit(function: Function, comments: bool = True) -> Source:
             writer.line(f"{writer.target(p.leaves)} = {p.name}")
     writer.block(function.body)
     writer.line(f"return {writer.tree(function.results)}")
-    classes = _class_numbers(function, writer.names)
-    return Source(
-        function.name, "\n".join(writer.lines) + "\n", errors, writer.locs, classes, writer.parallel, writer.short
-    )
-
-
-def _class_numbers(function: Function, names: dict[Var, str]) -> dict[str, int]:
-    """For each array's name the number of its alias class; tapes that grow are classes of their own."""
     aliases = AliasClasses(function.body)
+    classes = _class_numbers(aliases, writer.names)
+    local = {writer.names[v] for v in _local(function, aliases)}
+    text = "\n".join(writer.lines) + "\n"
+    return Source(function.name, text, errors, writer.locs, classes, writer.parallel, writer.short, local)
+
+
+def _class_numbers(aliases: AliasClasses, names: dict[Var, str]) -> dict[str, int]:
+    """For each array's name the number of its alias class; tapes that grow are classes of their own."""
     numbers: dict[Var, int] = {}
     arrays = [v for v in names if isinstance(v.type, Array | Stack)]
     return {names[v]: numbers.setdefault(aliases.of(v), len(numbers)) for v in arrays}
+
+
+def _local(function: Function, aliases: AliasClasses) -> list[Var]:
+    """The arrays that the function's own block makes for itself."""
+    kept = {aliases.of(v) for v in leaves(function.results) if isinstance(v, Var) and isinstance(v.type, Array)}
+    lets = [s for s in function.body.statements if isinstance(s, Let) and s.op.effect is Effect.ALLOCATES]
+    return [s.var for s in lets if isinstance(s.var.type, Array) and aliases.of(s.var) not in kept]
 
 
 _RESERVED = {"np", "math", "grow", "overlap", "scratch", *ops.CALLED}
@@ -93,6 +104,7 @@ _RESERVED = {"np", "math", "grow", "overlap", "scratch", *ops.CALLED}
 class _Writer:
     def __init__(self, naming: Naming, comments: bool):
         self.names, self.inlined = naming.names, naming.inlined
+        self.shapes: dict[Value, tuple[Value, ...]] = {}  # of tapes
         self.lines: list[str] = []
         self.locs: dict[int, Loc] = {}
         self.parallel: set[int] = set()
@@ -182,6 +194,8 @@ class _Writer:
         return f"np.{let.op.name}({shape}{dtype})"
 
     def view(self, args: tuple[Value, ...]) -> str:
+        if (at := self.leading(args)) is not None:
+            return f"{self.names[args[0]]}[{self.items(at)}, :]"
         parts, flips = [], []
         for start, step, length in zip(args[1::3], args[2::3], args[3::3], strict=True):
             if isinstance(length, Const) and length.value == -1:
@@ -191,6 +205,14 @@ class _Writer:
             flips.append("::-1" if isinstance(step, Const) and step.value < 0 else ":")
         text = f"{self.names[args[0]]}[{', '.join(parts)}]"
         return f"{text}[{', '.join(flips)}]" if "::-1" in flips else text
+
+    def leading(self, args: tuple[Value, ...]) -> list[Value] | None:
+        """The indices of a view of all that is behind them in a local array."""
+        shape = self.shapes.get(args[0])
+        axes = list(zip(args[1::3], args[2::3], args[3::3], strict=True))
+        fixed = [start for start, _, length in axes if length == integer(-1)]
+        rest = [(integer(0), integer(1), n) for n in shape[len(fixed) :]] if shape is not None else None
+        return fixed if fixed and axes[len(fixed) :] == rest else None
 
     def transposed(self, args: tuple[Value, ...]) -> str:
         name, order = self.names[args[0]], [int(a.value) for a in args[1:] if isinstance(a, Const)]

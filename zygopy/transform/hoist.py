@@ -26,9 +26,11 @@ from zygopy.transform.ir import (
     leaves,
     walk,
 )
+from zygopy.transform.kernels import Matrices
 from zygopy.transform.memory import AliasClasses
 from zygopy.transform.types import Array
 
+_MADE = {ops.EMPTY, ops.ZEROS}
 _MAY_FAIL = {ops.FLOORDIV, ops.MOD, ops.POW, ops.SHIFT_LEFT, ops.SHIFT_RIGHT}
 
 
@@ -75,7 +77,9 @@ class _Hoisting:
             fixed = isinstance(t, Let) and not any(a in inside for a in t.args if isinstance(a, Var))
             if fixed and (_is_movable_number(t) or (self.memory and self.stays_in_trip(t))):
                 inside.discard(t.var)
-                moved += self.with_possible_shape(t) if t.op is ops.EMPTY else [t]
+                moved += self.with_possible_shape(t) if t.op in _MADE else [t]
+                if t.op is ops.ZEROS:
+                    kept += _cleared(t)
             else:
                 kept.append(t)
         return [*moved, replace(s, body=Block(tuple(kept), s.body.yields))]
@@ -88,13 +92,20 @@ class _Hoisting:
             let = self.definitions.get(n) if isinstance(n, Var) else None
             sure = isinstance(n, Const) or (let is not None and let.op in (ops.DIM, ops.INT_MAX))
             args.append(n if sure else b.apply(ops.INT_MAX, n, integer(0)))
-        return [*(s for s in b.statements if isinstance(s, Let)), replace(t, args=tuple(args))]
+        return [*(s for s in b.statements if isinstance(s, Let)), replace(t, op=ops.EMPTY, args=tuple(args))]
 
     def stays_in_trip(self, t: Let) -> bool:
-        """Whether an array of undefined elements is used in the trip only that makes it."""
+        """Whether an array is used in the trip only that makes it."""
         if t.op in (ops.SCRATCH, ops.NEW_STACK):  # a trip reads what it wrote itself, and pops what it pushed
             return True
-        return t.op is ops.EMPTY and self.aliases.of(t.var) not in self.handed_on
+        return t.op in _MADE and self.aliases.of(t.var) not in self.handed_on
+
+
+def _cleared(t: Let) -> list[Statement]:
+    """Loops that make an array of zeros what it was when it was made."""
+    b = Builder(t.loc)
+    Matrices(b, lambda array: ()).clear(t.var, t.args)
+    return b.statements
 
 
 def _is_movable_number(t: Let) -> bool:

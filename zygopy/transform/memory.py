@@ -31,9 +31,7 @@ class AliasClasses:
 
     def __init__(self, block: Block):
         self._parent: dict[Var, Var] = {}
-        self._buffers: dict[
-            Var, tuple[int, str]
-        ] = {}  # the buffers that a loop swaps: distinct among themselves in each trip
+        self._buffers: dict[Var, tuple[tuple[int, str], int]] = {}  # which of the distinct buffers that a loop swaps
         self._made: set[Var] = set()
         for statement in walk(block):
             self._visit(statement)
@@ -46,11 +44,14 @@ class AliasClasses:
         """Note that the arrays a loop swaps are distinct, if they are so at first."""
         slots = [k for k, p in enumerate(s.params) if isinstance(p.type, Array)]
         inits = {s.inits[k] for k in slots}
-        groups = {self._buffers.get(i) for i in inits}
-        if inits <= self._made or (len(groups) == 1 and None not in groups):
+        if inits <= self._made or self._are_distinct(inits):
             for k in slots:
-                self._buffers[s.params[k]] = (s.key, "in the loop")
-                self._buffers[s.results[k]] = (s.key, "after it")
+                self._buffers[s.params[k]] = ((s.key, "in the loop"), k)
+                self._buffers[s.results[k]] = ((s.key, "after it"), k)
+
+    def _are_distinct(self, arrays: set[Value]) -> bool:
+        buffers = {self._buffers.get(a) for a in arrays}
+        return None not in buffers and len(buffers) == len(arrays) and len({group for group, _ in buffers}) == 1
 
     def of(self, var: Var) -> Var:
         root = var
@@ -68,6 +69,8 @@ class AliasClasses:
         match s:
             case Let() if s.op in ops.VIEWS:
                 self._unite(s.var, s.args[0])
+                if s.args[0] in self._buffers:
+                    self._buffers[s.var] = self._buffers[s.args[0]]
             case For() | While():
                 for a, b, c, d in zip(s.params, s.inits, s.body.yields, s.results, strict=True):
                     self._unite(a, b)
@@ -84,7 +87,7 @@ class AliasClasses:
             return False
         if a is b:
             return True
-        return not (a in self._buffers and b in self._buffers and self._buffers[a] == self._buffers[b])
+        return not self._are_distinct({a, b})
 
     def stored(self, statements: Iterable[Statement]) -> set[Var]:
         """The classes that statements, with all that is nested in them, store into."""
