@@ -5,13 +5,14 @@ which only the address of the data is used; leading dimensions are arguments of 
 """
 
 from collections.abc import Callable
+from functools import cache, partial
 
 import llvmlite.binding as llvm
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import get_cython_function_address
 
-from zygopy.backends.numba_private import instruction
+from zygopy.backends.numba_private import compiled_once, instruction
 
 _BYTES = ir.IntType(8).as_pointer()
 _DATA = 4  # field of the array descriptor
@@ -37,14 +38,29 @@ def _routine(module: str, name: str, kinds: str) -> Callable:
     def generate(context, builder, signature, args):
         letter = _LETTERS[next(t.dtype for t, kind in zip(signature.args, kinds, strict=True) if kind == "a")]
         symbol = f"zygopy_{letter}{name}"
-        llvm.add_symbol(symbol, get_cython_function_address(f"scipy.linalg.cython_{module}", letter + name))
         function = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(ir.VoidType(), [_BYTES] * len(args)), symbol
         )
         builder.call(function, [_address(builder, kind, value) for kind, value in zip(kinds, args, strict=True)])
         return context.get_dummy_value()
 
+    _routines.append((module, name))
     return instruction(generate, typing)
+
+
+_routines: list[tuple[str, str]] = []
+
+
+@cache
+def _name_symbols() -> None:
+    """Tell LLVM the addresses of all routines, which code that comes from Numba's disk cache asks for by name."""
+    for module, name in _routines:
+        for letter in _LETTERS.values():
+            address = get_cython_function_address(f"scipy.linalg.cython_{module}", letter + name)
+            llvm.add_symbol(f"zygopy_{letter}{name}", address)
+
+
+routine = partial(compiled_once, prepare=_name_symbols)  # a function of arrays that calls BLAS and LAPACK
 
 
 def _address(builder, kind: str, value):

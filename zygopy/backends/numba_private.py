@@ -8,6 +8,7 @@ the same cost per call, whose Python function is made for these types by `genera
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from types import BuiltinFunctionType
 from typing import Any
@@ -60,8 +61,10 @@ _BY_ADDRESS: dict[str, Any] = {
 
 @cache
 def _address(function: Callable, signature: tuple) -> tuple[str, int]:
-    """The symbol and the address of a function compiled for a signature."""
+    """The symbol and the address of a function compiled for a signature, now or in an earlier process."""
     compiled: Any = njit(**_BY_ADDRESS)(function)
+    with suppress(RuntimeError):  # no folder to keep code in
+        compiled.enable_caching()
     compiled.compile(signature)
     found = compiled.overloads[signature]
     _kept.append(compiled)
@@ -72,11 +75,13 @@ def _address(function: Callable, signature: tuple) -> tuple[str, int]:
 _kept: list = []  # functions whose code others call by address
 
 
-def compiled_once(function: Callable, constants: tuple[float, ...] = ()) -> Callable:
+def compiled_once(
+    function: Callable, constants: tuple[float, ...] = (), prepare: Callable[[], object] | None = None
+) -> Callable:
     """A function of arrays, and of constants behind them, that is compiled once for each dtype and called by address.
 
     The arrays may have any strides; the constants have the dtype of the first array. What calls it holds none of its
-    code.
+    code. `prepare` runs before the code is linked.
     """
 
     def typing(*arrays):
@@ -86,6 +91,8 @@ def compiled_once(function: Callable, constants: tuple[float, ...] = ()) -> Call
         dtype = signature.args[0].dtype
         given = (*signature.args, *(dtype for _ in constants))
         args = [*args, *(context.get_constant_generic(builder, dtype, c) for c in constants)]
+        if prepare is not None:
+            prepare()
         name, pointer = _address(function, given)
         llvm.add_symbol(name, pointer)
         convention = context.call_conv

@@ -8,7 +8,6 @@ import numpy as np
 
 from zygopy.backends import blas, intrinsics
 from zygopy.backends.matrices_native import copied, inline, leading
-from zygopy.backends.numba_private import compiled_once
 
 _FEW = 8  # rows, up to which loops are faster than LAPACK
 
@@ -183,12 +182,12 @@ def _solve_lower(x, l, b, transposed):  # noqa: E741
 
 
 KERNELS = {  # what emitted text calls
-    "lu_factor": compiled_once(_factor),
-    "lu_solve": compiled_once(_solve, (0.0,)),
-    "lu_solve_transposed": compiled_once(_solve, (1.0,)),
-    "lu_determinant": compiled_once(_determinant),
-    "lu_log_determinant": compiled_once(_log_determinant),
-    "cholesky": compiled_once(_cholesky),
-    "solve_lower": compiled_once(_solve_lower, (0.0,)),
-    "solve_lower_transposed": compiled_once(_solve_lower, (1.0,)),
+    "lu_factor": blas.routine(_factor),
+    "lu_solve": blas.routine(_solve, (0.0,)),
+    "lu_solve_transposed": blas.routine(_solve, (1.0,)),
+    "lu_determinant": blas.routine(_determinant),
+    "lu_log_determinant": blas.routine(_log_determinant),
+    "cholesky": blas.routine(_cholesky),
+    "solve_lower": blas.routine(_solve_lower, (0.0,)),
+    "solve_lower_transposed": blas.routine(_solve_lower, (1.0,)),
 }
