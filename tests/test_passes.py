@@ -25,6 +25,7 @@ from zygopy.transform.orient import orient
 from zygopy.transform.reassociate import reassociate
 from zygopy.transform.reverse import reverse
 from zygopy.transform.rotate import rotate
+from zygopy.transform.share import share
 from zygopy.transform.show import show
 from zygopy.transform.signature import specialise
 from zygopy.transform.simplify import simplify
@@ -374,6 +375,24 @@ def rows_kept(changed):
     for index, body in ((k, first), (k2, second)):
         b.emit(For(index, integer(0), n, integer(1), (), (), body.block(), (), here, new_key()))
     return verify(Function("kept", (Param("x", x),), b.block(), (), here))
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_a_tape_shares_the_memory_of_what_is_made_of_it(shift):
+    """Not where an element is read after another trip has stored in its place."""
+    x, here = Var("x", Array(FLOAT64, 1)), Loc("f.py", 1)
+    b, first, second = Builder(here), Builder(here), Builder(here)
+    n = b.dim(x, 0)
+    tape = b.let(ops.SCRATCH, (n,), Array(FLOAT64, 1), "tape")
+    i, j = Var("i", INT), Var("j", INT)
+    first.store(tape, (i,), first.load(x, (i,)))
+    b.emit(For(i, integer(0), n, integer(1), (), (), first.block(), (), here, new_key()))
+    new = b.let(ops.EMPTY, (n,), Array(FLOAT64, 1), "new")
+    second.store(new, (j,), second.load(tape, (second.sub(second.sub(n, integer(shift)), j) if shift else j,)))
+    b.emit(For(j, integer(0), n, integer(1), (), (), second.block(), (), here, new_key()))
+    program = verify(Function("kept", (Param("x", x),), b.block((new,)), new, here))
+    made = [s.op for s in verify(share(program)).body.statements if isinstance(s, Let)]
+    assert made == ([ops.DIM, ops.EMPTY] if shift == 0 else [ops.DIM, ops.SCRATCH, ops.EMPTY])
 
 
 def differences(x):

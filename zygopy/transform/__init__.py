@@ -38,6 +38,7 @@ from zygopy.transform.promote import promote
 from zygopy.transform.reassociate import reassociate
 from zygopy.transform.reverse import reverse
 from zygopy.transform.rotate import rotate
+from zygopy.transform.share import share
 from zygopy.transform.show import show
 from zygopy.transform.signature import ArgumentType, Lengths, Specialised, ones_of, specialise
 from zygopy.transform.simplify import settle, simplify
@@ -111,19 +112,8 @@ def _derive(primal: Function, found: Specialised, task: Task) -> Function:
 def _tuned(function: Function) -> Function:
     """The same program in the form that compiles to the fastest loops."""
     function = checked(fuse(checked(simplify(settle(function)))))
-    for tuning in (
-        on_tape,
-        overwrite,
-        promote,
-        orient,
-        hoist_numbers,
-        strips,
-        hoist,
-        distribute,
-        rotate,
-        vectorise,
-        simplify,
-    ):
+    passes = (on_tape, overwrite, share, promote, orient, hoist_numbers, strips, hoist, distribute, rotate, vectorise)
+    for tuning in (*passes, simplify):
         function = checked(tuning(function))
     return function
 
