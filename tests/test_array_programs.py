@@ -174,6 +174,18 @@ def test_gradient(f, monkeypatch):
         np.testing.assert_allclose(gradient[which], differences(f, (X, V), which), rtol=1e-6, atol=1e-6)
 
 
+def ravelled(c):
+    """The product of two lengths meets one of the two."""
+    c[0] = np.sin(np.ravel(c.T))
+    return np.sum(np.concatenate((c[:, ::-1], np.ones((1, 1))), axis=1)[:, 1:] * c) + np.sum(c.T[1:])
+
+
+def test_a_length_that_equals_a_product_with_itself():
+    c = RNG.normal(size=(1, 3))
+    gradient = zg.grad(ravelled, backend="python")(c.copy())
+    np.testing.assert_allclose(gradient, differences(ravelled, (c,), 0), rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize("f", PROGRAMS, ids=lambda f: f.__name__)
 def test_compiled(f):
     """Values and gradients in both precisions; tangents along a direction."""
@@ -210,6 +222,43 @@ def test_axes_of_length_1_are_repeated(backend, shapes):
     gradient = zg.grad(product, (0, 1, 2), backend=backend)(*args)
     for which in range(3):
         np.testing.assert_allclose(gradient[which], differences(product, args, which), rtol=1e-6, atol=1e-7)
+
+
+def repeated_at_run_time(x, v, count):
+    """What the slices repeat is known when they are made."""
+    first = x[:count] * 2.0
+    both = first + v * x[0, 0]
+    total = np.sum(both * x[:, :count].T[:, :3]) + np.sum(np.where(first > 0.0, v, first * first))
+    some = v[v > 0.5]
+    target = np.ones((4, 3))
+    target[:] = first
+    return total + np.sum(target * x) + np.sum(some * v) + np.sum(both**2 * some[:1])
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_local_axes_of_length_1_are_repeated(backend):
+    gradient = zg.grad(repeated_at_run_time, (0, 1), backend=backend)
+    x, v = np.arange(1.0, 13.0).reshape(4, 3) / 7, np.array([0.3, 0.2, 0.9])
+    with np.errstate(all="ignore"):
+        for count in (1, 1):
+            for which in (0, 1):
+                wanted = differences(lambda *args, n=count: repeated_at_run_time(*args, n), (x, v), which)
+                np.testing.assert_allclose(gradient(x, v, count)[which], wanted, rtol=1e-6, atol=1e-7)
+    with pytest.raises(zg.ShapeError, match="the lengths of arrays that meet here differ"):
+        gradient(x, v, 2)
+
+
+def stored_before(x, v, count):
+    x[0] = 2.0 * v
+    return np.sum(x[:count] * x)
+
+
+def test_a_call_with_stores_into_arguments_does_not_start_again():
+    """The axes could be repeated, but the argument has changed when this is found."""
+    x = np.ones((4, 3))
+    assert np.all(zg.grad(stored_before, 1, backend="python")(x.copy(), V.copy(), 4) == 8.0 * V)
+    with pytest.raises(zg.ShapeError, match="the lengths of arrays that meet here differ"):
+        zg.grad(stored_before, 1, backend="python")(x, V.copy(), 1)
 
 
 @pytest.mark.parametrize("backend", ["python", "cpu"])

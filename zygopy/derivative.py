@@ -19,7 +19,7 @@ import numpy as np
 from zygopy.backends import cpu, python
 from zygopy.backends.numba_private import NativeFunction
 from zygopy.backends.python import typeof
-from zygopy.errors import ArgumentError, OtherLengthsError
+from zygopy.errors import ArgumentError, OtherLengthsError, ShapeError
 from zygopy.show_source import Text
 from zygopy.transform import Lengths, Program, Task, build, emit, ones_of, show
 from zygopy.transform.emit import Source
@@ -60,6 +60,8 @@ class Derivative:
         """The same for arguments whose lengths are other than the code takes them to be, as an error says."""
         failed = str(error.args[0]).split("\n")[0]
         if self.lengths is not None:
+            if failed in self.lengths.refused:
+                raise ShapeError(failed) from error
             lengths = replace(self.lengths, refused=self.lengths.refused | {failed})
         else:
             count = len(parameter_names(self.function))

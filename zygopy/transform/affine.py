@@ -64,6 +64,22 @@ class Facts:
         """A symbol equals a form without it, from here to the end of the block at `depth`: a test has found it."""
         self.equal[depth][symbol] = form
 
+    def rests_on(self, form: Affine, symbol: Var) -> bool:
+        """Whether the symbols of a form are computed from another one."""
+        seen: set[Value] = set()
+        todo: list[Value] = [s for s, _ in form.terms]
+        while todo:
+            value = todo.pop()
+            if value is symbol:
+                return True
+            if value in seen:
+                continue
+            seen.add(value)
+            if (let := self.definitions.get(value)) is not None:
+                todo += let.args
+            todo += [s for known in self.equal if isinstance(found := known.get(value), Affine) for s, _ in found.terms]
+        return False
+
     def affine(self, value: "Value | Affine", depth: int = 40) -> Affine:
         """The value as an affine form over variables that are not sums themselves."""
         if isinstance(value, Affine):

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from zygopy.errors import DtypeError, OutOfBoundsError, ShapeError, UnsupportedError
+from zygopy.errors import DtypeError, OtherLengthsError, OutOfBoundsError, ShapeError, UnsupportedError
 from zygopy.transform import bounds, ops
 from zygopy.transform.affine import Affine
 from zygopy.transform.build import Builder, integer
@@ -37,7 +37,7 @@ def materialise(s, view: View) -> Var:
     """A view as one array variable."""
     if view.is_whole:
         return view.base
-    if view.part or any(isinstance(a, Repeated) and a.length != integer(1) for a in view.spans):
+    if view.part or any(_is_repeated(a) for a in view.spans):
         return copy(s, view).base
     plain = view.ordered(tuple(k for k, a in enumerate(view.axes) if isinstance(a, Span)))
     var = _slice(s, plain) if not plain.is_whole else plain.base
@@ -47,6 +47,10 @@ def materialise(s, view: View) -> Var:
         var = s.b.let(ops.TRANSPOSE, (var, *args), Array(view.dtype, view.ndim, "A"), "view")
         s.facts.shapes[var] = view.shape
     return var
+
+
+def _is_repeated(axis: Span | Repeated) -> bool:
+    return axis.length != integer(1) if isinstance(axis, Repeated) else not isinstance(axis.step, Const)
 
 
 def _slice(s, view: View) -> Var:
@@ -377,10 +381,7 @@ def update(s, target: View, operator, value: object) -> None:
 
 
 def broadcast_to(s, view: View, shape: tuple[Value, ...]) -> View:
-    """The view repeated to a shape, by NumPy's rules.
-
-    An axis is repeated if its length is known to be 1 when the function is compiled.
-    """
+    """The view repeated to a shape, by NumPy's rules."""
     if view.ndim > len(shape):
         raise ShapeError(
             f"an array of {view.ndim} dimensions does not fit one of {len(shape)}", s.loc, help="index or sum an axis"
@@ -395,7 +396,14 @@ def broadcast_to(s, view: View, shape: tuple[Value, ...]) -> View:
                 axes[own] = Fixed(axis.start)
             order.append(Repeated(wanted))
             continue
-        same_length(s, axis.length, wanted)
+        if not agree(s, axis.length, wanted):
+            is_one = s.b.apply(ops.EQ, axis.length, integer(1))
+            if wanted not in s.stretched:
+                _check_lengths(s, s.b.apply(ops.OR, s.b.apply(ops.EQ, axis.length, wanted), is_one))
+            if isinstance(own, int):
+                axes[own] = Span(axis.start, s.b.select(is_one, integer(0), axis.step), wanted)
+            else:
+                own = Repeated(wanted)
         order.append(own)
     return view.ordered(tuple(order), tuple(axes))
 
@@ -406,10 +414,43 @@ def broadcast_shape(s, shapes: list[tuple[Value, ...]]) -> tuple[Value, ...]:
     for position in range(max(map(len, shapes), default=0), 0, -1):
         lengths = [shape[-position] for shape in shapes if len(shape) >= position]
         long = [n for n in lengths if not _is_one(n)]
+        together = long[0] if long else integer(1)
         for n in long[1:]:
-            same_length(s, long[0], n)
-        found.append(s.canonical(long[0]) if long else integer(1))
+            if not agree(s, together, n):
+                first_is_one, other_is_one = (s.b.apply(ops.EQ, v, integer(1)) for v in (together, n))
+                either = s.b.apply(ops.OR, first_is_one, other_is_one)
+                _check_lengths(s, s.b.apply(ops.OR, s.b.apply(ops.EQ, together, n), either))
+                together = s.b.select(first_is_one, n, together)
+                s.stretched.add(together)
+        found.append(s.canonical(together))
     return tuple(found)
+
+
+def agree(s, a: Value, b: Value) -> bool:
+    """Whether two axes that meet have one length; if not, one of them may have length 1 when the code runs.
+
+    They are taken to agree, and the code tests it, until a call has failed that test.
+    """
+    gap = s.facts.affine(a) - s.facts.affine(b)
+    if not gap.terms or s.is_guarded(a, b):
+        same_length(s, a, b)
+        return True
+    if a in s.stretched or b in s.stretched:
+        return False
+    key = f"the lengths of arrays that meet at {s.loc}, column {s.loc.column}, differ"
+    if s.lengths is not None and key in s.lengths.refused:
+        return False
+    s.tests_lengths = True
+    s.check(s.b.apply(ops.EQ, a, b), OtherLengthsError, key)
+    _take_as_equal(s, gap, at_entry=False)
+    return True
+
+
+def _check_lengths(s, test: Value) -> None:
+    s.check(test, ShapeError, DIFFERENT_LENGTHS)
+
+
+DIFFERENT_LENGTHS = "the lengths of arrays that meet here differ"
 
 
 def same_length(s, a: Value, b: Value) -> None:
@@ -425,11 +466,19 @@ def same_length(s, a: Value, b: Value) -> None:
         raise ShapeError(f"axes {lengths} do not fit each other", s.loc)
     at_entry = s.guard(ops.EQ, s.facts.affine(a), s.facts.affine(b))
     if not at_entry:
-        s.check(s.b.apply(ops.EQ, a, b), ShapeError, "the lengths of arrays that meet here differ")
-    candidates = [(s.homes.get(symbol, 0), k, symbol) for k, (symbol, c) in enumerate(gap.terms) if abs(c) == 1]
+        _check_lengths(s, s.b.apply(ops.EQ, a, b))
+    _take_as_equal(s, gap, at_entry)
+
+
+def _take_as_equal(s, gap: Affine, at_entry: bool) -> None:
+    """Note that a form is 0."""
+    candidates = [
+        (s.homes.get(symbol, 0), k, symbol, rest)
+        for k, (symbol, c) in enumerate(gap.terms)
+        if abs(c) == 1 and not s.facts.rests_on(rest := gap.substitute(symbol, Affine()), symbol)
+    ]
     if candidates:
-        _, _, symbol = max(candidates, key=lambda found: found[:2])
-        rest = gap.substitute(symbol, Affine())
+        _, _, symbol, rest = max(candidates, key=lambda found: found[:2])
         s.facts.assume_equal(symbol, rest.scale(-gap.coefficient(symbol)), 0 if at_entry else -1)
 
 

@@ -5,11 +5,27 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from zygopy.errors import DtypeError, OtherLengthsError
+from zygopy.errors import DtypeError, OtherLengthsError, ShapeError
 from zygopy.transform import arrays
 from zygopy.transform.affine import Facts
 from zygopy.transform.build import Builder, constant
-from zygopy.transform.ir import Block, Check, Function, Leaves, Param, Statement, Value, Var, leaves
+from zygopy.transform.ir import (
+    Block,
+    Check,
+    For,
+    Function,
+    If,
+    Leaves,
+    Param,
+    Print,
+    Statement,
+    Value,
+    Var,
+    While,
+    leaves,
+    walk,
+)
+from zygopy.transform.memory import stored_parameters
 from zygopy.transform.parse import read
 from zygopy.transform.specialise import Lengths, Specialiser
 from zygopy.transform.types import FLOAT, Array, Scalar, Type, is_supported
@@ -101,7 +117,38 @@ def specialise(
     ir = Function(
         parsed.name.strip("<>") if parsed.name != "<lambda>" else "lambda_", (*params, *hidden), body, tree, parsed.loc
     )
-    return Specialised(ir, wrt, tuple(s.captured_arrays), tuple(s.captured_numbers), bool(s.guards))
+    if s.tests_lengths and not _may_start_again(s, ir):
+        ir = replace(ir, body=_with_shape_errors(body, set(s.guards)))
+        s.tests_lengths = False
+    guarded = bool(s.guards) or s.tests_lengths
+    return Specialised(ir, wrt, tuple(s.captured_arrays), tuple(s.captured_numbers), guarded)
+
+
+def _may_start_again(s: Specialiser, function: Function) -> bool:
+    """Whether nothing is left of a call that stops in the middle, and what calls the function handles such an end."""
+    speaks = any(isinstance(t, Print) for t in walk(function.body))
+    inside = s.lengths is not None and s.lengths.ask is not None
+    return not speaks and not inside and not stored_parameters(function)
+
+
+def _with_shape_errors(block: Block, at_entry: set[str]) -> Block:
+    """The block with errors for the user where other lengths would have other code."""
+
+    def statement(t: Statement) -> Statement:
+        match t:
+            case Check(error=error, message=message) if error is OtherLengthsError and message not in at_entry:
+                return replace(t, error=ShapeError, message=arrays.DIFFERENT_LENGTHS)
+            case For():
+                return replace(t, body=_with_shape_errors(t.body, at_entry))
+            case While():
+                test, body = (_with_shape_errors(inner, at_entry) for inner in (t.test, t.body))
+                return replace(t, test=test, body=body)
+            case If():
+                then, orelse = (_with_shape_errors(inner, at_entry) for inner in (t.then, t.orelse))
+                return replace(t, then=then, orelse=orelse)
+        return t
+
+    return Block(tuple(map(statement, block.statements)), block.yields)
 
 
 def _guards(s: Specialiser) -> list[Statement]:

@@ -87,6 +87,8 @@ class Specialiser:
 
     def __init__(self, lengths: Lengths | None = None):
         self.lengths = lengths
+        self.stretched: set[Value] = set()  # lengths of axes that meet where one may be 1
+        self.tests_lengths = False  # lengths are tested where arrays meet, too
         self.guards: dict[str, tuple[Op, Affine, Affine]] = {}  # what holds of lengths if this code is to run
         self.facts = Facts(sharing=True)
         self.levels: list[Level] = []
@@ -154,6 +156,10 @@ class Specialiser:
             self.levels.pop()
             self.facts.assumed.pop()
             self.facts.equal.pop()
+
+    def is_guarded(self, a: Value, b: Value) -> bool:
+        """Whether a test at entry says that two lengths are equal."""
+        return self.guard(ops.EQ, self.facts.affine(a), self.facts.affine(b))
 
     def guard(self, op: Op, a: Affine, b: Affine) -> bool:
         """Have a comparison of lengths tested at entry; whether that is possible."""
