@@ -129,6 +129,49 @@ def waves(x, v):
     return np.sum(u**2) * total + np.sum(before * u) + np.sum(first * y) + np.sum(z * kept)
 
 
+def taken_in_turns(x, v):
+    """What loops rebind are slices, transposed arrays and what branches choose."""
+    row, square, total = v, np.outer(v, v), 0.0
+    for k in range(len(x)):
+        total += np.sum(row * v)
+        row = x[k] if x[k, 0] > 0 else row[::-1] * v
+        square = square.T * row
+    u = x[0]
+    for k in range(4):
+        for _ in range(2):
+            u = u[::-1]
+            if x[k, 1] > 0:
+                u = u * x[k] + 0.1 * v
+        w = u
+        u = x[k, ::-1]
+        total += np.sum(w * u)
+    return total + np.sum(square * row) + np.sum(u * v)
+
+
+def seen_by_others(x, v):
+    """Stores go into arrays that have another name as well."""
+    w = x[0].copy()
+    u = w
+    for k in range(3):
+        w[k] += v[k]
+        u = u * v + w
+    h = w
+    for row in x[4:]:
+        h = h * row
+    h[0] = 0.3 * v[1]
+    y = x[1].copy()
+    z = y
+    for k in range(2):
+        y[1] *= v[k]
+        if v[k] > 0:
+            z = y
+        else:
+            z = y * v
+            z[2] = v[0]
+        z = z * 1.5
+    return np.sum(u * w) + np.sum(h * v) + np.sum(y * z)
+
+
 def filtered(x, v):
     """Small matrices of known sizes in a loop, linear systems among them."""
     mean, covariance, total = np.zeros(3), np.eye(3), 0.0
@@ -161,6 +204,8 @@ PROGRAMS = (
     shaped,
     recurrent,
     waves,
+    taken_in_turns,
+    seen_by_others,
     filtered,
     special_functions,
 )

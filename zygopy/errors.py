@@ -94,6 +94,10 @@ class OtherLengthsError(ZygopyError):
     """Compiled code was called with arrays whose lengths are not as equal as it takes them to be; callers handle it."""
 
 
+class MeetingLengthsError(OtherLengthsError):
+    """The same, found where local arrays meet."""
+
+
 class SourceError(ZygopyError, OSError):
     """The function's source text cannot be read."""
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from zygopy.errors import DtypeError, OtherLengthsError, OutOfBoundsError, ShapeError, UnsupportedError
+from zygopy.errors import DtypeError, MeetingLengthsError, OutOfBoundsError, ShapeError, UnsupportedError
 from zygopy.transform import bounds, ops
 from zygopy.transform.affine import Affine
 from zygopy.transform.build import Builder, integer
@@ -441,7 +441,7 @@ def agree(s, a: Value, b: Value) -> bool:
     if s.lengths is not None and key in s.lengths.refused:
         return False
     s.tests_lengths = True
-    s.check(s.b.apply(ops.EQ, a, b), OtherLengthsError, key)
+    s.check(s.b.apply(ops.EQ, a, b), MeetingLengthsError, key)
     _take_as_equal(s, gap, at_entry=False)
     return True
 

@@ -6,14 +6,16 @@
         new[...] = ... h ...                 h2[...] = ... h ...
         h = new                              h, h2 = h2, h
 
-Their shadows are swapped as they are; shadows of new arrays would have a row for each trip (see `identify`).
+What else a trip leaves to the next, a slice of an array or what a branch has chosen, is copied into the second buffer.
+Shadows of buffers are swapped as they are; shadows of new arrays would have a row for each trip (see `identify`).
 """
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import replace
 
 from zygopy.transform import ops
-from zygopy.transform.build import Builder
+from zygopy.transform.build import Builder, integer
 from zygopy.transform.ir import (
     Block,
     Check,
@@ -27,31 +29,54 @@ from zygopy.transform.ir import (
     Var,
     While,
     blocks,
+    defined,
     defined_inside,
     operands,
     walk,
 )
 from zygopy.transform.kernels import Matrices
-from zygopy.transform.memory import permutes, stored_arrays
+from zygopy.transform.memory import AliasClasses, Lengths, known_shape, permutes, stored_arrays
 from zygopy.transform.types import Array
+
+Loop = For | While
 
 
 def double_buffer(function: Function) -> Function:
-    """Give loops that rebind arrays to new ones two buffers for each, where nothing else keeps those arrays."""
+    """Give loops that rebind arrays two buffers for each, where nobody sees that the arrays are others."""
     return _Buffers(function).function()
 
 
 class _Buffers:
     def __init__(self, function: Function):
         self.original = function
-        self.definitions = {s.var: s for s in walk(function.body) if isinstance(s, Let)}
+        self.aliases = AliasClasses(function.body)
+        self.definitions: dict[Var, Statement] = {}
+        self.made: dict[Var, Let] = {}
+        self.stores: dict[Var, list[tuple[Statement, Var]]] = {}  # by class
+        self.order: dict[int, int] = {}
+        self.around: dict[int, tuple[int, ...]] = {}  # the loops around each statement
+        self.visit(function.body, ())
+        for s in walk(function.body):
+            self.definitions.update(dict.fromkeys((*defined(s), *getattr(s, "params", ())), s))
+            if isinstance(s, Let) and s.op.effect is Effect.ALLOCATES and isinstance(s.var.type, Array):
+                self.made[s.var] = s
+            for array in stored_arrays(s):
+                self.stores.setdefault(self.aliases.of(array), []).append((s, array))
+        lets = [s for s in self.definitions.values() if isinstance(s, Let)]
+        self.asked = {let.args: let.var for let in lets if let.op is ops.DIM}
         self.equal: dict[Value, Value] = {}
         for s in itertools.takewhile(lambda s: isinstance(s, Let | Check), function.body.statements):
             let = self.definitions.get(s.test) if isinstance(s, Check) else None
-            if let is not None and let.op is ops.EQ:
+            if isinstance(let, Let) and let.op is ops.EQ:
                 a, b = (self.known(v) for v in let.args)
                 if a != b:
                     self.equal[a] = b
+
+    def visit(self, block: Block, around: tuple[int, ...]) -> None:
+        for s in block.statements:
+            self.order[id(s)], self.around[id(s)] = len(self.order), around
+            for inner in blocks(s):
+                self.visit(inner, (*around, s.key) if isinstance(s, For | While) else around)
 
     def function(self) -> Function:
         return replace(self.original, body=self.block(self.original.body))
@@ -63,72 +88,49 @@ class _Buffers:
                 case If():
                     out.append(replace(s, then=self.block(s.then), orelse=self.block(s.orelse)))
                 case For() | While():
-                    out += self.loop(replace(s, body=self.block(s.body)))
+                    out += self.loop(s, self.block(s.body), block)
                 case _:
                     out.append(s)
         return Block(tuple(out), block.yields)
 
-    def loop(self, s: For | While) -> list[Statement]:
+    def loop(self, s: Loop, body: Block, block: Block) -> list[Statement]:
+        """A loop of a block, with buffers where that is possible, and what comes before it; `body` is its new body."""
         slots = [k for k, p in enumerate(s.params) if isinstance(p.type, Array)]
-        if permutes(s) or (pairs := self.pairs(s, slots)) is None:
-            return [s]
-        b = Builder(s.loc)
-        m = Matrices(b, lambda array: ())
-        inits = list(s.inits)
+        unchanged = [replace(s, body=body)]
+        if permutes(s) or not all(self.keeps_shape(s, k) for k in slots):
+            return unchanged
+        turned = [k for k in slots if s.body.yields[k] in s.params and s.body.yields.count(s.body.yields[k]) == 1]
+        direct = {k: let for k in slots if (let := self.handed_on(s, s.body.yields[k])) is not None}
+        if not self.is_unseen(s, slots, len(turned) + len(direct) == len(slots), block):
+            return unchanged
+        inside, yields, spares = Builder(s.loc), list(body.yields), {}
+        inside.statements += [t for u in body.statements for t in _remade(u, direct.values())]
         for k in slots:
-            shape = self.shape(s.inits[k])
-            inits[k] = m.new(shape, s.params[k], s.inits[k].name)
-            m.copy(inits[k], s.inits[k], shape)
-        s = replace(s, inits=tuple(inits))
-        for let, free in pairs:
-            s = _with_spare(s, let, m.new(let.args, let.var, let.var.name), free)
-        return [*b.statements, s]
-
-    def pairs(self, s: For | While, slots: list[int]) -> list[tuple[Let, Var]] | None:
-        """The arrays that a trip makes for the next one, each with the array of its own that the trip drops.
-
-        None if there are others, or if anything else keeps these.
-        """
-        params = {s.params[k] for k in slots}
-        if len({s.body.yields[k] for k in slots}) < len(slots):
-            return None
-        dropped = [p for p in params if p not in s.body.yields]
-        found = []
+            if k in direct:
+                spares[k] = direct[k].var
+            elif k not in turned:
+                yields[k] = spares[k] = Var(s.params[k].name, Array(s.params[k].type.dtype, s.params[k].type.ndim))
+                Matrices(inside, known_shape).copy(spares[k], s.body.yields[k], self.shape(s.inits[k]))
+        dropped = [s.params[k] for k in slots if s.params[k] not in yields]
+        before, inits, params, results = Builder(s.loc), list(s.inits), list(s.params), list(s.results)
+        m = Matrices(before, known_shape)
         for k in slots:
-            end = s.body.yields[k]
-            lengths = self.lengths(s.inits[s.params.index(end)] if end in params else end)
-            if None in lengths or lengths != self.lengths(s.inits[k]):
-                return None
-            if end not in params:
-                free = next((p for p in dropped if self.is_made(s, end) and self.fits(s, p, end)), None)
-                if free is None:
-                    return None
-                dropped.remove(free)
-                found.append((self.definitions[end], free))
-        kept = _handles(params, s)
-        all_ = kept | _handles({let.var for let, _ in found}, s)
-        for t in (t for block in blocks(s) for t in walk(block)):
-            handed_on = [v for inner in blocks(t) for v in inner.yields]
-            if isinstance(t, For | While | If):
-                handed_on += operands(t)
-            if any(v in all_ for v in handed_on) or any(a in kept for a in stored_arrays(t)):
-                return None
-        return found
+            inits[k] = m.new(self.shape(s.inits[k]), s.params[k], s.inits[k].name)
+            m.copy(inits[k], s.inits[k], self.shape(s.inits[k]))
+        for k, spare in spares.items():
+            free = next((p for p in dropped if self.fits(s, p, k)), None)
+            if free is None:
+                return unchanged
+            dropped.remove(free)
+            params.append(spare)
+            inits.append(m.new(self.shape(s.inits[k]), spare, spare.name))
+            results.append(Var(spare.name, spare.type))
+            yields.append(free)
+        new = Block(tuple(inside.statements), tuple(yields))
+        loop = replace(s, params=tuple(params), inits=tuple(inits), body=new, results=tuple(results))
+        return [*before.statements, loop]
 
-    def is_made(self, s: For | While, array: Value) -> bool:
-        """Whether each trip makes the array, of a shape that is the same in all."""
-        let = self.definitions.get(array)
-        is_new = let is not None and let.op in (ops.EMPTY, ops.ZEROS) and let in s.body.statements
-        return is_new and not {*let.args} & defined_inside(s)
-
-    def fits(self, s: For | While, param: Var, array: Value) -> bool:
-        """Whether a loop's array can take the place of a new one."""
-        start = s.inits[s.params.index(param)]
-        return param.type.dtype == array.type.dtype and self.lengths(start) == self.lengths(array)
-
-    def lengths(self, array: Value) -> list[Value | None]:
-        """The lengths of an array, the same values for lengths that are equal."""
-        return [self.known(n) for n in self.shape(array)]
+    # -- shapes ------------------------------------------------------------------------------------------------------
 
     def known(self, length: Value | None) -> Value | None:
         """One value for all lengths that tests at entry find equal."""
@@ -136,43 +138,98 @@ class _Buffers:
             length = self.equal[length]
         return length
 
-    def shape(self, array: Value) -> tuple[Value | None, ...]:
+    def shape(self, array: Value, given: dict[Value, Lengths] | None = None) -> Lengths:
         """The lengths of an array, as far as they are known."""
-        let = self.definitions.get(array)
-        if let is not None and let.op.effect is Effect.ALLOCATES:
-            return let.args
-        dims = {
-            (s.args[0], s.args[1].value): s.var
-            for s in self.definitions.values()
-            if s.op is ops.DIM and s.args[0] is array
-        }
-        return tuple(dims.get((array, axis)) for axis in range(array.type.ndim))
+        found = known_shape(array, self.definitions, given)
+        return tuple(self.asked.get((array, integer(k))) if n is None else n for k, n in enumerate(found))
+
+    def lengths(self, array: Value, given: dict[Value, Lengths] | None = None) -> list[Value | None]:
+        """The lengths of an array, the same values for lengths that are equal."""
+        return [self.known(n) for n in self.shape(array, given)]
+
+    def keeps_shape(self, s: Loop, k: int) -> bool:
+        """Whether an array of a loop is known to have the same shape in all trips."""
+        pairs = zip(s.params, s.inits, strict=True)
+        given = {p: self.shape(start) for p, start in pairs if isinstance(p.type, Array)}
+        first, last = self.lengths(s.inits[k]), self.lengths(s.body.yields[k], given)
+        return None not in first and first == last and not {*first} & defined_inside(s)
+
+    def fits(self, s: Loop, param: Var, k: int) -> bool:
+        """Whether a loop's array can take the place of what trips leave at position k."""
+        start = s.inits[s.params.index(param)]
+        return param.type.dtype == s.params[k].type.dtype and self.lengths(start) == self.lengths(s.inits[k])
+
+    # -- what else sees the arrays -----------------------------------------------------------------------------------
+
+    def handed_on(self, s: Loop, array: Value) -> Let | None:
+        """The allocation of an array that a trip makes for the next one, and hands on to nothing else."""
+        let = self.made.get(array)
+        if let is None or let not in s.body.statements or {*let.args} & defined_inside(s):
+            return None
+        if let.op not in (ops.EMPTY, ops.ZEROS):
+            return None
+        uses = [v for block in blocks(s) for t in walk(block) for v in _handed_on(t)] + list(s.body.yields)
+        names = {v for v in self.aliases.members(array) if self.root(v) is array}
+        return let if sum(v in names for v in uses) == 1 else None
+
+    def root(self, array: Value) -> Value:
+        """The array that a view is of."""
+        while isinstance(let := self.definitions.get(array), Let) and let.op in ops.VIEWS:
+            array = let.args[0]
+        return array
+
+    def is_unseen(self, s: Loop, slots: list[int], direct: bool, block: Block) -> bool:
+        """Whether no store tells the arrays from those that the loop would have without buffers.
+
+        Trips may store into what they make. What is stored before the loop is the same for both; where a loop that is
+        around both runs again, only what its trip has made may be stored into. Later stores go into a buffer, or into
+        what is made later; the first only matters where the other array has another name.
+        """
+        private = direct and all(self.is_private(s.inits[k], s, block) for k in slots)
+        for class_ in {self.aliases.of(s.params[k]) for k in slots}:
+            for t, array in self.stores.get(class_, ()):
+                let = self.made.get(self.root(array))
+                fine = private
+                if s.key in self.around[id(t)]:
+                    fine = let is not None and s.key in self.around[id(let)]
+                else:
+                    shared = _common(self.around[id(t)], self.around[id(s)])
+                    with_it = let is not None and _common(self.around[id(let)], shared) == shared
+                    if self.order[id(t)] < self.order[id(s)]:
+                        fine = not shared or with_it
+                    elif with_it and self.order[id(let)] > self.order[id(s)]:
+                        fine = True
+                if not fine:
+                    return False
+        return True
+
+    def is_private(self, array: Value, s: Loop, block: Block) -> bool:
+        """Whether a block makes an array for a loop, and nothing uses it afterwards."""
+        let, position = self.made.get(array), block.statements.index(s)
+        if let is None or let not in block.statements[:position]:
+            return False
+        names = {v for v in self.aliases.members(array) if self.root(v) is array}
+        later = [v for t in walk(Block(block.statements[position:])) for v in operands(t) if t is not s]
+        earlier = [v for t in walk(Block(block.statements[:position])) for v in _handed_on(t)]
+        return s.inits.count(array) == 1 and not names & {*later, *earlier, *block.yields}
 
 
-def _handles(arrays: set[Var], s: For | While) -> set[Var]:
-    """Arrays and their views in a loop."""
-    found = set(arrays)
-    for block in blocks(s):
-        for t in walk(block):
-            if isinstance(t, Let) and t.op in ops.VIEWS and t.args[0] in found:
-                found.add(t.var)
-    return found
+def _common(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    """The loops that two statements share."""
+    return tuple(m for m, n in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
 
 
-def _with_spare(s: For | While, let: Let, spare: Var, free: Var) -> For | While:
-    """The loop with `spare`, and then the arrays that trips drop, in place of what `let` makes."""
-    statements = []
-    for t in s.body.statements:
-        if t is not let:
-            statements.append(t)
-        elif let.op is ops.ZEROS:
-            b = Builder(let.loc)
-            Matrices(b, lambda array: ()).clear(let.var, let.args)
-            statements += b.statements
-    return replace(
-        s,
-        params=(*s.params, let.var),
-        inits=(*s.inits, spare),
-        body=Block(tuple(statements), (*s.body.yields, free)),
-        results=(*s.results, Var(spare.name, spare.type)),
-    )
+def _handed_on(t: Statement) -> list[Value]:
+    """The values that a statement gives other names, by loops and branches."""
+    found = [v for inner in blocks(t) for v in inner.yields]
+    return [*found, *operands(t)] if isinstance(t, For | While | If) else found
+
+
+def _remade(t: Statement, lets: Iterable[Let]) -> list[Statement]:
+    """A statement, without the allocations of arrays that now are buffers."""
+    if t not in lets:
+        return [t]
+    b = Builder(t.loc)
+    if t.op is ops.ZEROS:
+        Matrices(b, known_shape).clear(t.var, t.args)
+    return b.statements

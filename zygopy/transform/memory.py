@@ -7,6 +7,7 @@ apart, since overlap of a stored argument with another is refused at entry.
 from collections.abc import Iterable
 
 from zygopy.transform import ops
+from zygopy.transform.build import integer
 from zygopy.transform.ir import (
     Block,
     Effect,
@@ -81,6 +82,11 @@ class AliasClasses:
                     self._unite(a, b)
                     self._unite(a, c)
 
+    def members(self, var: Var) -> list[Var]:
+        """The array variables of a class that are in it for another reason than being alone."""
+        root = self.of(var)
+        return [var, *(v for v in self._parent if v is not var and self.of(v) is root)]
+
     def may_alias(self, a: Var, b: Var) -> bool:
         """Whether two array variables, both in scope, may share memory."""
         if self.of(a) is not self.of(b):
@@ -154,3 +160,37 @@ def allocations(function: Function) -> set[Var]:
     """The array variables that the function allocates."""
     lets = (s for s in walk(function.body) if isinstance(s, Let))
     return {s.var for s in lets if s.op.effect is Effect.ALLOCATES}
+
+
+Lengths = tuple[Value | None, ...]
+
+
+def known_shape(array: Value, definitions: dict[Var, Statement], given: dict[Value, Lengths] | None = None) -> Lengths:
+    """The shape of an array as far as its definition tells it, None for the other axes; some may be given."""
+    given = given or {}
+    if array in given:
+        return given[array]
+    match s := definitions.get(array):
+        case Let() if s.op.effect is Effect.ALLOCATES:
+            return s.args
+        case Let() if s.op is ops.VIEW:
+            return tuple(n for n in s.args[3::3] if n != integer(-1))
+        case Let() if s.op is ops.RESHAPE:
+            return s.args[1:]
+        case Let() if s.op is ops.TRANSPOSE:
+            base = known_shape(s.args[0], definitions, given)
+            return tuple(integer(1) if k.value < 0 else base[k.value] for k in s.args[1:])
+        case For() | While():
+            k = (s.params if array in s.params else s.results).index(array)
+            first = known_shape(s.inits[k], definitions, given)
+            end = s.body.yields[k]
+            if end not in s.params:
+                return _agreed(first, known_shape(end, definitions, {**given, s.params[k]: first}))
+        case If():
+            k = s.results.index(array)
+            return _agreed(*(known_shape(side.yields[k], definitions, given) for side in (s.then, s.orelse)))
+    return (None,) * array.type.ndim
+
+
+def _agreed(a: Lengths, b: Lengths) -> Lengths:
+    return tuple(m if m == n else None for m, n in zip(a, b, strict=True))

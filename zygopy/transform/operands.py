@@ -36,7 +36,7 @@ from zygopy.transform.ir import (
     param_vars,
     walk,
 )
-from zygopy.transform.memory import AliasClasses, stored_arrays
+from zygopy.transform.memory import AliasClasses, known_shape, stored_arrays
 from zygopy.transform.types import INT, Array
 
 
@@ -125,30 +125,9 @@ class Operands:
     def shape(self, s: Kernel, array: Var) -> tuple[Value, ...]:
         """The shape of an array that a kernel touches, as numbers of the primal."""
         b = Builder(s.loc)
-        dims = tuple(b.dim(array, k) if n is None else n for k, n in enumerate(self._known_shape(array)))
+        dims = tuple(b.dim(array, k) if n is None else n for k, n in enumerate(known_shape(array, self.definitions)))
         self.behind.setdefault(id(s), []).extend(b.statements)
         return dims
-
-    def _known_shape(self, array: Var) -> tuple[Value | None, ...]:
-        """The shape as far as it is known, None for the other axes."""
-        s = self.definitions.get(array)
-        match s:
-            case Let() if s.op.effect is Effect.ALLOCATES:
-                return s.args
-            case Let() if s.op is ops.VIEW:
-                return tuple(n for n in s.args[3::3] if n != integer(-1))
-            case Let() if s.op is ops.RESHAPE:
-                return s.args[1:]
-            case Let() if s.op is ops.TRANSPOSE:
-                base = self._known_shape(s.args[0])
-                return tuple(integer(1) if k.value < 0 else base[k.value] for k in s.args[1:])
-            case For() | While() if array in s.params:
-                k = s.params.index(array)
-                start, end = s.inits[k], s.body.yields[k]
-                if end not in s.params:
-                    pairs = zip(self._known_shape(start), self._known_shape(end), strict=True)
-                    return tuple(m if m == n else None for m, n in pairs)
-        return (None,) * array.type.ndim
 
     # -- what is overwritten ------------------------------------------------------------------------------------------
 

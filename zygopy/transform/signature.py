@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from zygopy.errors import DtypeError, OtherLengthsError, ShapeError
+from zygopy.errors import DtypeError, MeetingLengthsError, OtherLengthsError, ShapeError
 from zygopy.transform import arrays
 from zygopy.transform.affine import Facts
 from zygopy.transform.build import Builder, constant
@@ -118,7 +118,7 @@ def specialise(
         parsed.name.strip("<>") if parsed.name != "<lambda>" else "lambda_", (*params, *hidden), body, tree, parsed.loc
     )
     if s.tests_lengths and not _may_start_again(s, ir):
-        ir = replace(ir, body=_with_shape_errors(body, set(s.guards)))
+        ir = replace(ir, body=_with_shape_errors(body))
         s.tests_lengths = False
     guarded = bool(s.guards) or s.tests_lengths
     return Specialised(ir, wrt, tuple(s.captured_arrays), tuple(s.captured_numbers), guarded)
@@ -131,20 +131,20 @@ def _may_start_again(s: Specialiser, function: Function) -> bool:
     return not speaks and not inside and not stored_parameters(function)
 
 
-def _with_shape_errors(block: Block, at_entry: set[str]) -> Block:
+def _with_shape_errors(block: Block) -> Block:
     """The block with errors for the user where other lengths would have other code."""
 
     def statement(t: Statement) -> Statement:
         match t:
-            case Check(error=error, message=message) if error is OtherLengthsError and message not in at_entry:
+            case Check() if t.error is MeetingLengthsError:
                 return replace(t, error=ShapeError, message=arrays.DIFFERENT_LENGTHS)
             case For():
-                return replace(t, body=_with_shape_errors(t.body, at_entry))
+                return replace(t, body=_with_shape_errors(t.body))
             case While():
-                test, body = (_with_shape_errors(inner, at_entry) for inner in (t.test, t.body))
+                test, body = (_with_shape_errors(inner) for inner in (t.test, t.body))
                 return replace(t, test=test, body=body)
             case If():
-                then, orelse = (_with_shape_errors(inner, at_entry) for inner in (t.then, t.orelse))
+                then, orelse = (_with_shape_errors(inner) for inner in (t.then, t.orelse))
                 return replace(t, then=then, orelse=orelse)
         return t
 

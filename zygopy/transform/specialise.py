@@ -514,16 +514,13 @@ class Specialiser:
     def _common_shape(self, a: Var, b: Var, joined: Var) -> tuple[Value, ...]:
         """The shape of a join of two arrays; asked for after the join where it is not the same on both paths."""
         shapes = self.facts.shapes[a], self.facts.shapes[b]
-        if self.same_shape(*shapes):
+        if all(arrays.taken_as_equal(self, m, n) for m, n in zip(*shapes, strict=True)):
             return shapes[0]
         asking = Builder(self.loc)
         asking.definitions, asking.homes, asking.depth = self.facts.definitions, self.homes, len(self.levels) - 1
         dims = tuple(asking.dim(joined, k) for k in range(joined.type.ndim))
         self.pending += asking.statements
         return dims
-
-    def same_shape(self, a: tuple[Value, ...], b: tuple[Value, ...]) -> bool:
-        return all(self.facts.affine(m) == self.facts.affine(n) for m, n in zip(a, b, strict=True))
 
     def _materialise_in(self, builder: Builder, view: View) -> Var:
         with self.reopened(builder):
