@@ -27,7 +27,7 @@ from zygopy.transform.emit import Source
 from zygopy.transform.types import BOOL, COMPLEX, FLOAT, INT, Array, Scalar
 from zygopy.transform.values import Static
 
-OPTIONS = {"nopython": True, "error_model": "numpy", "boundscheck": False, "nogil": True}
+OPTIONS = {"nopython": True, "no_cfunc_wrapper": True, "error_model": "numpy", "boundscheck": False, "nogil": True}
 
 
 def instruction(generate: Callable, typing: Callable) -> Callable:
