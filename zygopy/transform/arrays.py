@@ -34,10 +34,10 @@ def dims(b: Builder, array: Var) -> tuple[Value, ...]:
 
 
 def materialise(s, view: View) -> Var:
-    """A view as one array variable."""
-    if view.is_whole:
+    """A view as one array variable; a frozen one is copied, since the variable carries derivatives."""
+    if view.is_whole and not view.frozen:
         return view.base
-    if view.part or any(_is_repeated(a) for a in view.spans):
+    if view.frozen or view.part or any(_is_repeated(a) for a in view.spans):
         return copy(s, view).base
     plain = view.ordered(tuple(k for k, a in enumerate(view.axes) if isinstance(a, Span)))
     var = _slice(s, plain) if not plain.is_whole else plain.base

@@ -45,7 +45,7 @@ def whole_operand(s, view: View, dtype: np.dtype) -> Var:
     """A view as an array variable that a kernel may read."""
     if view.dtype != dtype:
         return elementwise.cast(s, view, dtype).base
-    return arrays.copy(s, view).base if view.frozen else arrays.materialise(s, view)
+    return arrays.materialise(s, view)
 
 
 def permuted(view: View, axes: Sequence[int]) -> View:

@@ -1,6 +1,7 @@
 """The same elements in other shapes: views where NumPy gives views, new arrays where it copies."""
 
 import operator
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,12 +24,13 @@ def ravel(s, view: View) -> View:
 
 def reshape(s, view: View, shape: tuple[Value, ...]) -> View:
     """The elements in C order in a shape of as many; a view where the array is contiguous."""
-    base = arrays.materialise(s, view)
+    thawed = replace(view, frozen=False)
+    base = arrays.materialise(s, thawed)
     if base.type.layout != "C":
-        base = arrays.copy(s, view).base
+        base = arrays.copy(s, thawed).base
     var = s.b.let(ops.RESHAPE, (base, *shape), Array(view.dtype, len(shape), "C", base.type.writable), "view")
     s.facts.shapes[var] = shape
-    return arrays.whole(s, var)
+    return replace(arrays.whole(s, var), frozen=view.frozen)
 
 
 def as_array(s, items: tuple) -> View:

@@ -508,7 +508,7 @@ class Specialiser:
                 results.append((var, *bases))
                 self.merged.add(var)
                 self.facts.shapes[var] = self._common_shape(bases[0], bases[1], var)
-                return arrays.whole(self, var)
+                return replace(arrays.whole(self, var), frozen=a.frozen)
         return Conflict(describe(a), describe(b))
 
     def _common_shape(self, a: Var, b: Var, joined: Var) -> tuple[Value, ...]:
@@ -524,7 +524,7 @@ class Specialiser:
 
     def _materialise_in(self, builder: Builder, view: View) -> Var:
         with self.reopened(builder):
-            return arrays.materialise(self, view)
+            return arrays.materialise(self, replace(view, frozen=False))
 
     def _join_unbound(self, name, a, b, then, orelse, results) -> object:
         (value_a, flag_a), (value_b, flag_b) = optional(a), optional(b)
