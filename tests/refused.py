@@ -8,6 +8,7 @@ import math
 import os
 import random
 import re
+import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -819,6 +820,110 @@ def tangent_of_another_shape(a):
     return a[0] * a[1]
 
 
+# -- rules ------------------------------------------------------------------------------------------------------------
+
+group("Rules")
+
+
+def ruled(rule, form="elementwise", operator=zg.grad):
+    """Declare a rule for a new function, and differentiate that one."""
+
+    def call(function):
+        made = types.FunctionType(function.__code__, globals(), function.__name__, function.__defaults__)
+        getattr(zg, form)(made)(rule)
+        return operator(lambda a: np.sum(made(a)), backend="python")(np.array(X))
+
+    return call
+
+
+def _partial(ans, x):
+    return 1.0
+
+
+@refused(
+    "a rule for a function that zygopy has one for",
+    zg.ArgumentError,
+    call=lambda f: zg.elementwise(np.tanh)(_partial),
+)
+def ruled_already(x):
+    return x
+
+
+@refused(
+    "a rule for a function without Python source",
+    zg.ArgumentError,
+    call=lambda f: zg.elementwise(np.fft.fft)(_partial),
+)
+def ruled_without_source(x):
+    return x
+
+
+@refused(
+    "a rule for what zygopy has made",
+    zg.ArgumentError,
+    call=lambda f: zg.elementwise(zg.grad(f))(_partial),
+)
+def ruled_when_made(x):
+    return x
+
+
+@refused("a rule with other parameters", zg.ArgumentError, call=ruled(_partial))
+def ruled_with_two_parameters(x, y):
+    return x * y
+
+
+def _declare_twice(function):
+    zg.elementwise(function)(_partial)
+    zg.constant(function)
+
+
+@refused("two rules for one function", zg.ArgumentError, call=_declare_twice)
+def ruled_twice(x):
+    return x
+
+
+def _declare_late(function):
+    zg.jit(function, backend="python")(1.0)
+    zg.elementwise(function)(_partial)
+
+
+@refused("a rule for a function that was compiled before", zg.ArgumentError, call=_declare_late)
+def ruled_late(x):
+    return x
+
+
+def _two_partials(ans, x):
+    return 1.0, 2.0
+
+
+@refused("a rule that returns too much", zg.ArgumentError, call=ruled(_two_partials))
+def ruled_by_two(x):
+    return x
+
+
+def _captures(ans, x):
+    return WEIGHTS[0] * x
+
+
+WEIGHTS = np.ones(2)
+
+
+@refused("an array that a rule captures", zg.UnsupportedError, call=ruled(_captures))
+def ruled_by_captured(x):
+    return x * x
+
+
+@refused("an elementwise rule for a function of another shape", zg.ShapeError, call=ruled(_partial))
+def ruled_sum(x):
+    return np.sum(x)
+
+
+@refused("storing into the argument of a function with a rule", zg.UnsupportedError, call=ruled(_partial))
+def ruled_store(x):
+    x[0] = 1.0
+    return x * x
+
+
 # -- messages and the page --------------------------------------------------------------------------------------------
 
 
@@ -837,6 +942,7 @@ def normalised(message: str) -> str:
     """A message without the parts that depend on where the tests lie."""
     message = re.sub(r"-->\s.*?([^/\\\s]+\.py):\d+", r"--> \1:N", message)
     message = re.sub(r"^ +\d+ \|", "  N |", message, flags=re.MULTILINE)
+    message = re.sub(r"declared at \S*?([^/\\\s]+\.py):\d+", r"declared at \1:N", message)
     message = re.sub(r"0x[0-9a-f]+", "0x...", message)
     return re.sub(r"^ +\| ", "    | ", message, flags=re.MULTILINE).replace(f"{ROOT}{os.sep}", "")
 

@@ -1,6 +1,6 @@
 """zygopy: gradients of ordinary numerical Python, at native speed."""
 
-from zygopy.api import grad, jit, jvp, stop_gradient, value_and_grad
+from zygopy.api import constant, elementwise, grad, jit, jvp, stop_gradient, value_and_grad
 from zygopy.check import check_grads
 from zygopy.errors import (
     ArgumentError,
@@ -33,6 +33,8 @@ __all__ = [
     "UnsupportedError",
     "ZygopyError",
     "check_grads",
+    "constant",
+    "elementwise",
     "grad",
     "jit",
     "jvp",

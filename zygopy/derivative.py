@@ -25,6 +25,7 @@ from zygopy.transform import Lengths, Program, Task, build, emit, ones_of, show
 from zygopy.transform.emit import Source
 from zygopy.transform.parse import parameter_names
 from zygopy.transform.signature import ArgumentType
+from zygopy.transform.user_rules import rules_of
 from zygopy.transform.values import Static
 
 
@@ -216,6 +217,9 @@ def needs_binding(function: Callable, seen: set | None = None) -> bool:
     if code in seen:
         return False
     seen.add(code)
+    rules = rules_of(function)
+    if rules is not None and any(needs_binding(rule, seen) for rule in rules.declared().values()):
+        return True
     defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
     if any(is_static(d) for d in defaults) or code.co_kwonlyargcount:
         return True
@@ -297,20 +301,26 @@ class Native(Derivative, NativeFunction):
 
     def __init__(self, function: Callable, task: Task, backend: str):
         self.function, self.task, self.backend = function, task, backend
-        self.guarded = False
+        self.guarded = self.captures = False
         face = jvp_face(function, task.wrt) if task.kind == "jvp" else function
         NativeFunction.__init__(self, face, self.generate, cpu.function)
 
     def _compile_for_args(self, *args, **kwargs):
         """Numba's hook for new argument types; with functions, strings or None, Python binds from now on."""
         if any(is_static(getattr(a, "value", a)) for a in args):
-            self.__class__ = _CLASSES[_FACES[self.task.kind], Bound]
-            self._entries = {}
-            return self.__call__
+            return self.bound()
         compiled = super()._compile_for_args(*args, **kwargs)
+        if self.captures:
+            return self.bound()
         if not self.guarded:
             return compiled
         self.__class__ = _CLASSES[_FACES[self.task.kind], Guarded]
+        return self.__call__
+
+    def bound(self) -> Callable:
+        """Have Python bind arguments from now on; what to call."""
+        self.__class__ = _CLASSES[_FACES[self.task.kind], Bound]
+        self._entries: dict = {}
         return self.__call__
 
     def generate(self, types: tuple) -> Source:
@@ -318,6 +328,7 @@ class Native(Derivative, NativeFunction):
         count = len(parameter_names(self.function))
         program = build(self.function, list(types[:count]), self.task, self.lengths)
         self.guarded |= program.guarded
+        self.captures |= bool(program.numbers)
         if program.captured:
             names = ", ".join(name for _, name in program.captured)
             raise ArgumentError(

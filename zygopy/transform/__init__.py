@@ -85,15 +85,19 @@ def build(function: Callable, types: list[ArgumentType], task: Task, lengths: Le
     if task.kind != "primal":
         primal = checked(winners(primal))
     primal = checked(reassociate(checked(fuse(checked(double_buffer(primal))))))
-    return Program(_derive(primal, found, task), found.captured, found.numbers, found.guarded)
+    is_inner = lengths is not None and lengths.ask is not None
+    derived = _derive(primal, found, task, settled=(lambda inner: inner) if is_inner else settle)
+    return Program(derived, found.captured, tuple(found.numbers), found.guarded)
 
 
-def _derive(primal: Function, found: Specialised, task: Task) -> Function:
+def _derive(primal: Function, found: Specialised, task: Task, settled: Callable[[Function], Function]) -> Function:
+    """The program of a task; `settled` is applied once nothing differentiates it any more."""
     match task.kind:
         case "primal":
-            return _tuned(primal)
+            return _tuned(settled(primal))
         case "jvp":
-            return replace(_tuned(simplify(forward(primal, list(task.wrt)))), name=f"{primal.name}_jvp")
+            tangents = simplify(forward(primal, list(task.wrt)))
+            return replace(_tuned(settled(tangents)), name=f"{primal.name}_jvp")
     output, aux = _output(primal, task.has_aux)
     wrt = [found.wrt[name] for name in task.wrt]
 
@@ -105,13 +109,14 @@ def _derive(primal: Function, found: Specialised, task: Task) -> Function:
         return (gradient, aux) if task.has_aux else gradient
 
     program = reverse(primal, wrt, output, results)
-    program = replace(program, function=checked(jam(simplify(checked(program.function, True), True)), True))
+    opened = simplify(checked(settled(program.function), True), True)
+    program = replace(program, function=checked(jam(opened), True))
     return replace(_tuned(checked(simplify(checked(close(program))))), name=f"{primal.name}_{task.kind}")
 
 
 def _tuned(function: Function) -> Function:
     """The same program in the form that compiles to the fastest loops."""
-    function = checked(fuse(checked(simplify(settle(function)))))
+    function = checked(fuse(checked(simplify(function))))
     passes = (on_tape, overwrite, share, promote, orient, hoist_numbers, strips, hoist, distribute, rotate, vectorise)
     for tuning in (*passes, simplify):
         function = checked(tuning(function))

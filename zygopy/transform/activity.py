@@ -74,9 +74,9 @@ class Activity:
     def _sources(self, s: Let) -> list[Var]:
         if s.op is ops.LOAD:
             return [self.node(s.args[0])]
-        if s.op is ops.STOP or s.op in rules.CONSTANT:
+        if s.op in rules.CONSTANT:
             return []
-        args = s.args[1:] if s.op is ops.GUIDED else s.args
+        args = s.args[1:] if isinstance(s.op, ops.Guided) else s.args
         return [a for a in args if _is_inexact(a)]
 
 

@@ -267,7 +267,12 @@ def check_writable(s, view: View) -> None:
     if not view.base.type.writable:
         raise DtypeError("the array is read-only", s.loc, help="copy it first: x = x.copy()")
     if view.frozen:
-        raise UnsupportedError("storing into the result of stop_gradient is not supported", s.loc, help="copy it first")
+        raise UnsupportedError(
+            "storing into an array that no gradient flows through is not supported",
+            s.loc,
+            "it is a result of stop_gradient, or of a function declared constant",
+            "copy it first: x = x.copy()",
+        )
     if view.base in s.captured_arrays.values():
         raise UnsupportedError(
             "storing into a captured array is not supported", s.loc, help="pass the array as an argument, or copy it"

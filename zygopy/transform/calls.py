@@ -70,7 +70,7 @@ def _call_object(s, function: object, args: list, kwargs: dict, name: str) -> ob
     from zygopy.transform import scipy_functions
 
     scipy_functions.declare()
-    if (handler := _handler(function)) is not None:
+    if (handler := handler_of(function)) is not None:
         return _bind_handler(s, function, handler, args, kwargs)
     if is_scalar_function(function):
         return _scalar_call(s, function, args, kwargs)
@@ -106,7 +106,8 @@ def _unknown(s, function: object) -> UnsupportedError:
     )
 
 
-def _handler(function: object) -> Callable | None:
+def handler_of(function: object) -> Callable | None:
+    """What writes a call of a function of Python, NumPy or SciPy that zygopy knows."""
     try:
         return _BUILTINS.get(function)
     except TypeError:

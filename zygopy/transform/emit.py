@@ -172,8 +172,6 @@ class _Writer:
                 return f"({self.value(a, 2)} if {self.value(test, 2)} else {self.value(b, 1)})", _ATOM
             case ops.DIV if let.var.type.is_complex:  # Python's and Numba's raises where NumPy's gives nan
                 return f"np.divide({self.items(args)})", _ATOM
-            case ops.STOP:
-                return self.value(args[0]), 0
             case ops.POW:
                 return f"{self.value(args[0], 16)} ** {self.value(args[1], 15)}", 15
         if op.precedence >= _ATOM:

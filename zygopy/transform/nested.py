@@ -28,9 +28,9 @@ def call_program(s, function: Callable, task: Task, args: list, kwargs: dict) ->
     if task.kind == "primal":
         return s.call_function(function, args, kwargs)
     values = [bound[n] for n in names]
-    lengths = Lengths((), ask=partial(_ask, s, _numbers(dict(zip(names, values, strict=True)))))
+    ask = partial(_ask, s, _numbers(dict(zip(names, values, strict=True))))
+    lengths = Lengths((), ask=ask, numbers=s.captured_numbers)
     program = build(function, [_type(v) for v in values], task, lengths)
-    s.captured_numbers += program.numbers
     given = [_leaves(s, v) for v in values if not isinstance(v, Static)]
     given += [s._captured_array(Scope(f).find(n)[1], (Scope(f), n)).base for f, n in program.captured]
     given += [_leaves(s, v) for v in args[len(names) :]] if task.kind == "jvp" else []

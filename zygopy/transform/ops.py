@@ -4,6 +4,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -103,8 +104,17 @@ ADDING = (ADD_MATMUL, SUB_MATMUL)  # kernels that add to their outs
 # Scalars.
 CAST = Op("cast", "")
 SELECT = Op("select", "({1} if {0} else {2})")  # both sides are computed before
-STOP = Op("stop_gradient", "{0}", 20)
-GUIDED = Op("guided", "{0}", 20)  # the first operand's value with the second's derivative, of two that are equal
+
+
+@dataclass(frozen=True)
+class Guided(Op):
+    """The value of the first operand, with derivatives of its own: partials(ans, *others), of the other operands."""
+
+    partials: Callable[..., tuple] = field(default=lambda ans: (), compare=False)
+
+
+STOP = Guided("stop_gradient", "{0}")
+GUIDED = Guided("guided", "{0}", partials=lambda ans, guide: (1,))  # of two that are equal
 
 OR = _op("or", "{0} or {1}", _logical, 3)
 AND = _op("and", "{0} and {1}", _logical, 4)

@@ -324,8 +324,6 @@ class _Sweep:
                     self.contribute(adjoints, b, x, b.select(test, g, zero(g.type)))
                 if self.is_active(y):
                     self.contribute(adjoints, b, y, b.select(test, zero(g.type), g))
-            case ops.STOP:
-                pass
             case _:
                 self.elementwise(s, g, adjoints, b)
 

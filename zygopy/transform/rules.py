@@ -7,42 +7,84 @@ An elementwise rule gives the partial derivatives of a scalar function; it serve
         r2 = x * x + y * y
         return x / r2, -y / r2
 
-`constant(np.floor, ...)` declares functions through which no gradient flows. The rules themselves are in rules_*.py.
+`constant(np.floor, ...)` declares functions through which no gradient flows. zygopy's own rules are in rules_*.py;
+users declare theirs, for functions of their own, in the same way.
 """
 
 from collections.abc import Callable
 
-from zygopy.transform import ops
+from zygopy.transform import ops, user_rules
 from zygopy.transform.ir import Op
 
 ELEMENTWISE: dict[Op, Callable] = {}
 CONSTANT: set[Op] = set()
 
 
-def _op(function: Callable | Op) -> Op:
-    if isinstance(function, Op):
-        return function
-    return ops.FUNCTIONS[function]
+def _own(function: Callable | Op) -> Op | None:
+    """The operation that a rule of zygopy's own is declared for."""
+    op = function if isinstance(function, Op) else ops.FUNCTIONS.get(function)
+    return None if op in ELEMENTWISE or op in CONSTANT else op
 
 
 def elementwise(*functions: Callable | Op) -> Callable[[Callable], Callable]:
-    """Declare the partial derivatives of scalar functions: rule(ans, *args) returns one partial for each argument.
+    """Declare the partial derivatives of functions of numbers, which also apply to arrays, element by element.
 
-    A partial that is the number 0 means that no gradient flows to that argument. The rule runs once at compile time, on
-    traced values; it may use operators, NumPy ufuncs and `where`.
+    Parameters
+    ----------
+    *functions : callable
+        Plain Python or `@njit` functions of numbers, or of arrays element by element, with broadcasting.
+
+    Returns
+    -------
+    callable
+        A decorator for rule(ans, *args), where ans is the value and args are the arguments, all of them numbers. It
+        returns one partial derivative for each argument; for one argument it may be bare. 0 or None means that no
+        gradient flows to that argument.
+
+    Raises
+    ------
+    ArgumentError
+        If a function cannot have a rule, or was compiled before.
+
+    Examples
+    --------
+    >>> def softplus(x):
+    ...     return np.log1p(np.exp(-abs(x))) + np.maximum(x, 0.0)
+    >>> @elementwise(softplus)
+    ... def softplus_rule(ans, x):
+    ...     return 1.0 - np.exp(-ans)
     """
 
     def declare(rule: Callable) -> Callable:
         for function in functions:
-            ELEMENTWISE[_op(function)] = rule
+            if (op := _own(function)) is not None:
+                ELEMENTWISE[op] = rule
+            else:
+                user_rules.declare(function, "elementwise", rule, 1)
         return rule
 
     return declare
 
 
 def constant(*functions: Callable | Op) -> None:
-    """Declare functions with no gradient: integers, booleans and steps."""
-    CONSTANT.update(_op(f) for f in functions)
+    """Declare functions through which no gradient flows: their results are constants.
+
+    Parameters
+    ----------
+    *functions : callable
+        Plain Python or `@njit` functions.
+
+    Examples
+    --------
+    >>> def scale(x):
+    ...     return np.max(np.abs(x))
+    >>> constant(scale)
+    """
+    for function in functions:
+        if (op := _own(function)) is not None:
+            CONSTANT.add(op)
+        else:
+            user_rules.declare(function, "constant", function)
 
 
 LINEAR: dict[Op, Callable] = {}
@@ -69,6 +111,8 @@ def kernel_tangent(op: Op) -> Callable[[Callable], Callable]:
 
 def partials(op: Op, ans: object, args: tuple) -> tuple:
     """The partial derivatives of an operation at traced values; 0 where no gradient flows."""
+    if isinstance(op, ops.Guided):
+        return (0, *op.partials(ans, *args[1:]))
     rule = ELEMENTWISE.get(op)
     if rule is None:
         return (0,) * len(args)

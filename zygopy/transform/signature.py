@@ -12,6 +12,7 @@ from zygopy.transform.build import Builder, constant
 from zygopy.transform.ir import (
     Block,
     Check,
+    Const,
     For,
     Function,
     If,
@@ -45,7 +46,7 @@ class Specialised:
     function: Function
     wrt: dict[str, Leaves]  # the leaves of each parameter
     captured: tuple[tuple, ...]
-    numbers: tuple[tuple, ...]
+    numbers: list[tuple]
     guarded: bool  # whether it tests at entry that lengths are equal
 
 
@@ -95,7 +96,7 @@ def specialise(
     s.b.loc = parsed.loc
     params, values, wrt = [], {}, {}
     for name, type_ in zip(names, types, strict=True):
-        tree, values[name] = _argument(s, name, type_)
+        tree, values[name] = argument(s, name, type_)
         wrt[name] = tree
         if name in promote:
             values[name] = _promoted(s, values[name])
@@ -121,7 +122,7 @@ def specialise(
         ir = replace(ir, body=_with_shape_errors(body))
         s.tests_lengths = False
     guarded = bool(s.guards) or s.tests_lengths
-    return Specialised(ir, wrt, tuple(s.captured_arrays), tuple(s.captured_numbers), guarded)
+    return Specialised(ir, wrt, tuple(s.captured_arrays), s.captured_numbers, guarded)
 
 
 def _may_start_again(s: Specialiser, function: Function) -> bool:
@@ -161,11 +162,14 @@ def _guards(s: Specialiser) -> list[Statement]:
     return b.statements
 
 
-def _argument(s: Specialiser, name: str, type_: ArgumentType) -> tuple[Leaves, object]:
+def argument(s: Specialiser, name: str, type_: ArgumentType | Const) -> tuple[Leaves, object]:
+    """The leaves of a parameter and the value that its name stands for; a number that is known is itself."""
     if isinstance(type_, Static):
         return (), s.from_python(type_.value, None)
+    if isinstance(type_, Const):
+        return (), type_
     if isinstance(type_, tuple):
-        pairs = [_argument(s, f"{name}_{k}", item) for k, item in enumerate(type_)]
+        pairs = [argument(s, f"{name}_{k}", item) for k, item in enumerate(type_)]
         return tuple(p[0] for p in pairs), tuple(p[1] for p in pairs)
     var = Var(name, type_)
     s.parameters.add(var)

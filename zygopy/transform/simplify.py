@@ -380,8 +380,8 @@ def _is_bool(value: Value, wanted: bool) -> bool:
 
 
 def settle(function: Function) -> Function:
-    """Take the values of `ops.GUIDED`, once nothing differentiates the function any more."""
-    guided = {s.var: s.args[0] for s in walk(function.body) if isinstance(s, Let) and s.op is ops.GUIDED}
+    """Take the values of guided operations, once nothing differentiates the function any more."""
+    guided = {s.var: s.args[0] for s in walk(function.body) if isinstance(s, Let) and isinstance(s.op, ops.Guided)}
     values = Substitution({})
     for var, value in guided.items():
         values.values[var] = values.value(value)

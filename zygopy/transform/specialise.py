@@ -18,7 +18,7 @@ from zygopy.errors import (
     UnboundError,
     UnsupportedError,
 )
-from zygopy.transform import arrays, ops
+from zygopy.transform import arrays, ops, user_rules
 from zygopy.transform.affine import Affine, Facts
 from zygopy.transform.build import Builder, constant
 from zygopy.transform.ir import (
@@ -62,12 +62,13 @@ class Lengths:
 
     Code takes lengths of arguments that meet to be equal, and slices to lie within their axes, and tests that at entry;
     `refused` are such tests that have failed, as their messages. A program inside another one has no entry: it asks
-    the one around it, which knows its arguments by name, and their axes.
+    the one around it, which knows its arguments by name, and their axes; `numbers` are those that this one captures.
     """
 
     ones: tuple
     refused: frozenset[str] = frozenset()
     ask: Callable[[Op, "Named", "Named"], bool] | None = field(default=None, compare=False)
+    numbers: list | None = field(default=None, compare=False)
 
 
 Named = list[tuple[int, tuple | None]]  # a form: its coefficients, with the argument's name and axis, None for 1
@@ -94,7 +95,9 @@ class Specialiser:
         self.levels: list[Level] = []
         self.homes: dict[Var, int] = {}
         self.captured_arrays: dict[tuple, Var] = {}
-        self.captured_numbers: list[tuple[Scope, str, object]] = []
+        self.captured_numbers: list[tuple[Scope, str, object]] = []  # rules add theirs, as late as they are run
+        if lengths is not None and lengths.numbers is not None:
+            self.captured_numbers = lengths.numbers
         self.frame: Frame | None = None
         self.node: ast.AST | None = None
         self.parameters: set[Var] = set()
@@ -231,12 +234,25 @@ class Specialiser:
     # -- functions ---------------------------------------------------------------------------------------------------
 
     def call_function(self, function: Callable, args: list, kwargs: dict) -> object:
-        """Interpret a call of a Python function in place."""
+        """Interpret a call of a Python function in place; its derivative is that of its rules, if it has any."""
+        from zygopy.transform import ruled_calls
+
+        user_rules.follow(function)
+        if (rules := user_rules.rules_of(function)) is not None:
+            return ruled_calls.call(self, rules, args, kwargs)
+        return self.follow(function, args, kwargs)
+
+    def follow(self, function: Callable, args: list, kwargs: dict) -> object:
+        """Interpret the source of a Python function in place."""
+        frame = Frame(read(function), None, Scope(function))
+        return self.inline(frame, args, kwargs, self.defaults_of(function), function.__code__)
+
+    def defaults_of(self, function: Callable) -> dict:
+        """The values of a function's parameters that have defaults."""
         parsed = read(function)
         defaults = dict(zip(_positional(parsed.args)[::-1], (function.__defaults__ or ())[::-1], strict=False))
         defaults |= function.__kwdefaults__ or {}
-        defaults = {k: self.from_python(v, None) for k, v in defaults.items()}
-        return self.inline(Frame(parsed, None, Scope(function)), args, kwargs, defaults, function.__code__)
+        return {k: self.from_python(v, None) for k, v in defaults.items()}
 
     def call_closure(self, closure: Closure, args: list, kwargs: dict) -> object:
         """Interpret a call of an inner function in place."""

@@ -205,7 +205,8 @@ def describe(value: object) -> str:
             kind = {"c": "a complex number", "f": "a float", "i": "an int", "u": "an int", "b": "a bool"}[dtype.kind]
             return kind if dtype in (FLOAT64, COMPLEX128, INT64, BOOL_) else f"{kind} ({dtype})"
         case View():
-            return f"an array of {value.dtype} with {value.ndim} dimension{'s' * (value.ndim != 1)}"
+            article = "a constant" if value.frozen else "an"
+            return f"{article} array of {value.dtype} with {value.ndim} dimension{'s' * (value.ndim != 1)}"
         case tuple():
             return f"a tuple of {len(value)}"
         case Static():
