@@ -836,6 +836,10 @@ def ruled(rule, form="elementwise", operator=zg.grad):
     return call
 
 
+def _jvp_of(function, backend):
+    return lambda a: zg.jvp(function, (a,), (a,), backend=backend)
+
+
 def _partial(ans, x):
     return 1.0
 
@@ -916,6 +920,70 @@ def ruled_by_captured(x):
 @refused("an elementwise rule for a function of another shape", zg.ShapeError, call=ruled(_partial))
 def ruled_sum(x):
     return np.sum(x)
+
+
+def _adjoint(g, ans, x):
+    return g
+
+
+@refused("forward mode without a tangent", zg.UnsupportedError, call=ruled(_adjoint, "adjoint", _jvp_of))
+def ruled_backwards_only(x):
+    return x * x
+
+
+def _tangent(dots, ans, x):
+    return dots[0]
+
+
+@refused("reverse mode without an adjoint", zg.UnsupportedError, call=ruled(_tangent, "tangent"))
+def ruled_forwards_only(x):
+    return x * x
+
+
+def _of_another_rank(g, ans, x):
+    return np.sum(g)
+
+
+@refused("an adjoint of another rank", zg.ShapeError, call=ruled(_of_another_rank, "adjoint"))
+def ruled_by_another_rank(x):
+    return x * x
+
+
+def _of_another_length(g, ans, x):
+    return np.append(g, 0.0)
+
+
+@refused("an adjoint of another length", zg.ShapeError, call=ruled(_of_another_length, "adjoint"))
+def ruled_by_another_length(x):
+    return x * x
+
+
+def _of_another_shape(dots, ans, x):
+    return np.outer(x, dots[0])
+
+
+@refused("a tangent of another shape", zg.ShapeError, call=ruled(_of_another_shape, "tangent", _jvp_of))
+def ruled_by_another_shape(x):
+    return x * x
+
+
+def _stores(g, ans, x):
+    g[0] = 0.0
+    return g
+
+
+@refused("a rule that stores into what it is given", zg.DtypeError, call=ruled(_stores, "adjoint"))
+def ruled_by_stores(x):
+    return x * x
+
+
+def _no_pair(g, ans, x, y):
+    return g[0], 1.0, 2.0
+
+
+@refused("a rule that returns too many adjoints", zg.ArgumentError, call=ruled(_no_pair, "adjoint"))
+def ruled_by_three(x, y=1.0):
+    return x * y
 
 
 @refused("storing into the argument of a function with a rule", zg.UnsupportedError, call=ruled(_partial))

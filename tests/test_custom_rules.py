@@ -236,6 +236,459 @@ def test_constant_functions(dtype):
     assert_near(second, np.zeros(4), dtype)
 
 
+# -- adjoints and tangents --------------------------------------------------------------------------------------------
+
+
+def solve(a, b):
+    return np.linalg.solve(a, b)
+
+
+@zg.adjoint(solve)
+def solve_adjoint(g, ans, a, b):
+    b_bar = solve(a.T, g)
+    return -np.outer(b_bar, ans), b_bar
+
+
+@zg.tangent(solve)
+def solve_tangent(dots, ans, a, b):
+    a_dot, b_dot = dots
+    return solve(a, b_dot - a_dot @ ans)
+
+
+def norm(x):
+    return np.sqrt(np.sum(x * x))
+
+
+@zg.adjoint(norm)
+def norm_adjoint(g, ans, x):
+    return g * x / ans
+
+
+@zg.tangent(norm)
+def norm_tangent(dots, ans, x):
+    return np.sum(x * dots[0]) / ans
+
+
+def smoothed(x, rate, n=3):
+    """A recurrence; its rules are recurrences too."""
+    y = np.empty_like(x)
+    y[0] = x[0]
+    for i in range(1, len(x)):
+        y[i] = rate * y[i - 1] + (1 - rate) * x[i]
+    return y
+
+
+@zg.adjoint(smoothed)
+def smoothed_adjoint(g, ans, x, rate, n):
+    x_bar, rate_bar, carry = np.zeros_like(x), 0.0, 0.0
+    for i in range(len(x) - 1, 0, -1):
+        carry += g[i]
+        x_bar[i] = carry * (1 - rate)
+        rate_bar += carry * (ans[i - 1] - x[i])
+        carry *= rate
+    x_bar[0] = carry + g[0]
+    return x_bar, rate_bar, None
+
+
+@zg.tangent(smoothed)
+def smoothed_tangent(dots, ans, x, rate, n):
+    x_dot, rate_dot, _ = dots
+    y_dot = np.empty_like(x)
+    y_dot[0] = x_dot[0]
+    for i in range(1, len(x)):
+        y_dot[i] = rate * y_dot[i - 1] + (1 - rate) * x_dot[i] + rate_dot * (ans[i - 1] - x[i])
+    return y_dot
+
+
+def scaled(x, w):
+    return x * w
+
+
+@zg.adjoint(scaled)
+def scaled_adjoint(g, ans, x, w):
+    return g * w, g * x
+
+
+@zg.tangent(scaled)
+def scaled_tangent(dots, ans, x, w):
+    return dots[0] * w + x * dots[1]
+
+
+@numba.njit
+def polar(z):
+    x, y = z
+    return (np.sqrt(x * x + y * y), np.arctan2(y, x), 7)
+
+
+@zg.adjoint(polar)
+def polar_adjoint(g, ans, z):
+    (x, y), (r, _, _) = z, ans
+    r_bar, angle_bar, _ = g
+    return r_bar * x / r - angle_bar * y / r**2, r_bar * y / r + angle_bar * x / r**2
+
+
+@zg.tangent(polar)
+def polar_tangent(dots, ans, z):
+    ((x_dot, y_dot),), (x, y), (r, _, _) = dots, z, ans
+    return (x * x_dot + y * y_dot) / r, (x * y_dot - y * x_dot) / r**2, None
+
+
+def halves(pair, k, apply):
+    """Two results of which one is a view of an argument, and an int; a function among the arguments."""
+    a, b = pair
+    return apply(a) * b[0], b[k:], k
+
+
+@zg.adjoint(halves)
+def halves_adjoint(g, ans, pair, k, apply):
+    a, b = pair
+    b_bar = np.zeros_like(b)
+    b_bar[0] = np.sum(g[0] * apply(a))
+    b_bar[k:] += g[1]
+    return (g[0] * b[0] * 2.0, b_bar), None, None
+
+
+@zg.tangent(halves)
+def halves_tangent(dots, ans, pair, k, apply):
+    ((a_dot, b_dot), _, _), (a, b) = dots, pair
+    return apply(a_dot) * b[0] + apply(a) * b_dot[0], b_dot[k:], None
+
+
+def pair_of_halves(a, b):
+    first, second, k = halves((a, b), 2, double)
+    return np.sum(first**2) * np.sum(np.sin(second)) * k
+
+
+MATRIX = np.array([[2.0, 1.0, 0.3], [0.5, 3.0, 0.0], [0.0, -0.4, 1.5]])
+V = np.array([0.5, -1.0, 2.0])
+
+
+def solved(a, b):
+    return np.sum(solve(a, b) ** 3)
+
+
+def in_loops(x, s):
+    """In a loop whose array is another one after each trip, and stored into after the call."""
+    y, total = x, 0.0
+    for i in range(5):
+        total += norm(y) * s
+        y = smoothed(y, 0.3 * np.sin(total))
+        y[i % len(y)] = total
+    return total + np.sum(y)
+
+
+def in_branches(x, s):
+    y = x.copy()
+    for i in range(len(x)):
+        if x[i] > s:
+            z = scaled(y, x[i])
+        elif x[i] < -s:
+            z = smoothed(y * y, x[i])
+        else:
+            z = y
+        y = z + s
+    return np.sum(y * y)
+
+
+def overwritten(x, s):
+    """What the rule reads is kept where the function stores into it later."""
+    y = x.copy()
+    z = scaled(y, s)
+    w = scaled(z, z)
+    z[:] = 0.0
+    y[0] = 2.0 * y[1]
+    return np.sum(w * y) + np.sum(z) + norm(y[1:])
+
+
+def in_while(x, s):
+    y = x * s
+    while np.sum(y * y) > 0.01:
+        y = scaled(y, 0.5)
+        y[0] = norm(y)
+    return np.sum(y) * s
+
+
+def angles(x, y):
+    r, angle, n = polar((x, y))
+    return r * angle * n
+
+
+def with_results_that_are_not_new(x, s):
+    same = unchanged(x)
+    same[0] *= s
+    both, again = twice_the_same(same * x)
+    both[1] += s
+    return np.sum(same * x) + np.sum(both * again) + np.sum(unchanged(x[::-1])[1:] * x[1:])
+
+
+def unchanged(x):
+    return x
+
+
+@zg.adjoint(unchanged)
+def unchanged_adjoint(g, ans, x):
+    return g
+
+
+@zg.tangent(unchanged)
+def unchanged_tangent(dots, ans, x):
+    return dots[0]
+
+
+def twice_the_same(x):
+    y = 2.0 * x
+    return y, y[:]
+
+
+@zg.adjoint(twice_the_same)
+def twice_the_same_adjoint(g, ans, x):
+    return 2.0 * (g[0] + g[1])
+
+
+@zg.tangent(twice_the_same)
+def twice_the_same_tangent(dots, ans, x):
+    return 2.0 * dots[0], 2.0 * dots[0]
+
+
+def not_new(x, s):
+    """The program above as CPython would run it if all results were new arrays."""
+    same = x.copy()
+    same[0] *= s
+    both = 2.0 * (same * x)
+    again = both.copy()
+    both[1] += s
+    return np.sum(same * x) + np.sum(both * again) + np.sum(x[::-1][1:] * x[1:])
+
+
+PROGRAMS = {
+    "solved": (solved, (MATRIX, V)),
+    "norm": (norm, (V,)),
+    "broadcast": (lambda x, w: np.sum(scaled(x, w) ** 3), (np.arange(6.0).reshape(2, 3) - 2.2, V)),
+    "broadcast a row": (lambda x, w: np.sum(scaled(x, w) ** 3), (np.arange(6.0).reshape(2, 3) - 2.2, V[:2, None])),
+    "broadcast both": (lambda x, w: np.sum(scaled(x, w) ** 3), (V[None], V[:2, None])),
+    "broadcast a number": (lambda x, w: np.sum(scaled(x, w) ** 3), (V, 0.7)),
+    "numbers": (lambda x, w: scaled(x, w) ** 3, (0.4, 0.7)),
+    "slices": (lambda x: np.sum(scaled(x[1:], x[:-1]) * smoothed(x[::2], x[0])[0]), (X,)),
+    "transposed": (lambda a: np.sum(scaled(a.T, a) ** 2) + norm(a.T[1]), (MATRIX,)),
+    "in loops": (in_loops, (V, 0.7)),
+    "in branches": (in_branches, (X, 0.5)),
+    "overwritten": (overwritten, (V, 0.7)),
+    "in while": (in_while, (V, 0.7)),
+    "angles": (angles, (0.4, 0.7)),
+    "tuples": (pair_of_halves, (V, X)),
+    "known numbers": (lambda x, n: norm(smoothed(x, 0.3, n=n)) * n, (V, 3)),
+    "empty": (lambda x, w: np.sum(scaled(x[:0], w)) + np.sum(w), (V, 0.7)),
+}
+
+
+def as_single(args):
+    return tuple(a.astype(np.float32) if isinstance(a, np.ndarray) else a for a in args)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_array_rules(name, monkeypatch):
+    """By differences: both modes and both second orders; and float32 against float64."""
+    monkeypatch.setenv("ZYGOPY_VERIFY", "1")
+    f, args = PROGRAMS[name]
+    zg.check_grads(f, args, order=2, **PYTHON)
+    argnums = tuple(k for k, a in enumerate(args) if not isinstance(a, int))
+    wanted = zg.grad(f, argnums, **PYTHON)(*args)
+    single = as_single(args)
+    for found, exact, x in zip(zg.grad(f, argnums, **PYTHON)(*single), wanted, single, strict=False):
+        assert np.asarray(found).dtype == np.asarray(x).dtype
+        np.testing.assert_allclose(found, exact, rtol=2e-4, atol=1e-5)
+    for g, x in zip(wanted, args, strict=False):
+        assert np.shape(g) == np.shape(x)
+
+
+@pytest.mark.parametrize("name", ["in loops", "in branches", "overwritten", "broadcast both", "tuples", "solved"])
+def test_array_rules_compiled(name):
+    f, args = PROGRAMS[name]
+    argnums = tuple(range(len(args)))
+    for g, wanted in zip(zg.grad(f, argnums)(*args), zg.grad(f, argnums, **PYTHON)(*args), strict=True):
+        np.testing.assert_allclose(g, wanted, rtol=1e-10, atol=1e-12)
+    directions = tuple(a * 0.3 for a in args)
+    slopes = [zg.jvp(f, args, directions, backend=backend)[1] for backend in ("cpu", "python")]
+    np.testing.assert_allclose(*slopes, rtol=1e-10, atol=1e-12)
+
+
+def test_results_that_are_not_new_arrays():
+    """A function with a rule returns a new array, whatever it returns without."""
+    wanted = zg.value_and_grad(not_new, (0, 1), **PYTHON)(V, 0.7)
+    found = zg.value_and_grad(with_results_that_are_not_new, (0, 1), **PYTHON)(V, 0.7)
+    for a, b in zip((found[0], *found[1]), (wanted[0], *wanted[1]), strict=True):
+        np.testing.assert_allclose(a, b)
+
+
+RULED = {
+    "solve": (solve, (MATRIX, V)),
+    "norm": (norm, (V,)),
+    "smoothed": (lambda x, rate: smoothed(x, rate), (X, 0.3)),
+    "scaled": (scaled, (MATRIX, V)),
+    "unchanged": (unchanged, (V,)),
+}
+
+
+@pytest.mark.parametrize("name", RULED)
+def test_tangents_are_transposes_of_adjoints(name):
+    """sum(c * tangent(d)) is sum(adjoint(c) * d)."""
+    f, args = RULED[name]
+    d = tuple(np.cos(np.asarray(a) + 1.0)[()] for a in args)
+    y, y_dot = zg.jvp(f, args, d, **PYTHON)
+    c = np.cos(3.0 * np.asarray(y))
+    weighted = (lambda c, a: np.sum(c * f(a))) if len(args) == 1 else lambda c, a, b: np.sum(c * f(a, b))
+    bars = zg.grad(weighted, tuple(range(1, len(args) + 1)), **PYTHON)(c, *args)
+    np.testing.assert_allclose(np.sum(c * y_dot), sum(np.sum(b * x) for b, x in zip(bars, d, strict=True)), rtol=1e-12)
+
+
+LIMIT = 1.0
+
+
+def identity(x):
+    """A function whose adjoint is clipped: what gradient clipping in the middle of a program is."""
+    return x
+
+
+@zg.adjoint(identity)
+def clipped(g, ans, x):
+    return np.clip(g, -LIMIT, LIMIT)
+
+
+def newton(a, start):
+    """The root of y**3 + y = a, by as many steps as it takes."""
+    y = start
+    while abs(y**3 + y - a) > 1e-13:
+        y = y - (y**3 + y - a) / (3 * y**2 + 1)
+    return y
+
+
+@zg.adjoint(newton)
+def newton_adjoint(g, ans, a, start):
+    """The implicit function theorem; the root does not depend on the start."""
+    return g / (3 * ans**2 + 1), None
+
+
+@zg.tangent(newton)
+def newton_tangent(dots, ans, a, start):
+    return dots[0] / (3 * ans**2 + 1)
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_the_adjoint_is_what_is_used(backend, monkeypatch):
+    """Also through captured numbers that change."""
+
+    def f(x):
+        total = 0.0
+        for i in range(3):
+            total += np.sum(identity(x * x) * 0.6 * i)
+        return total
+
+    g = zg.grad(f, backend=backend)
+    np.testing.assert_allclose(g(V), 2 * V * 1.6)
+    monkeypatch.setitem(globals(), "LIMIT", 0.5)
+    np.testing.assert_allclose(g(V), 2 * V)
+    h = zg.grad(lambda x: np.sum(zg.grad(f)(x) * x), backend=backend)
+    np.testing.assert_allclose(h(V), 4 * V)
+
+
+def test_implicit_functions():
+    """The gradient reads the root alone: of the steps nothing is kept."""
+
+    def f(a):
+        return newton(a, a * 0.3) ** 2
+
+    assert "stack" not in str(zg.grad(f, **PYTHON).source(3.0))
+    zg.check_grads(f, (3.0,), order=2, **PYTHON)
+
+
+def test_numbers_stay_weak():
+    """A Python float that a function with a rule returns takes the dtype of the array that it meets."""
+    x = V.astype(np.float32)
+    found = zg.value_and_grad(lambda x, s: np.sum(x * scaled(s, 2.0)), (0, 1), **PYTHON)(x, 0.5)
+    assert found[0].dtype == found[1][0].dtype == np.float32
+    assert_near(found[1][1], 2 * V.sum())
+
+
+def test_complex_arrays():
+    """Adjoints by plain transposition; that of a real argument is the real part."""
+    z = V + 1j * V[::-1]
+    f = lambda z, w: np.sum(np.abs(scaled(z, w)) ** 2)  # noqa: E731
+    for args in ((z, V), (z, z[::-1] + 1.0)):
+        for found, wanted in zip(
+            zg.grad(f, (0, 1), **PYTHON)(*args),
+            zg.grad(lambda z, w: np.sum(np.abs(z * w) ** 2), (0, 1), **PYTHON)(*args),
+            strict=True,
+        ):
+            np.testing.assert_allclose(found, wanted, rtol=1e-12)
+            assert found.dtype == wanted.dtype
+
+
+def test_stopped_arguments():
+    g = zg.grad(lambda x: np.sum(scaled(zg.stop_gradient(x), x)), **PYTHON)(V)
+    np.testing.assert_array_equal(g, V)
+    assert not zg.jvp(lambda x: scaled(zg.stop_gradient(x), 2.0), (V,), (V,), **PYTHON)[1].any()
+
+
+def cube(x):
+    return x**3
+
+
+slope_of_cube = zg.grad(cube)
+
+
+def test_gradients_inside_rules():
+    def f(x):
+        return cube(x)
+
+    zg.adjoint(f)(lambda g, ans, x: g * slope_of_cube(x))
+    assert zg.grad(f, **PYTHON)(2.0) == 12.0
+    assert zg.grad(zg.grad(f), **PYTHON)(2.0) == 12.0
+
+
+def test_only_what_a_rule_reads_is_kept():
+    """Of a linear function nothing: the tape holds what the sine reads."""
+
+    def f(x):
+        total = 0.0
+        for _ in range(5):
+            x = unchanged(np.sin(x))
+            total += x
+        return total
+
+    assert str(zg.grad(f, **PYTHON).source(1.0)).count("scratch") == 1
+
+
+def test_a_rule_may_come_beside_another_one():
+    """A tangent changes nothing for code that was compiled with the adjoint."""
+
+    def f(x):
+        return x * x
+
+    zg.adjoint(f)(lambda g, ans, x: 2 * g * x)
+    assert zg.grad(f, **PYTHON)(3.0) == 6.0
+    with pytest.raises(zg.UnsupportedError, match="(?s)f has an adjoint and no tangent.*@zygopy.tangent"):
+        zg.jvp(f, (3.0,), (1.0,), **PYTHON)
+    zg.tangent(f)(lambda dots, ans, x: 2 * dots[0] * x)
+    assert zg.jvp(f, (3.0,), (1.0,), **PYTHON) == (9.0, 6.0)
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_an_adjoint_of_a_length_that_does_not_fit(backend):
+    """Known when the program runs only: the lengths depend on a number."""
+
+    def f(x, n):
+        return x * n
+
+    def rule(g, ans, x, n):
+        return g[:n], None
+
+    zg.adjoint(f)(rule)
+    h = zg.grad(lambda x, n: np.sum(f(x, n)), backend=backend)
+    np.testing.assert_array_equal(h(V, 3), np.ones(3))
+    with pytest.raises(zg.ShapeError, match="(?s)the rule of f returns another length than that of axis 0.*in rule"):
+        h(V, 2)
+
+
 # -- what may not be declared -----------------------------------------------------------------------------------------
 
 

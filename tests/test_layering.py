@@ -15,10 +15,20 @@ READ_PYTHON = {"parse", "specialise", "expressions", "iteration"}  # the user's 
 # Within transform: the grammar knows nothing of what is done with it, and passes nothing of the Python it came from.
 GRAMMAR = {"types", "ir", "ops"}
 READERS = READ_PYTHON | {"calls", "arrays", "bounds", "loops", "values", "signature"}
-READERS |= {"elementwise", "reductions", "shaping", "numpy_functions", "products", "einsums", "systems", "ruled_calls"}
+READERS |= {
+    "elementwise",
+    "reductions",
+    "shaping",
+    "numpy_functions",
+    "products",
+    "einsums",
+    "systems",
+    "ruled_calls",
+    "ruled_kernels",
+}
 READERS |= {"indexing", "joining", "numpy_shapes", "scipy_functions", "linear_algebra_functions"}
 PASSES = {"simplify", "activity", "reverse", "forward", "tape", "jam", "memory", "emit", "naming", "show"}
-PASSES |= {"promote", "hoist", "orient", "distribute", "rotate", "fuse", "overwrite", "operands", "kernels"}
+PASSES |= {"promote", "hoist", "orient", "distribute", "rotate", "fuse", "overwrite", "operands", "kernels", "settle"}
 
 
 def imports(file: Path) -> list[tuple[str, int]]:

@@ -1,6 +1,6 @@
 """zygopy: gradients of ordinary numerical Python, at native speed."""
 
-from zygopy.api import constant, elementwise, grad, jit, jvp, stop_gradient, value_and_grad
+from zygopy.api import grad, jit, jvp, stop_gradient, value_and_grad
 from zygopy.check import check_grads
 from zygopy.errors import (
     ArgumentError,
@@ -16,6 +16,7 @@ from zygopy.errors import (
     UnsupportedError,
     ZygopyError,
 )
+from zygopy.transform.rules import adjoint, constant, elementwise, tangent
 
 __version__ = "0.1.0"
 
@@ -32,6 +33,7 @@ __all__ = [
     "UnboundError",
     "UnsupportedError",
     "ZygopyError",
+    "adjoint",
     "check_grads",
     "constant",
     "elementwise",
@@ -39,5 +41,6 @@ __all__ = [
     "jit",
     "jvp",
     "stop_gradient",
+    "tangent",
     "value_and_grad",
 ]

@@ -17,7 +17,6 @@ from zygopy.transform import Task
 from zygopy.transform.calls import builtin, stop_gradient
 from zygopy.transform.ir import Const
 from zygopy.transform.parse import parameter_names
-from zygopy.transform.rules import constant, elementwise
 from zygopy.transform.values import Static
 
 Argnums = int | str | tuple[int | str, ...]
@@ -204,14 +203,4 @@ def _plain(value: object) -> object:
     return value.value if isinstance(value, Const | Static) else value
 
 
-__all__ = [
-    "constant",
-    "elementwise",
-    "grad",
-    "jit",
-    "jvp",
-    "jvp_function",
-    "python_function",
-    "stop_gradient",
-    "value_and_grad",
-]
+__all__ = ["grad", "jit", "jvp", "jvp_function", "python_function", "stop_gradient", "value_and_grad"]

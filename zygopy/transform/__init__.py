@@ -39,9 +39,10 @@ from zygopy.transform.reassociate import reassociate
 from zygopy.transform.reverse import reverse
 from zygopy.transform.rotate import rotate
 from zygopy.transform.share import share
+from zygopy.transform.settle import settle
 from zygopy.transform.show import show
 from zygopy.transform.signature import ArgumentType, Lengths, Specialised, ones_of, specialise
-from zygopy.transform.simplify import settle, simplify
+from zygopy.transform.simplify import simplify
 from zygopy.transform.strips import strips
 from zygopy.transform.tape import close
 from zygopy.transform.types import BOOL, FLOAT, Array

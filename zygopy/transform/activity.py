@@ -56,7 +56,8 @@ class Activity:
             case Store():
                 pairs = [(s.value, self.node(s.array))]
             case Kernel():
-                args = [self.node(a) for a in s.args if isinstance(a, Var)]
+                sources = s.args[len(s.outs) :] if isinstance(s.op, ops.Tied) else s.args
+                args = [self.node(a) for a in sources if isinstance(a, Var)]
                 pairs = [(a, self.node(out)) for a in args for out in s.outs]
             case For() | While():
                 groups = zip(s.inits, s.body.yields, s.params, s.results, strict=True)

@@ -124,9 +124,8 @@ class _Push:
             case Kernel():
                 b.emit(s)
                 if any(self.is_active(out) for out in s.outs):
-                    rules.KERNEL_TANGENT[s.op](
-                        Sideways(b, functools.partial(shape_of, b), self.tangent), *s.outs, *s.args
-                    )
+                    k = Sideways(b, functools.partial(shape_of, b), self.tangent)
+                    rules.tangent_of(s.op)(k, *s.outs, *s.args)
             case For() | While():
                 self.loop(s, b)
             case If():

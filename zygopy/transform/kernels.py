@@ -85,17 +85,25 @@ def _nest(b: Builder, shape: tuple[Value, ...], body: Callable, ks: tuple[Var, .
 class Backwards(Matrices):
     """What the adjoint rule of one kernel is given.
 
-    `bar(x)` is the shadow of an array of the kernel, None if it is not active; `primal(x)` is the array as it was.
+    `bar(x)` is the shadow of an array of the kernel, None if it is not active; `primal(x)` is the array as it was;
+    `add_to(x, g)` adds to the adjoint of a number.
     """
 
-    def __init__(self, b: Builder, shape: Callable, bar: Callable, primal: Callable[[Var], Var]):
+    def __init__(
+        self,
+        b: Builder,
+        shape: Callable,
+        bar: Callable,
+        primal: Callable[[Var], Var],
+        add_to: Callable[[Value, Value], None],
+    ):
         super().__init__(b, shape)
         self.bar: Callable[[Var], Var | None] = bar
-        self.primal = primal
+        self.primal, self.add_to = primal, add_to
 
 
 class Sideways(Matrices):
-    """What the tangent rule of one kernel is given: `dot(x)` is the tangent of an array, None if it is zero."""
+    """What the tangent rule of one kernel is given: `dot(x)` is the tangent of an argument, None if it is zero."""
 
     def __init__(self, b: Builder, shape: Callable, dot: Callable[[Var], Var | None]):
         super().__init__(b, shape)

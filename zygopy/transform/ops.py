@@ -113,6 +113,17 @@ class Guided(Op):
     partials: Callable[..., tuple] = field(default=lambda ans: (), compare=False)
 
 
+@dataclass(frozen=True)
+class Tied(Op):
+    """A kernel whose outs have the values of as many args, with derivatives of their own, of the args behind these.
+
+    `adjoint` and `tangent` are rules as those of other kernels.
+    """
+
+    adjoint: Callable = field(default=lambda k, *arrays: None, compare=False)
+    tangent: Callable = field(default=lambda k, *arrays: None, compare=False)
+
+
 STOP = Guided("stop_gradient", "{0}")
 GUIDED = Guided("guided", "{0}", partials=lambda ans, guide: (1,))  # of two that are equal
 

@@ -288,7 +288,7 @@ class _Sweep:
             case Store():
                 self.store(s, adjoints, b)
             case Kernel():
-                self.kernel(s, b)
+                self.kernel(s, adjoints, b)
             case For() | While():
                 self.loop(s, adjoints, b)
             case If():
@@ -363,7 +363,7 @@ class _Sweep:
 
     # -- kernels -----------------------------------------------------------------------------------------------------
 
-    def kernel(self, s: Kernel, b: Builder) -> None:
+    def kernel(self, s: Kernel, adjoints: Adjoints, b: Builder) -> None:
         if not any(self.is_active(out) for out in s.outs):
             return
 
@@ -373,8 +373,11 @@ class _Sweep:
         def bar(array: Var) -> Var | None:
             return self.shadow_of(array, shape, b) if self.is_active(array) else None
 
-        k = Backwards(b, shape, bar, lambda array: self.operands.primal(s, array, b))
-        rules.KERNEL_ADJOINT[s.op](k, *s.outs, *s.args)
+        def add(number: Value, g: Value) -> None:
+            self.contribute(adjoints, b, number, g)
+
+        k = Backwards(b, shape, bar, lambda array: self.operands.primal(s, array, b), add)
+        rules.adjoint_of(s.op)(k, *s.outs, *s.args)
         for out in s.outs:
             if self.is_active(out) and s.op not in ops.ADDING and not self.operands.is_first(s, out):
                 k.clear(bar(out), shape(out))

@@ -3,41 +3,24 @@
 y = f(x)        y0 = ...        the function's body, in place
                 y = y0          a guided operation: of x, with the rule for its derivative
 
-A rule is followed when something is differentiated: ordinary Python, specialised to the types that it meets there.
+Rules are followed when something is differentiated: ordinary Python, specialised to the types that they meet there.
+Those of arrays are in `ruled_kernels`.
 """
 
-import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from zygopy.errors import ArgumentError, DtypeError, Loc, ShapeError, UnsupportedError
+from zygopy.errors import DtypeError, ShapeError, UnsupportedError
 from zygopy.transform import arrays, elementwise, ops
-from zygopy.transform.build import Builder, Traced
+from zygopy.transform.build import Traced
 from zygopy.transform.build import constant as number
-from zygopy.transform.ir import (
-    Block,
-    Const,
-    For,
-    Function,
-    If,
-    Leaves,
-    Param,
-    Statement,
-    Substitution,
-    Value,
-    Var,
-    leaves,
-    map_leaves,
-    param_vars,
-    walk,
-)
+from zygopy.transform.ir import Block, Const, Leaves, Value, leaves, walk
 from zygopy.transform.memory import AliasClasses, stored_arrays
 from zygopy.transform.parse import read
-from zygopy.transform.signature import ArgumentType, Lengths, argument
-from zygopy.transform.simplify import simplify
+from zygopy.transform.rule_bodies import is_none, loc_of, one_for_each, read_number, run
 from zygopy.transform.specialise import Specialiser, bind
 from zygopy.transform.user_rules import Rules
-from zygopy.transform.values import Raises, Static, View, describe, is_number
+from zygopy.transform.values import View, describe, is_number
 
 
 def call(s: Specialiser, rules: Rules, args: list, kwargs: dict) -> object:
@@ -46,7 +29,11 @@ def call(s: Specialiser, rules: Rules, args: list, kwargs: dict) -> object:
         return s.freeze(s.follow(rules.function, args, kwargs))
     given = arguments(s, rules.function, args, kwargs)
     value = _value(s, rules.function, given, args, kwargs)
-    return _elementwise(s, rules, given, value)
+    if rules.elementwise is not None:
+        return _elementwise(s, rules, given, value)
+    from zygopy.transform.ruled_kernels import Call
+
+    return Call(s, rules, given, value).tied()
 
 
 def arguments(s: Specialiser, function: Callable, args: list, kwargs: dict) -> list:
@@ -64,7 +51,7 @@ def _value(s: Specialiser, function: Callable, given: list, args: list, kwargs: 
     value = s.follow(function, args, kwargs)
     body = Block(tuple(s.b.statements[before:]))
     aliases = AliasClasses(body)
-    own = {aliases.of(view.base) for view in _views(tuple(given))}
+    own = {aliases.of(view.base) for view in views_of(tuple(given))}
     for statement in walk(body):
         if any(aliases.of(array) in own for array in stored_arrays(statement)):
             raise UnsupportedError(
@@ -76,9 +63,9 @@ def _value(s: Specialiser, function: Callable, given: list, args: list, kwargs: 
     return value
 
 
-def _views(value: object) -> list[View]:
+def views_of(value: object) -> list[View]:
     if isinstance(value, tuple):
-        return [view for item in value for view in _views(item)]
+        return [view for item in value for view in views_of(item)]
     return [value] if isinstance(value, View) else []
 
 
@@ -121,86 +108,18 @@ class _Partials:
 
     def __call__(self, ans: Traced, *args: Traced) -> tuple:
         rule, b = self.rules.elementwise, ans.builder
-        given = [ans.value, *(a.value for a in args)]
-        types = [v if isinstance(v, Const) else v.type for v in given]
+        given = tuple(read_number(value.value) for value in (ans, *args))
 
         def partials(s: Specialiser, values: list, result: object) -> Leaves:
-            found = _one_for_each(self.rules, rule, values[1:], result)
-            for partial in found:
-                if not (is_number(partial) or _is_none(partial)):
+            found = one_for_each(self.rules, rule, values[1:], result)
+            for p in found:
+                if not (is_number(p) or is_none(p)):
                     raise DtypeError(
-                        f"the rule of {self.rules.function.__name__} returns {describe(partial)}",
-                        _loc_of(rule),
+                        f"the rule of {self.rules.function.__name__} returns {describe(p)}",
+                        loc_of(rule),
                         help="a partial derivative is a number; an adjoint is an array",
                     )
-            return tuple(number(0) if _is_none(partial) else partial for partial in found)
+            return tuple(number(0) if is_none(p) else p for p in found)
 
-        function = specialised(rule, types, Lengths((), ask=lambda op, a, b: False, numbers=self.numbers), partials)
-        found = splice(function, [v for v in given if isinstance(v, Var)], b)
-        return tuple(partial.value if isinstance(partial, Const) else Traced(b, partial) for partial in leaves(found))
-
-
-# -- rules -----------------------------------------------------------------------------------------------------------
-
-
-def specialised(rule: Callable, types: list[ArgumentType | Const], lengths: Lengths, finish: Callable) -> Function:
-    """A rule for arguments of the given types; `finish(s, values, result)` gives the tree of what it returns."""
-    s = Specialiser(lengths)
-    s.b.loc = _loc_of(rule)
-    pairs = [(name, *argument(s, name, type_)) for name, type_ in zip(_names(rule, len(types)), types, strict=True)]
-    values = [value for _, _, value in pairs]
-    try:
-        result = s.follow(rule, values, {})
-    except Raises:
-        result = Static(None)  # every path raises
-    tree = finish(s, values, result)
-    if s.captured_arrays:
-        names = ", ".join(name for _, name in s.captured_arrays)
-        raise UnsupportedError(
-            f"the rule {rule.__name__} captures the array {names}",
-            _loc_of(rule),
-            "a rule reads the arguments of its function only",
-            "make the array an argument of the function",
-        )
-    params = tuple(Param(name, tree) for name, tree, _ in pairs)
-    return simplify(Function(rule.__name__, params, s.b.block(tuple(leaves(tree))), tree, _loc_of(rule)))
-
-
-def _names(rule: Callable, count: int) -> list[str]:
-    """Names for the arguments of a rule."""
-    names = [p.name for p in inspect.signature(rule).parameters.values() if p.kind is not p.VAR_POSITIONAL]
-    return [*names[:count], *(f"x{k}" for k in range(len(names), count))]
-
-
-def splice(function: Function, given: list[Value], b: Builder) -> Leaves:
-    """Copy a function's statements to where a builder is; what it returns for the given arguments."""
-    copying = Substitution(dict(zip(param_vars(function), given, strict=True)), define=lambda v: Var(v.name, v.type))
-    for statement in function.body.statements:
-        b.emit(_without_mirror(copying.statement(statement)))
-    return map_leaves(copying.value, function.results)
-
-
-def _without_mirror(s: Statement) -> Statement:
-    return replace(s, mirror=None) if isinstance(s, For | If) else s
-
-
-def _one_for_each(rules: Rules, rule: Callable, args: list, result: object) -> tuple:
-    """What a rule returns for each argument of its function; for one argument it may be bare."""
-    is_bare = len(args) == 1 and (not isinstance(result, tuple) or isinstance(args[0], tuple) and len(result) != 1)
-    found = (result,) if is_bare else result
-    if not isinstance(found, tuple) or len(found) != len(args):
-        raise ArgumentError(
-            f"the rule of {rules.function.__name__}, which has {len(args)} argument{'s' * (len(args) != 1)}, "
-            f"returns {describe(result)}",
-            _loc_of(rule),
-            help="return one for each argument, None for those without a gradient",
-        )
-    return found
-
-
-def _is_none(value: object) -> bool:
-    return isinstance(value, Static) and value.value is None
-
-
-def _loc_of(rule: Callable) -> Loc:
-    return read(rule).loc
+        found = run(rule, given, self.numbers, partials, b)
+        return tuple(p.value if isinstance(p, Const) else Traced(b, p) for p in leaves(found))

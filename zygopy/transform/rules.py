@@ -87,6 +87,77 @@ def constant(*functions: Callable | Op) -> None:
             user_rules.declare(function, "constant", function)
 
 
+def adjoint(*functions: Callable) -> Callable[[Callable], Callable]:
+    """Declare the adjoint of functions of arrays, numbers and tuples of them, for reverse mode.
+
+    Parameters
+    ----------
+    *functions : callable
+        Plain Python or `@njit` functions that return an array, a number or a tuple of them.
+
+    Returns
+    -------
+    callable
+        A decorator for rule(g, ans, *args), where g is the adjoint of the value ans and has its structure. It returns
+        one adjoint for each argument; for one argument it may be bare. None or 0 means that there is none. Where an
+        argument was repeated by broadcasting, its adjoint may have the shape of the result: it is summed.
+
+    Raises
+    ------
+    ArgumentError
+        If a function cannot have a rule, or was compiled before.
+
+    Examples
+    --------
+    >>> def clipped(x):
+    ...     return 1.0 * x
+    >>> @adjoint(clipped)
+    ... def clipped_adjoint(g, ans, x):
+    ...     return np.clip(g, -1.0, 1.0)
+    """
+    return _of_arrays("adjoint", functions)
+
+
+def tangent(*functions: Callable) -> Callable[[Callable], Callable]:
+    """Declare the tangent of functions of arrays, numbers and tuples of them, for forward mode.
+
+    Parameters
+    ----------
+    *functions : callable
+        Plain Python or `@njit` functions that return an array, a number or a tuple of them.
+
+    Returns
+    -------
+    callable
+        A decorator for rule(dots, ans, *args), where dots is a tuple of the tangents of the arguments, zeros for those
+        that stand still. It returns the tangent of the value ans, in its structure.
+
+    Raises
+    ------
+    ArgumentError
+        If a function cannot have a rule, or was compiled before.
+
+    Examples
+    --------
+    >>> def squares(x):
+    ...     return x * x
+    >>> @tangent(squares)
+    ... def squares_tangent(dots, ans, x):
+    ...     (x_dot,) = dots
+    ...     return 2.0 * x * x_dot
+    """
+    return _of_arrays("tangent", functions)
+
+
+def _of_arrays(form: str, functions: tuple[Callable, ...]) -> Callable[[Callable], Callable]:
+    def declare(rule: Callable) -> Callable:
+        for function in functions:
+            user_rules.declare(function, form, rule, 2)
+        return rule
+
+    return declare
+
+
 LINEAR: dict[Op, Callable] = {}
 
 
@@ -107,6 +178,16 @@ def kernel_adjoint(op: Op) -> Callable[[Callable], Callable]:
 def kernel_tangent(op: Op) -> Callable[[Callable], Callable]:
     """Declare the tangent of a kernel: rule(k, *outs, *args) writes statements with a `kernels.Sideways`."""
     return lambda rule: KERNEL_TANGENT.setdefault(op, rule)
+
+
+def adjoint_of(op: Op) -> Callable:
+    """The rule for the adjoint of a kernel."""
+    return op.adjoint if isinstance(op, ops.Tied) else KERNEL_ADJOINT[op]
+
+
+def tangent_of(op: Op) -> Callable:
+    """The rule for the tangent of a kernel."""
+    return op.tangent if isinstance(op, ops.Tied) else KERNEL_TANGENT[op]
 
 
 def partials(op: Op, ans: object, args: tuple) -> tuple:

@@ -189,6 +189,8 @@ class _Forward:
             return constant(s.var.type.dtype.type(args[0].value), s.var.type)
         if op is ops.CAST and args[0].type.dtype == s.var.type.dtype:
             return args[0]
+        if op is ops.DIM and (made := self.lets.get(args[0])) is not None and made.op.effect is Effect.ALLOCATES:
+            return made.args[args[1].value]
         if op is ops.SELECT:
             if isinstance(args[0], Const):
                 return args[1] if args[0].value else args[2]
@@ -374,34 +376,6 @@ def _is(value: Value | None, number: int) -> bool:
 
 def _is_bool(value: Value, wanted: bool) -> bool:
     return isinstance(value, Const) and value.type.is_bool and bool(value.value) is wanted
-
-
-# -- values that were there for their derivatives --------------------------------------------------------------------
-
-
-def settle(function: Function) -> Function:
-    """Take the values of guided operations, once nothing differentiates the function any more."""
-    guided = {s.var: s.args[0] for s in walk(function.body) if isinstance(s, Let) and isinstance(s.op, ops.Guided)}
-    values = Substitution({})
-    for var, value in guided.items():
-        values.values[var] = values.value(value)
-    body = values.block(function.body)
-    return replace(function, body=_without(body, guided), results=map_leaves(values.value, function.results))
-
-
-def _without(block: Block, gone: dict[Var, Value]) -> Block:
-    def kept(s: Statement) -> Statement:
-        match s:
-            case For():
-                return replace(s, body=_without(s.body, gone))
-            case While():
-                return replace(s, test=_without(s.test, gone), body=_without(s.body, gone))
-            case If():
-                return replace(s, then=_without(s.then, gone), orelse=_without(s.orelse, gone))
-        return s
-
-    left = (s for s in block.statements if not (isinstance(s, Let) and s.var in gone))
-    return replace(block, statements=tuple(kept(s) for s in left))
 
 
 # -- dead code -------------------------------------------------------------------------------------------------------

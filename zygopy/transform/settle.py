@@ -1,0 +1,91 @@
+"""Settling: the values of operations that were there for their derivatives, once nothing differentiates any more.
+
+y = guided(y0, x)                           z = y0 * 2.0
+z = y * 2.0                      ->         w = y0[0]
+y = np.empty(n); f(y; y0, x)
+w = y[0]
+"""
+
+from dataclasses import replace
+
+from zygopy.transform import ops
+from zygopy.transform.build import Builder
+from zygopy.transform.ir import (
+    Block,
+    For,
+    Function,
+    If,
+    Kernel,
+    Let,
+    Statement,
+    Substitution,
+    Value,
+    Var,
+    While,
+    blocks,
+    map_leaves,
+    walk,
+)
+from zygopy.transform.kernels import Matrices
+
+
+def settle(function: Function) -> Function:
+    """Take the values of guided operations and of tied arrays."""
+    settling = _Settling(function)
+    body = settling.without(settling.values.block(function.body))
+    return replace(function, body=body, results=map_leaves(settling.values.value, function.results))
+
+
+class _Settling:
+    def __init__(self, function: Function):
+        self.values = Substitution({})
+        self.gone: set[Var] = set()
+        self.places: dict[Var, tuple[int, int]] = {}  # the block of a definition, and its position there
+        self._index(function.body)
+        for s in walk(function.body):
+            if isinstance(s, Let) and isinstance(s.op, ops.Guided):
+                self._take(s.var, s.args[0])
+            elif isinstance(s, Kernel) and isinstance(s.op, ops.Tied):
+                for out, value in zip(s.outs, s.args, strict=False):
+                    if self._is_made_later(out, self.values.value(value)):
+                        self._take(out, value)
+
+    def _index(self, block: Block) -> None:
+        for k, s in enumerate(block.statements):
+            if isinstance(s, Let):
+                self.places[s.var] = (id(block), k)
+            for inner in blocks(s):
+                self._index(inner)
+
+    def _is_made_later(self, out: Var, value: Value) -> bool:
+        """Whether an array may be another one from its start on: that one is made before it, in the same block."""
+        (block, at), (other, before) = self.places.get(out, (0, 0)), self.places.get(value, (1, 0))
+        return block == other and before < at
+
+    def _take(self, var: Var, value: Value) -> None:
+        self.values.values[var] = self.values.value(value)
+        self.gone.add(var)
+
+    def without(self, block: Block) -> Block:
+        """A block without the operations; arrays that cannot be other ones are copies of these."""
+        out: list[Statement] = []
+        for s in block.statements:
+            match s:
+                case Let() if s.var in self.gone:
+                    continue
+                case Kernel() if isinstance(s.op, ops.Tied):
+                    copying = Builder(s.loc)
+                    for target, source in zip(s.outs, s.args, strict=False):
+                        if target is not source:
+                            shape = tuple(copying.dim(target, k) for k in range(target.type.ndim))
+                            Matrices(copying, lambda array: ()).copy(target, source, shape)
+                    out += copying.statements
+                    continue
+                case For():
+                    s = replace(s, body=self.without(s.body))
+                case While():
+                    s = replace(s, test=self.without(s.test), body=self.without(s.body))
+                case If():
+                    s = replace(s, then=self.without(s.then), orelse=self.without(s.orelse))
+            out.append(s)
+        return replace(block, statements=tuple(out))
