@@ -5,12 +5,14 @@ where it is deliberately another one (a straight-through estimator, a clipped gr
 """
 
 import math
+import types
 
 import numba
 import numpy as np
 import pytest
 
 import zygopy as zg
+from tests.programs import PROGRAMS as CORPUS
 
 PYTHON = {"backend": "python"}
 X = np.array([0.3, -1.2, 2.5, 0.7])
@@ -687,6 +689,55 @@ def test_an_adjoint_of_a_length_that_does_not_fit(backend):
     np.testing.assert_array_equal(h(V, 3), np.ones(3))
     with pytest.raises(zg.ShapeError, match="(?s)the rule of f returns another length than that of axis 0.*in rule"):
         h(V, 2)
+
+
+# -- programs as rules ------------------------------------------------------------------------------------------------
+
+
+def with_rule(p):
+    """A program as a function whose adjoint is the gradient of that program, with its loops, branches and tapes."""
+    original = p.function
+    ruled = types.FunctionType(original.__code__, original.__globals__, original.__name__)
+    gradient = zg.grad(original, p.argnums)
+
+    def of_one(g, ans, a):
+        return g * gradient(a)[0]
+
+    def of_two(g, ans, a, b):
+        a_bar, b_bar = gradient(a, b)
+        return g * a_bar, g * b_bar
+
+    zg.adjoint(ruled)(of_one if len(p.sample) == 1 else of_two)
+    return (lambda a: 3.0 * ruled(a)) if len(p.sample) == 1 else (lambda a, b: 3.0 * ruled(a, b))
+
+
+def is_plain(p) -> bool:
+    """Whether a program has one or two arguments, numbers or float64 arrays, that are all differentiated."""
+    simple = all(isinstance(a, float) or isinstance(a, np.ndarray) and a.dtype == float for a in p.sample)
+    return simple and len(p.sample) == len(p.argnums) <= 2 and not (p.function.__closure__ or p.function.__defaults__)
+
+
+PLAIN = [name for name, p in CORPUS.items() if is_plain(p)]
+
+
+@pytest.mark.parametrize("name", PLAIN[::6])
+def test_programs_as_rules(name, monkeypatch):
+    """What a rule consists of comes through: the gradient is that without a rule, and so is the second derivative."""
+    monkeypatch.setenv("ZYGOPY_VERIFY", "1")
+    p = CORPUS[name]
+    f = with_rule(p)
+    try:
+        found = zg.grad(f, p.argnums, **PYTHON)(*p.args())
+    except zg.UnsupportedError as error:
+        if "stores into its argument" in error.what or "captures the array" in error.what:
+            return  # refused, as it should be
+        raise
+    for g, wanted in zip(found, zg.grad(p.function, p.argnums, **PYTHON)(*p.args()), strict=True):
+        np.testing.assert_allclose(g, 3.0 * np.asarray(wanted), rtol=1e-9, atol=1e-12)
+    if p.smooth:
+        slopes = [zg.jvp(zg.grad(h, p.argnums, **PYTHON), p.args(), p.args(), **PYTHON)[1] for h in (f, p.function)]
+        for g, wanted in zip(*slopes, strict=True):
+            np.testing.assert_allclose(g, 3.0 * np.asarray(wanted), rtol=1e-8, atol=1e-9)
 
 
 # -- what may not be declared -----------------------------------------------------------------------------------------

@@ -54,7 +54,32 @@ def swapped(u0, steps):
     return u[0]
 
 
+def relaxed(x):
+    """Rounds to whole numbers; its derivative is that of a straight line where it is not too steep."""
+    return np.floor(x)
+
+
+@zg.adjoint(relaxed)
+def relaxed_adjoint(g, ans, x):
+    return np.where(abs(g) < 10.0, g, 0.0)
+
+
+def smooth_step(x):
+    return np.tanh(x)
+
+
+@zg.elementwise(smooth_step)
+def smooth_step_rule(ans, x):
+    return 1.0 - ans * ans
+
+
+def ruled(x, w):
+    y = smooth_step(x * w)
+    return np.sum(relaxed(y) * x)
+
+
 PROGRAMS = {
+    "ruled": (ruled, (np.ones(3), 0.5), (0, 1)),
     "rosenbrock": (rosenbrock, (np.ones(3),), 0),
     "newton": (newton, (2.0,), 0),
     "heat": (heat, (np.ones(5), 0.1, 3), (0, 1)),

@@ -8,8 +8,9 @@ from numba import njit
 import zygopy as zg
 from tests.programs.registry import numbers
 from tests.test_passes import text, wanted
+from tests.test_rules import recorded
 from zygopy.backends import matrices, matrices_native, sorting, systems_native
-from zygopy.transform import ops
+from zygopy.transform import ops, rules
 from zygopy.transform.ir import Kernel, walk
 from zygopy.transform.signature import specialise
 from zygopy.transform.simplify import simplify
@@ -135,6 +136,42 @@ def test_gradient_of_gradient(function):
         step[index] = h
         expected[index] = np.sum((gradient(a + step) - gradient(a - step)) * weights) / (2 * h)
     np.testing.assert_allclose(second, expected, rtol=1e-6, atol=1e-7 * np.abs(expected).max())
+
+
+# -- transposes ------------------------------------------------------------------------------------------------------
+
+
+def largest_by_order(a):
+    return a.ravel()[np.argsort(a.ravel())[2:]]
+
+
+MAPS = [
+    lambda a: a @ a.T @ a,
+    lambda a: np.linalg.solve(a, a.T),
+    lambda a: np.linalg.inv(a)[0] * np.linalg.det(a),
+    lambda a: np.linalg.slogdet(a)[1] * a,
+    lambda a: np.linalg.cholesky(a),
+    lambda a: scipy.linalg.solve_triangular(a, np.ones(3), lower=True) ** 2,
+    largest_by_order,
+]
+
+
+def test_tangents_of_kernels_are_transposes_of_their_adjoints(monkeypatch):
+    """sum(c * tangent(d)) is sum(adjoint(c) * d), of a map and of its gradient; every rule has a part in it."""
+    adjoints, tangents = set(), set()
+    monkeypatch.setattr(rules, "KERNEL_ADJOINT", recorded(rules.KERNEL_ADJOINT, adjoints))
+    monkeypatch.setattr(rules, "KERNEL_TANGENT", recorded(rules.KERNEL_TANGENT, tangents))
+    a = numbers(3, 3)
+    a = a @ a.T + np.eye(3)
+    d, c = numbers(3, 3, phase=1), numbers(3, 3, phase=2)
+    for f in MAPS:
+        slope = zg.grad(lambda a, f=f: np.sum(np.sin(f(a))), backend="python")
+        for g in (f, slope):
+            y, y_dot = zg.jvp(g, (a,), (d,), backend="python")
+            weights = np.resize(c, y.shape)
+            a_bar = zg.grad(lambda a, weights, g=g: np.sum(g(a) * weights), backend="python")(a, weights)
+            np.testing.assert_allclose(np.sum(weights * y_dot), np.sum(a_bar * d), rtol=1e-10)
+    assert adjoints == tangents == set(ops.KERNELS) - {ops.ARGSORT}  # whose outs are integers
 
 
 # -- errors ----------------------------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ def _compare(what: str, function: Callable, found: float, wanted: float, rtol: f
     if not abs(found - wanted) <= rtol * max(1.0, abs(wanted), abs(found)):
         raise GradientCheckError(
             f"{what} of {function.__name__} gives {found!r}, finite differences give {wanted!r}",
-            help="near a kink or a jump finite differences are wrong; otherwise please report the function",
+            help="near a kink or a jump finite differences are wrong; unless it is a rule of yours, please report it",
         )
 
 

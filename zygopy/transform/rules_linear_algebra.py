@@ -57,16 +57,6 @@ def factor_tangent(k: Sideways, lu: Var, pivots: Var, a: Var) -> None:
         k.copy(k.dot(lu), a_dot, k.shape(a))
 
 
-@kernel_adjoint(ops.ARGSORT)
-def argsort_adjoint(k: Backwards, order: Var, x: Var) -> None:
-    """Integers have no adjoint."""
-
-
-@kernel_tangent(ops.ARGSORT)
-def argsort_tangent(k: Sideways, order: Var, x: Var) -> None:
-    """Integers have no tangent."""
-
-
 def _solution(op: Op, other: Op, transposed: bool) -> None:
     """The rules of x = a^-1 b and of x = a^-T b, which are each other's adjoint (section 2.3.1)."""
 
