@@ -38,8 +38,8 @@ from zygopy.transform.promote import promote
 from zygopy.transform.reassociate import reassociate
 from zygopy.transform.reverse import reverse
 from zygopy.transform.rotate import rotate
-from zygopy.transform.share import share
 from zygopy.transform.settle import settle
+from zygopy.transform.share import share
 from zygopy.transform.show import show
 from zygopy.transform.signature import ArgumentType, Lengths, Specialised, ones_of, specialise
 from zygopy.transform.simplify import simplify

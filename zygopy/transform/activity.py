@@ -31,7 +31,7 @@ class Activity:
     """The active nodes of a function: variables, and representatives of alias classes."""
 
     def __init__(self, function: Function, sources: Iterable[Var], sinks: Iterable[Value]):
-        self.aliases = AliasClasses(function.body)
+        self.aliases = AliasClasses(function.body, tied=False)
         forward: dict[Var, list[Var]] = {}
         backward: dict[Var, list[Var]] = {}
         for statement in walk(function.body):

@@ -28,9 +28,13 @@ from zygopy.transform.types import Array
 
 
 class AliasClasses:
-    """Union-find over array variables; `of(x)` is the representative of x's class."""
+    """Union-find over array variables; `of(x)` is the representative of x's class.
 
-    def __init__(self, block: Block):
+    Tied arrays are one class, since `settle` may make them one array; not so where derivatives are concerned.
+    """
+
+    def __init__(self, block: Block, tied: bool = True):
+        self._tied = tied
         self._parent: dict[Var, Var] = {}
         self._buffers: dict[Var, tuple[tuple[int, str], int]] = {}  # which of the distinct buffers that a loop swaps
         self._made: set[Var] = set()
@@ -72,6 +76,9 @@ class AliasClasses:
                 self._unite(s.var, s.args[0])
                 if s.args[0] in self._buffers:
                     self._buffers[s.var] = self._buffers[s.args[0]]
+            case Kernel() if isinstance(s.op, ops.Tied) and self._tied:
+                for out, value in zip(s.outs, s.args, strict=False):
+                    self._unite(out, value)
             case For() | While():
                 for a, b, c, d in zip(s.params, s.inits, s.body.yields, s.results, strict=True):
                     self._unite(a, b)

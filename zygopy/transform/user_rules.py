@@ -131,8 +131,7 @@ def _has_own_rule(function: Callable) -> bool:
     from zygopy.transform import calls, scipy_functions
     from zygopy.transform.functions import is_scalar_function
 
-    if (getattr(function, "__module__", None) or "").startswith("scipy"):
-        scipy_functions.declare()
+    scipy_functions.declare()
     return is_scalar_function(function) or calls.handler_of(function) is not None
 
 
