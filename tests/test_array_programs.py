@@ -412,3 +412,9 @@ def test_stopped_arrays_stay_constant(stopped):
     np.testing.assert_array_equal(g, stopped(x))
     y, y_dot = zg.jvp(stopped, (x,), (np.ones(4),), backend="python")
     np.testing.assert_array_equal((y, y_dot), (stopped(x), np.zeros(4)))
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_new_arrays_with_a_new_first_axis(backend):
+    f = zg.jit(lambda x: np.sum(np.sum(2.0 * x, axis=0, keepdims=True) @ x.T), backend=backend)
+    assert f(np.ones((3, 2))) == 36.0

@@ -174,7 +174,7 @@ class _Replacements(ast.NodeTransformer):
         """tape[i, j, :] of a local array as row(tape, i, j)."""
         match node:
             case ast.Subscript(ast.Name(name), ast.Tuple([*at, ast.Slice(None, None, None)]), ast.Load()):
-                if name in self.local and self.assigned[name] == 1 and not any(isinstance(i, ast.Slice) for i in at):
+                if name in self.local and self.assigned[name] == 1 and not any(map(_is_whole_or_new, at)):
                     self.held[name] = None
                     return _call("row", node, node.value, *at)
         return None
@@ -198,6 +198,11 @@ class _Replacements(ast.NodeTransformer):
             return node
         kind = "add" if isinstance(node.op, ast.Add) else "sub"
         return ast.copy_location(ast.Expr(self.access(kind, target, node.value)), node)
+
+
+def _is_whole_or_new(index: ast.expr) -> bool:
+    """Whether an index is a slice or None, of a new axis."""
+    return isinstance(index, ast.Slice) or isinstance(index, ast.Constant) and index.value is None
 
 
 def _is_element(node: ast.AST) -> bool:

@@ -25,7 +25,7 @@ from zygopy.transform.ir import (
     param_vars,
 )
 from zygopy.transform.parse import read
-from zygopy.transform.signature import Lengths, argument
+from zygopy.transform.signature import Lengths, argument, with_shape_errors
 from zygopy.transform.simplify import simplify
 from zygopy.transform.specialise import Specialiser
 from zygopy.transform.types import Array, Scalar
@@ -113,7 +113,8 @@ def _specialised(
             "a rule reads the arguments of its function only",
             "make the array an argument of the function",
         )
-    return simplify(Function(rule.__name__, params, s.b.block(tuple(leaves(tree))), tree, loc_of(rule)))
+    body = with_shape_errors(s.b.block(tuple(leaves(tree))))
+    return simplify(Function(rule.__name__, params, body, tree, loc_of(rule)))
 
 
 def _know_lengths(s: Specialiser, params: list[Var], reads: list[Read]) -> None:

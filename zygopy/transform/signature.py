@@ -119,7 +119,7 @@ def specialise(
         parsed.name.strip("<>") if parsed.name != "<lambda>" else "lambda_", (*params, *hidden), body, tree, parsed.loc
     )
     if s.tests_lengths and not _may_start_again(s, ir):
-        ir = replace(ir, body=_with_shape_errors(body))
+        ir = replace(ir, body=with_shape_errors(body))
         s.tests_lengths = False
     guarded = bool(s.guards) or s.tests_lengths
     return Specialised(ir, wrt, tuple(s.captured_arrays), s.captured_numbers, guarded)
@@ -132,7 +132,7 @@ def _may_start_again(s: Specialiser, function: Function) -> bool:
     return not speaks and not inside and not stored_parameters(function)
 
 
-def _with_shape_errors(block: Block) -> Block:
+def with_shape_errors(block: Block) -> Block:
     """The block with errors for the user where other lengths would have other code."""
 
     def statement(t: Statement) -> Statement:
@@ -140,12 +140,12 @@ def _with_shape_errors(block: Block) -> Block:
             case Check() if t.error is MeetingLengthsError:
                 return replace(t, error=ShapeError, message=arrays.DIFFERENT_LENGTHS)
             case For():
-                return replace(t, body=_with_shape_errors(t.body))
+                return replace(t, body=with_shape_errors(t.body))
             case While():
-                test, body = (_with_shape_errors(inner) for inner in (t.test, t.body))
+                test, body = (with_shape_errors(inner) for inner in (t.test, t.body))
                 return replace(t, test=test, body=body)
             case If():
-                then, orelse = (_with_shape_errors(inner) for inner in (t.then, t.orelse))
+                then, orelse = (with_shape_errors(inner) for inner in (t.then, t.orelse))
                 return replace(t, then=then, orelse=orelse)
         return t
 
