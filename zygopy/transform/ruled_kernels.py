@@ -31,10 +31,12 @@ from zygopy.transform.values import Static, View, describe, is_number
 class _Slot:
     """A leaf of the arguments or of the result: an operand of the kernel, by its position; what is known of it.
 
-    A number that is a result is `boxed`: the operand is an array that holds it.
+    A number that is a result is `boxed`: the operand is an array that holds it. `shaped` is the position of an operand
+    of its shape: for a result its value, which no loop hands on.
     """
 
     position: int
+    shaped: int
     type_: Scalar | Array
     lengths: tuple[Affine, ...] = ()
     boxed: bool = False
@@ -80,8 +82,10 @@ class Call:
         s.facts.shapes[out] = view.shape
         self.outs.append(out)
         self.values.append(view.base)
-        position = len(self.outs) - 1
-        return self.slot(position, value) if isinstance(value, View) else _Slot(position, value.type, boxed=True)
+        position, shaped = len(self.outs) - 1, len(self.outs) - 1 + self.first // 2
+        if not isinstance(value, View):
+            return _Slot(position, shaped, value.type, boxed=True)
+        return self.slot(position, shaped, value)
 
     def is_own(self, view: View) -> bool:
         """Whether a result is all of an array that the function has made, and no other result."""
@@ -105,14 +109,14 @@ class Call:
         self.args.append(operand)
         position = self.first + len(self.args) - 1
         if isinstance(value, Var):
-            return _Slot(position, value.type, (self.s.facts.affine(value),) if value.type.is_integer else ())
-        return self.slot(position, value, operand.type.layout)
+            return _Slot(position, position, value.type, (self.s.facts.affine(value),) if value.type.is_integer else ())
+        return self.slot(position, position, value, operand.type.layout)
 
-    def slot(self, position: int, view: View, layout: str = "C") -> _Slot:
+    def slot(self, position: int, shaped: int, view: View, layout: str = "C") -> _Slot:
         """An array as rules see it: they may not store into it."""
         ones = tuple(k for k, n in enumerate(view.shape) if n == integer(1))
         type_ = Array(view.dtype, view.ndim, "C" if layout == "C" else "A", False, ones)
-        return _Slot(position, type_, tuple(map(self.s.facts.affine, view.shape)))
+        return _Slot(position, shaped, type_, tuple(map(self.s.facts.affine, view.shape)))
 
     def unboxed(self, result: _Tree, value: object) -> object:
         """The value of the call as its caller sees it."""
@@ -193,7 +197,7 @@ class _Tie:
             if slot.boxed:
                 k.b.store(out_dot, (integer(0),), dot)
             else:
-                k.copy(out_dot, dot, k.shape(out))
+                k.copy(out_dot, dot, k.shape(operands[slot.shaped]))
 
     def rule(self, form: str, other: str, mode: str, b: Builder) -> Callable:
         """The rule of a form, which the function must have."""
@@ -235,7 +239,7 @@ def _read(k: Matrices, operands: tuple[Value, ...], array: Callable[[Var], Var],
         return Read(slot.type_, lambda: k.b.cast(k.b.load(array(x), (integer(0),), x.name), slot.type_))
     if isinstance(slot.type_, Scalar):
         return read_number(x, slot.lengths)
-    return Read(slot.type_, lambda: array(x), slot.lengths, lambda: k.shape(x))
+    return Read(slot.type_, lambda: array(x), slot.lengths, lambda: k.shape(operands[slot.shaped]))
 
 
 def _bar(k: Backwards, operands: tuple[Value, ...], slot: _Slot) -> Read | Const:
@@ -244,7 +248,9 @@ def _bar(k: Backwards, operands: tuple[Value, ...], slot: _Slot) -> Read | Const
     if out_bar is not None:
         slot = slot if slot.boxed else replace(slot, type_=replace(slot.type_, layout=out_bar.type.layout))
         return _read(k, operands, lambda out: out_bar, slot)
-    return _read(k, operands, lambda out: k.new(k.shape(out), out, f"{out.name}_bar", ops.ZEROS), slot)
+    return _read(
+        k, operands, lambda out: k.new(k.shape(operands[slot.shaped]), out, f"{out.name}_bar", ops.ZEROS), slot
+    )
 
 
 def _dot(k: Sideways, operands: tuple[Value, ...], slot: _Slot) -> Read | Const:
@@ -256,9 +262,9 @@ def _dot(k: Sideways, operands: tuple[Value, ...], slot: _Slot) -> Read | Const:
 
     def array() -> Var:
         found = k.dot(x)
-        return k.new(k.shape(x), x, f"{x.name}_dot", ops.ZEROS) if found is None else found
+        return k.new(k.shape(operands[slot.shaped]), x, f"{x.name}_dot", ops.ZEROS) if found is None else found
 
-    return Read(slot.type_, array, slot.lengths, lambda: k.shape(x))
+    return Read(slot.type_, array, slot.lengths, lambda: k.shape(operands[slot.shaped]))
 
 
 class _Fit:

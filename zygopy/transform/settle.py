@@ -12,6 +12,7 @@ from zygopy.transform import ops
 from zygopy.transform.build import Builder
 from zygopy.transform.ir import (
     Block,
+    Effect,
     For,
     Function,
     If,
@@ -41,6 +42,7 @@ class _Settling:
         self.values = Substitution({})
         self.gone: set[Var] = set()
         self.places: dict[Var, tuple[int, int]] = {}  # the block of a definition, and its position there
+        self.shapes: dict[Var, tuple[Value, ...]] = {}  # of arrays that are made
         self._index(function.body)
         for s in walk(function.body):
             if isinstance(s, Let) and isinstance(s.op, ops.Guided):
@@ -54,6 +56,7 @@ class _Settling:
         for k, s in enumerate(block.statements):
             if isinstance(s, Let):
                 self.places[s.var] = (id(block), k)
+                self.shapes |= {s.var: s.args} if s.op.effect is Effect.ALLOCATES else {}
             for inner in blocks(s):
                 self._index(inner)
 
@@ -77,7 +80,8 @@ class _Settling:
                     copying = Builder(s.loc)
                     for target, source in zip(s.outs, s.args, strict=False):
                         if target is not source:
-                            shape = tuple(copying.dim(target, k) for k in range(target.type.ndim))
+                            dims = (copying.dim(target, k) for k in range(target.type.ndim))
+                            shape = tuple(map(self.values.value, self.shapes.get(source) or dims))
                             Matrices(copying, lambda array: ()).copy(target, source, shape)
                     out += copying.statements
                     continue
