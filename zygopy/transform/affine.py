@@ -3,6 +3,7 @@
 The questions it answers: is `i + 1 < n` for each trip of the loops around it; can two accesses meet.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,17 @@ class Facts:
     def assume_equal(self, symbol: Var, form: Affine, depth: int = -1) -> None:
         """A symbol equals a form without it, from here to the end of the block at `depth`: a test has found it."""
         self.equal[depth][symbol] = form
+
+    def take_as_zero(self, gap: Affine, rank: Callable[[Var], int] = lambda symbol: 0, depth: int = -1) -> None:
+        """A form is 0, from here to the end of the block at `depth`: the symbol of highest rank gives way."""
+        candidates = [
+            (rank(symbol), k, symbol, rest)
+            for k, (symbol, c) in enumerate(gap.terms)
+            if abs(c) == 1 and not self.rests_on(rest := gap.substitute(symbol, Affine()), symbol)
+        ]
+        if candidates:
+            _, _, symbol, rest = max(candidates, key=lambda found: found[:2])
+            self.assume_equal(symbol, rest.scale(-gap.coefficient(symbol)), depth)
 
     def rests_on(self, form: Affine, symbol: Var) -> bool:
         """Whether the symbols of a form are computed from another one."""

@@ -447,7 +447,7 @@ def agree(s, a: Value, b: Value) -> bool:
         return False
     s.tests_lengths = True
     s.check(s.b.apply(ops.EQ, a, b), MeetingLengthsError, key)
-    _take_as_equal(s, gap, at_entry=False)
+    s.facts.take_as_zero(gap, lambda symbol: s.homes.get(symbol, 0))
     return True
 
 
@@ -472,19 +472,7 @@ def same_length(s, a: Value, b: Value) -> None:
     at_entry = s.guard(ops.EQ, s.facts.affine(a), s.facts.affine(b))
     if not at_entry:
         _check_lengths(s, s.b.apply(ops.EQ, a, b))
-    _take_as_equal(s, gap, at_entry)
-
-
-def _take_as_equal(s, gap: Affine, at_entry: bool) -> None:
-    """Note that a form is 0."""
-    candidates = [
-        (s.homes.get(symbol, 0), k, symbol, rest)
-        for k, (symbol, c) in enumerate(gap.terms)
-        if abs(c) == 1 and not s.facts.rests_on(rest := gap.substitute(symbol, Affine()), symbol)
-    ]
-    if candidates:
-        _, _, symbol, rest = max(candidates, key=lambda found: found[:2])
-        s.facts.assume_equal(symbol, rest.scale(-gap.coefficient(symbol)), 0 if at_entry else -1)
+    s.facts.take_as_zero(gap, lambda symbol: s.homes.get(symbol, 0), 0 if at_entry else -1)
 
 
 def taken_as_equal(s, a: Value, b: Value) -> bool:

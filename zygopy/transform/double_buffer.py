@@ -15,10 +15,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from zygopy.transform import ops
+from zygopy.transform.affine import Affine, Facts
 from zygopy.transform.build import Builder, integer
 from zygopy.transform.ir import (
     Block,
     Check,
+    Const,
     Effect,
     For,
     Function,
@@ -53,6 +55,7 @@ class _Buffers:
         self.definitions: dict[Var, Statement] = {}
         self.made: dict[Var, Let] = {}
         self.stores: dict[Var, list[tuple[Statement, Var]]] = {}  # by class
+        self.buffered: dict[Value, Lengths] = {}  # the results of loops that are done, with their shapes
         self.order: dict[int, int] = {}
         self.around: dict[int, tuple[int, ...]] = {}  # the loops around each statement
         self.visit(function.body, ())
@@ -64,13 +67,11 @@ class _Buffers:
                 self.stores.setdefault(self.aliases.of(array), []).append((s, array))
         lets = [s for s in self.definitions.values() if isinstance(s, Let)]
         self.asked = {let.args: let.var for let in lets if let.op is ops.DIM}
-        self.equal: dict[Value, Value] = {}
+        self.facts = Facts({let.var: let for let in lets})
         for s in itertools.takewhile(lambda s: isinstance(s, Let | Check), function.body.statements):
             let = self.definitions.get(s.test) if isinstance(s, Check) else None
-            if isinstance(let, Let) and let.op is ops.EQ:
-                a, b = (self.known(v) for v in let.args)
-                if a != b:
-                    self.equal[a] = b
+            if isinstance(let, Let) and let.op is ops.EQ and all(a.type.is_integer for a in let.args):
+                self.facts.take_as_zero(self.facts.affine(let.args[0]) - self.facts.affine(let.args[1]))
 
     def visit(self, block: Block, around: tuple[int, ...]) -> None:
         for s in block.statements:
@@ -86,12 +87,21 @@ class _Buffers:
         for s in block.statements:
             match s:
                 case If():
-                    out.append(replace(s, then=self.block(s.then), orelse=self.block(s.orelse)))
+                    out.append(replace(s, then=self.side(s.then), orelse=self.side(s.orelse)))
                 case For() | While():
                     out += self.loop(s, self.block(s.body), block)
                 case _:
                     out.append(s)
         return Block(tuple(out), block.yields)
+
+    def side(self, block: Block) -> Block:
+        """A side of a branch; it yields one array, and not whichever buffer of a loop was the last."""
+        done = self.block(block)
+        b, yields = Builder(self.original.loc), list(done.yields)
+        for k, v in enumerate(yields):
+            if v in self.buffered and done.yields.count(v) == 1:
+                yields[k] = _copied(b, v, self.buffered[v])
+        return Block((*done.statements, *b.statements), tuple(yields))
 
     def loop(self, s: Loop, body: Block, block: Block) -> list[Statement]:
         """A loop of a block, with buffers where that is possible, and what comes before it; `body` is its new body."""
@@ -101,7 +111,13 @@ class _Buffers:
             return unchanged
         turned = [k for k in slots if s.body.yields[k] in s.params and s.body.yields.count(s.body.yields[k]) == 1]
         direct = {k: let for k in slots if (let := self.handed_on(s, s.body.yields[k])) is not None}
-        if not self.is_unseen(s, slots, len(turned) + len(direct) == len(slots), block):
+        if len(direct) == len(slots) and _runs(s):
+            apart = True
+        else:
+            apart = len(turned) + len(direct) == len(slots) and all(
+                self.is_private(s.inits[k], s, block) for k in slots
+            )
+        if not self.is_unseen(s, slots, apart):
             return unchanged
         inside, yields, spares = Builder(s.loc), list(body.yields), {}
         inside.statements += [t for u in body.statements for t in _remade(u, direct.values())]
@@ -115,8 +131,7 @@ class _Buffers:
         before, inits, params, results = Builder(s.loc), list(s.inits), list(s.params), list(s.results)
         m = Matrices(before, known_shape)
         for k in slots:
-            inits[k] = m.new(self.shape(s.inits[k]), s.params[k], s.inits[k].name)
-            m.copy(inits[k], s.inits[k], self.shape(s.inits[k]))
+            inits[k] = _copied(before, s.inits[k], self.shape(s.inits[k]))
         for k, spare in spares.items():
             free = next((p for p in dropped if self.fits(s, p, k)), None)
             if free is None:
@@ -127,32 +142,27 @@ class _Buffers:
             results.append(Var(spare.name, spare.type))
             yields.append(free)
         new = Block(tuple(inside.statements), tuple(yields))
+        self.buffered |= {s.results[k]: self.shape(s.inits[k]) for k in slots}
         loop = replace(s, params=tuple(params), inits=tuple(inits), body=new, results=tuple(results))
         return [*before.statements, loop]
 
     # -- shapes ------------------------------------------------------------------------------------------------------
-
-    def known(self, length: Value | None) -> Value | None:
-        """One value for all lengths that tests at entry find equal."""
-        while length in self.equal:
-            length = self.equal[length]
-        return length
 
     def shape(self, array: Value, given: dict[Value, Lengths] | None = None) -> Lengths:
         """The lengths of an array, as far as they are known."""
         found = known_shape(array, self.definitions, given)
         return tuple(self.asked.get((array, integer(k))) if n is None else n for k, n in enumerate(found))
 
-    def lengths(self, array: Value, given: dict[Value, Lengths] | None = None) -> list[Value | None]:
-        """The lengths of an array, the same values for lengths that are equal."""
-        return [self.known(n) for n in self.shape(array, given)]
+    def lengths(self, array: Value, given: dict[Value, Lengths] | None = None) -> list[Affine | None]:
+        """The lengths of an array, with what tests at entry say of them; None where they are not known."""
+        return [None if n is None else self.facts.resolved(self.facts.affine(n)) for n in self.shape(array, given)]
 
     def keeps_shape(self, s: Loop, k: int) -> bool:
         """Whether an array of a loop is known to have the same shape in all trips."""
         pairs = zip(s.params, s.inits, strict=True)
         given = {p: self.shape(start) for p, start in pairs if isinstance(p.type, Array)}
         first, last = self.lengths(s.inits[k]), self.lengths(s.body.yields[k], given)
-        return None not in first and first == last and not {*first} & defined_inside(s)
+        return None not in first and first == last
 
     def fits(self, s: Loop, param: Var, k: int) -> bool:
         """Whether a loop's array can take the place of what trips leave at position k."""
@@ -178,18 +188,17 @@ class _Buffers:
             array = let.args[0]
         return array
 
-    def is_unseen(self, s: Loop, slots: list[int], direct: bool, block: Block) -> bool:
+    def is_unseen(self, s: Loop, slots: list[int], apart: bool) -> bool:
         """Whether no store tells the arrays from those that the loop would have without buffers.
 
         Trips may store into what they make. What is stored before the loop is the same for both; where a loop that is
-        around both runs again, only what its trip has made may be stored into. Later stores go into a buffer, or into
-        what is made later; the first only matters where the other array has another name.
+        around both runs again, only what its trip has made may be stored into. What is stored later goes into what is
+        made later, unless the loop's results are `apart`: their arrays have no other name.
         """
-        private = direct and all(self.is_private(s.inits[k], s, block) for k in slots)
         for class_ in {self.aliases.of(s.params[k]) for k in slots}:
             for t, array in self.stores.get(class_, ()):
                 let = self.made.get(self.root(array))
-                fine = private
+                fine = apart
                 if s.key in self.around[id(t)]:
                     fine = let is not None and s.key in self.around[id(let)]
                 else:
@@ -214,9 +223,23 @@ class _Buffers:
         return s.inits.count(array) == 1 and not names & {*later, *earlier, *block.yields}
 
 
+def _runs(s: Loop) -> bool:
+    """Whether a loop is known to have a trip."""
+    if not isinstance(s, For) or not all(isinstance(n, Const) for n in (s.start, s.stop, s.step)):
+        return False
+    return len(range(s.start.value, s.stop.value, s.step.value)) > 0
+
+
 def _common(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
     """The loops that two statements share."""
     return tuple(m for m, n in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
+
+
+def _copied(b: Builder, array: Var, shape: Lengths) -> Var:
+    m = Matrices(b, known_shape)
+    new = m.new(shape, array, array.name)
+    m.copy(new, array, shape)
+    return new
 
 
 def _handed_on(t: Statement) -> list[Value]:
