@@ -79,7 +79,7 @@ def emit(function: Function, comments: bool = True) -> Source:
     writer.line(f"return {writer.tree(function.results)}")
     aliases = AliasClasses(function.body)
     classes = _class_numbers(aliases, writer.names)
-    local = {writer.names[v] for v in _local(function, aliases)}
+    local = _local(function, aliases, writer.names)
     text = "\n".join(writer.lines) + "\n"
     return Source(function.name, text, errors, writer.locs, classes, writer.parallel, writer.short, local)
 
@@ -91,11 +91,12 @@ def _class_numbers(aliases: AliasClasses, names: dict[Var, str]) -> dict[str, in
     return {names[v]: numbers.setdefault(aliases.of(v), len(numbers)) for v in arrays}
 
 
-def _local(function: Function, aliases: AliasClasses) -> list[Var]:
-    """The arrays that the function's own block makes for itself."""
+def _local(function: Function, aliases: AliasClasses, names: dict[Var, str]) -> set[str]:
+    """The names of arrays that the function's own block makes for itself."""
     kept = {aliases.of(v) for v in leaves(function.results) if isinstance(v, Var) and isinstance(v.type, Array)}
-    lets = [s for s in function.body.statements if isinstance(s, Let) and s.op.effect is Effect.ALLOCATES]
-    return [s.var for s in lets if isinstance(s.var.type, Array) and aliases.of(s.var) not in kept]
+    made = [s.var for s in function.body.statements if isinstance(s, Let) and s.op.effect is Effect.ALLOCATES]
+    own = {names[v] for v in made if isinstance(v.type, Array) and aliases.of(v) not in kept}
+    return own - {name for v, name in names.items() if isinstance(v.type, Array) and aliases.of(v) in kept}
 
 
 _RESERVED = {"np", "math", "grow", "overlap", "scratch", *ops.CALLED}
