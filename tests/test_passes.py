@@ -11,12 +11,13 @@ from zygopy.errors import Loc
 from zygopy.transform import ops
 from zygopy.transform.affine import Affine, Facts
 from zygopy.transform.build import Builder, constant, integer
+from zygopy.transform.dead_stores import dead_stores
 from zygopy.transform.distribute import distribute
 from zygopy.transform.double_buffer import double_buffer
 from zygopy.transform.emit import emit
 from zygopy.transform.fuse import fuse
 from zygopy.transform.hoist import hoist
-from zygopy.transform.ir import For, Function, Let, Param, Var, While, leaves, new_key, walk
+from zygopy.transform.ir import For, Function, Let, Param, Store, Var, While, leaves, new_key, walk
 from zygopy.transform.jam import jam
 from zygopy.transform.memory import permutes
 from zygopy.transform.mincut import minimum_cut
@@ -393,6 +394,26 @@ def test_a_tape_shares_the_memory_of_what_is_made_of_it(shift):
     program = verify(Function("kept", (Param("x", x),), b.block((new,)), new, here))
     made = [s.op for s in verify(share(program)).body.statements if isinstance(s, Let)]
     assert made == ([ops.DIM, ops.EMPTY] if shift == 0 else [ops.DIM, ops.SCRATCH, ops.EMPTY])
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_dead_stores(read):
+    """Each element is read and then cleared; the clearing is left out unless another trip reads the element."""
+    x, here = Var("x", Array(FLOAT64, 1)), Loc("f.py", 1)
+    b, first, second = Builder(here), Builder(here), Builder(here)
+    n = b.dim(x, 0)
+    row = b.let(ops.EMPTY, (n,), Array(FLOAT64, 1), "row")
+    i, j = Var("i", INT), Var("j", INT)
+    first.store(row, (i,), first.load(x, (i,)))
+    b.emit(For(i, integer(0), n, integer(1), (), (), first.block(), (), here, new_key()))
+    second.store(x, (j,), second.load(row, (j,)))
+    if read:
+        second.store(x, (j,), second.load(row, (integer(0),)))
+    second.store(row, (j,), constant(0.0, FLOAT))
+    b.emit(For(j, integer(0), n, integer(1), (), (), second.block(), (), here, new_key()))
+    program = verify(Function("cleared", (Param("x", x),), b.block(), (), here))
+    stores = [s for s in walk(verify(dead_stores(program)).body) if isinstance(s, Store) and s.array is row]
+    assert len(stores) == (2 if read else 1)
 
 
 def differences(x):

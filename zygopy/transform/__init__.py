@@ -22,6 +22,7 @@ from zygopy.transform import (  # noqa: F401  (rules and functions register them
     rules_all,
 )
 from zygopy.transform.build import Builder
+from zygopy.transform.dead_stores import dead_stores
 from zygopy.transform.distribute import distribute
 from zygopy.transform.double_buffer import double_buffer
 from zygopy.transform.emit import Source, emit
@@ -118,7 +119,20 @@ def _derive(primal: Function, found: Specialised, task: Task, settled: Callable[
 def _tuned(function: Function) -> Function:
     """The same program in the form that compiles to the fastest loops."""
     function = checked(fuse(checked(simplify(function))))
-    passes = (on_tape, overwrite, share, promote, orient, hoist_numbers, strips, hoist, distribute, rotate, vectorise)
+    passes = (
+        on_tape,
+        overwrite,
+        share,
+        dead_stores,
+        promote,
+        orient,
+        hoist_numbers,
+        strips,
+        hoist,
+        distribute,
+        rotate,
+        vectorise,
+    )
     for tuning in (*passes, simplify):
         function = checked(tuning(function))
     return function
