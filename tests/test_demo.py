@@ -27,16 +27,23 @@ def figures(text, pattern):
 
 def test_gradients_agree_with_finite_differences(output):
     errors = figures(output[0], r"agree to (\S+) of")
-    assert len(errors) == 2
+    assert len(errors) == 3
     assert max(errors) < 1e-6
 
 
+def test_gradient_agrees_with_the_one_by_hand(output):
+    (apart,) = figures(output[0], r"zygopy's, the same to (\S+)")
+    assert apart < 1e-10
+
+
 def test_fits_find_what_is_known(output):
-    """scikit-learn's own weights, and the rod's true conductivity."""
+    """scikit-learn's own weights, the rod's true conductivity, digits that were not trained on."""
     (apart,) = figures(output[0], r"the same weights to (\S+)")
     (relative,) = figures(output[0], r"largest relative error\s+(\S+)%")
     assert apart < 1e-3
     assert relative < 50
+    (right,) = figures(output[0], r"test digits read right\s+(\S+)% of 450")
+    assert right >= 96
 
 
 def test_plot_is_saved(output):

@@ -22,7 +22,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m zygopy", description="Gradients of ordinary numerical Python.")
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    demo = commands.add_parser("demo", help="fit two models by their gradients and show how")
+    demo = commands.add_parser("demo", help="fit three models by their gradients and show how")
     demo.add_argument("--small", action="store_true", help="a part of the data, in a few seconds")
     demo.add_argument("--plot", type=Path, default=Path("zygopy-demo.png"), metavar="PATH", help="where the plot goes")
     return parser

@@ -1,4 +1,4 @@
-"""The demo: two models written as plain loops, fitted to data by their gradients."""
+"""The demo: three models written in plain Python, fitted to data by their gradients."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,14 +12,15 @@ def missing_packages() -> list[str]:
 
 
 def run(small: bool = False, plot: Path = Path("zygopy-demo.png")) -> None:
-    """Fit both models, show what happens, save the plot; `small` takes a part of the data."""
-    from zygopy.demo import heat_rod, logistic
+    """Fit all models, show what happens, save the plot; `small` takes a part of the data."""
+    from zygopy.demo import digits, heat_rod, logistic
     from zygopy.demo.fit import fit
     from zygopy.demo.picture import draw
     from zygopy.demo.screen import Screen
 
     screen = Screen()
     screen.title()
-    fits = [fit(module.problem(small), screen, number) for number, module in enumerate((logistic, heat_rod), start=1)]
+    modules = (logistic, heat_rod, digits)
+    fits = [fit(module.problem(small), screen, number) for number, module in enumerate(modules, start=1)]
     draw(fits, plot)
     screen.end(plot)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from zygopy.demo.optimisers import l_bfgs_b
 from zygopy.demo.problem import Problem
 
 NOISE = 0.02
@@ -67,6 +68,8 @@ def problem(small: bool) -> Problem:
         loss=heat_rod_misfit,
         start=np.log(guess),
         data=(start, measured, sweeps),
+        minimise=l_bfgs_b,
+        step="L-BFGS-B iteration",
         report=report,
         draw=draw,
     )

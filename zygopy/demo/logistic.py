@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from zygopy.demo.optimisers import l_bfgs_b
 from zygopy.demo.problem import Problem
 
 PENALTY = 1e-3
@@ -69,6 +70,8 @@ def problem(small: bool) -> Problem:
         loss=logistic_loss,
         start=np.zeros(features.shape[1] + 1),
         data=(features, labels, PENALTY),
+        minimise=l_bfgs_b,
+        step="L-BFGS-B iteration",
         report=report,
         draw=draw,
     )

@@ -19,5 +19,5 @@ def draw(fits: list[Fit], path: Path) -> None:
         fit.problem.draw(left, fit.parameters)
         losses = np.array(fit.losses)
         right.semilogy(losses, marker=".", linewidth=1)
-        right.set(title="loss while it is fitted", xlabel="L-BFGS-B iteration", ylabel="loss")
+        right.set(title="loss while it is fitted", xlabel=fit.problem.step, ylabel="loss")
     figure.savefig(path, dpi=120)

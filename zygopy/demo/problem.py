@@ -6,29 +6,44 @@ from typing import Any
 
 import numpy as np
 
+Parameters = np.ndarray | tuple[np.ndarray, ...]
+
 
 @dataclass(frozen=True)
 class Problem:
     """A model to fit.
 
-    `loss(parameters, *data)` is minimised from `start`; `programs` are the functions to show, in reading order.
-    `report` gives rows of text about the fitted parameters; `draw(axes, parameters)` shows them.
+    `minimise`, one of the `optimisers`, makes `loss(parameters, *data)` small from `start` on; `step` names its steps.
+    `programs` are the functions to show, in reading order. `report` gives rows of text about the fitted parameters;
+    `draw(axes, parameters)` shows them. With `batch`, one gradient takes so many rows of the data. `by_hand` is the
+    loss with its gradient, written out to compare with.
     """
 
     title: str
     story: str
     programs: tuple[Callable, ...]
     loss: Callable[..., float]
-    start: np.ndarray
+    start: Parameters
     data: tuple
-    report: Callable[[np.ndarray], list[tuple[str, str]]]
-    draw: Callable[[Any, np.ndarray], None]
+    minimise: Callable[..., "Fit"]
+    step: str
+    report: Callable[[Any], list[tuple[str, str]]]
+    draw: Callable[[Any, Any], None]
+    batch: int | None = None
+    by_hand: Callable[..., tuple] | None = None
+
+    @property
+    def arguments(self) -> tuple:
+        """What one gradient takes: the start, and the data or the first mini-batch of them."""
+        data = self.data if self.batch is None else tuple(column[: self.batch] for column in self.data)
+        return self.start, *data
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted problem: the parameters found, and the loss at the start and after each iteration."""
+    """A fitted problem: the parameters found, the loss at the start and after each step, the number of gradients."""
 
     problem: Problem
-    parameters: np.ndarray
+    parameters: Parameters
     losses: list[float]
+    gradients: int
