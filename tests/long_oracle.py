@@ -59,13 +59,18 @@ def directional(f, args, tangents) -> tuple:
         with np.errstate(all="ignore"):
             return long(*moved)
 
-    def slope(h):
-        return (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h)
+    middle = at(0)
 
-    coarse, fine = slope(STEP), slope(STEP / 4)
-    if not abs(coarse - fine) <= 1e-9 * (1 + abs(fine)):
+    def slope(h):
+        """The slope, and what the slope to the right is more than that to the left."""
+        right, left = at(h), at(-h)
+        return (8 * (right - left) - (at(2 * h) - at(-2 * h))) / (12 * h), (right - 2 * middle + left) / h
+
+    (coarse, coarse_turn), (fine, fine_turn) = slope(STEP), slope(STEP / 4)
+    kink = (4 * fine_turn - coarse_turn) / 3  # a smooth function turns in proportion to the step
+    if not (abs(coarse - fine) <= 1e-9 * (1 + abs(fine)) and abs(kink) <= 1e-7 * (1 + abs(fine))):
         raise Unstable("a kink")
-    return at(0), float(fine)
+    return middle, float(fine)
 
 
 plain = oracle.plain

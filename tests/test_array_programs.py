@@ -193,6 +193,12 @@ def special_functions(x, v):
     return total + scipy.stats.norm.logpdf(x, 0.3, 1.5).sum() + np.sum(special.gammaln(x * x + 0.1))
 
 
+def projected(x, v):
+    """Products with vectors beside functions of their elements, by rows and by columns."""
+    z = np.tanh(x @ v) * 2.0
+    return np.sum(np.tanh(x.T @ z)) + np.sum(np.exp(x @ np.arange(3.0)))
+
+
 PROGRAMS = (
     chain,
     cross_entropy,
@@ -208,6 +214,7 @@ PROGRAMS = (
     seen_by_others,
     filtered,
     special_functions,
+    projected,
 )
 
 

@@ -252,7 +252,7 @@ def test_native_products_of_all_layouts():
     """Loops, BLAS and copies; each of both operands and of the result. The arrays' types are the same: any strides."""
     calls = {1.0: native("add_matmul", 3), -1.0: native("sub_matmul", 3)}
     rng = np.random.default_rng(0)
-    for m, k, n in [(1, 2, 2), (5, 6, 7), (1, 40, 3), (4, 0, 3), (0, 2, 3), (9, 1, 9)]:
+    for m, k, n in [(1, 2, 2), (5, 6, 7), (1, 40, 3), (4, 0, 3), (0, 2, 3), (9, 1, 9), (12, 5, 1)]:
         for lay_a in LAYOUTS.values():
             for lay_b in LAYOUTS.values():
                 a, b = lay_a(rng.random((m, k))), lay_b(rng.random((k, n)))

@@ -8,7 +8,7 @@ import pytest
 
 from zygopy.backends import python
 from zygopy.errors import Loc
-from zygopy.transform import ops
+from zygopy.transform import Task, build, ops
 from zygopy.transform.affine import Affine, Facts
 from zygopy.transform.build import Builder, constant, integer
 from zygopy.transform.dead_stores import dead_stores
@@ -17,7 +17,7 @@ from zygopy.transform.double_buffer import double_buffer
 from zygopy.transform.emit import emit
 from zygopy.transform.fuse import fuse
 from zygopy.transform.hoist import hoist
-from zygopy.transform.ir import For, Function, Let, Param, Store, Var, While, leaves, new_key, walk
+from zygopy.transform.ir import For, Function, Kernel, Let, Param, Store, Var, While, leaves, new_key, walk
 from zygopy.transform.jam import jam
 from zygopy.transform.memory import permutes
 from zygopy.transform.mincut import minimum_cut
@@ -574,6 +574,20 @@ def test_strips():
     ops_of = lambda loop: {t.op for t in walk(loop.body) if isinstance(t, Let)}  # noqa: E731
     assert ops.MUL in ops_of(sums) and ops.EXP not in ops_of(sums)
     assert ops.EXP in ops_of(exponentials) and not any(isinstance(t, For) for t in walk(exponentials.body))
+
+
+def regression(x, w, y):
+    return np.sum(np.log1p(np.exp(x @ w)) * y)
+
+
+def test_products_of_strips():
+    """BLAS multiplies all rows of a strip; the exponentials have a loop between its calls."""
+    matrix = Array(FLOAT64, 2)
+    program = build(regression, [matrix, VECTOR, VECTOR], Task("grad", ("w",)))
+    (outer,) = [s for s in program.function.body.statements if isinstance(s, For) and s.step != integer(1)]
+    parts = [s.op if isinstance(s, Kernel) else For for s in outer.body.statements if isinstance(s, Kernel | For)]
+    assert parts == [ops.MATMUL, For, ops.ADD_MATMUL]
+    assert not any(isinstance(t, For) for s in outer.body.statements if isinstance(s, For) for t in walk(s.body))
 
 
 def test_affine_bounds():

@@ -72,6 +72,7 @@ def _address(builder, kind: str, value):
 
 
 gemm = _routine("blas", "gemm", "cciiifaiaifai")  # transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc
+gemv = _routine("blas", "gemv", "ciifaiaifai")  # trans, m, n, alpha, a, lda, x, incx, beta, y, incy
 trsm = _routine("blas", "trsm", "cccciifaiai")  # side, uplo, transa, diag, m, n, alpha, a, lda, b, ldb
 getrf = _routine("lapack", "getrf", "iiaiaa")  # m, n, a, lda, ipiv, info
 potrf = _routine("lapack", "potrf", "ciaia")  # uplo, n, a, lda, info

@@ -47,6 +47,21 @@ def _by_rows_or_columns(x):
     return x, leading(x), False
 
 
+@inline
+def step(x):
+    """The distance of two rows of a matrix of one column, in elements; 0 if BLAS cannot go by it."""
+    apart = x.strides[0] // x.itemsize
+    return apart if apart > 0 and apart * x.itemsize == x.strides[0] else 0
+
+
+@inline
+def _vector_product(out, a, b, alpha, beta):
+    """out = alpha * a @ b + beta * out, out and b of one column each that BLAS can go by"""
+    a, rows, by_columns = _by_rows_or_columns(a)
+    flag, m, n = (blas.NO, a.shape[0], a.shape[1]) if by_columns else (blas.YES, a.shape[1], a.shape[0])
+    blas.gemv(flag, m, n, alpha, a, rows, b, step(b), beta, out, step(out))
+
+
 def _product(out, a, b, alpha, beta):
     """out = alpha * a @ b + beta * out"""
     m, n, k = out.shape[0], out.shape[1], a.shape[1]
@@ -57,6 +72,12 @@ def _product(out, a, b, alpha, beta):
                 for r in range(k):
                     total += a[i, r] * b[r, j]
                 out[i, j] = alpha * total if beta == 0 else out[i, j] + alpha * total
+        return
+    if m == 1:
+        out, a, b = out.T, b.T, a.T
+        m, n = n, 1
+    if n == 1 and step(out) > 0 and step(b) > 0:
+        _vector_product(out, a, b, alpha, beta)
         return
     if leading(out) == 0:
         out, a, b = out.T, b.T, a.T

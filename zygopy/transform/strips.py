@@ -46,10 +46,12 @@ from zygopy.transform.ir import (
 from zygopy.transform.memory import AliasClasses
 from zygopy.transform.orient import any_order
 from zygopy.transform.reassociate import Sum, carried_sum, is_free_sum
+from zygopy.transform.strip_products import Product, as_products
 from zygopy.transform.types import INT, Array
 from zygopy.transform.vectorise import SLOW
 
 STRIP = 64  # trips, at most
+LONG_STRIP, OF_MATRIX = 512, 8192  # trips, and elements of a matrix that BLAS is given, at most
 ELEMENTS = 1024  # of an array that each trip has its own of
 
 
@@ -64,6 +66,7 @@ class _Group:
 
     loops: bool
     statements: list[Statement] = field(default_factory=list)
+    products: list[Product] = field(default_factory=list)  # all that the statements do, or none
 
 
 class _Strips:
@@ -121,6 +124,7 @@ class _Loop:
         self.rows: dict[Var, Var] = {}  # what trips hand on, by number
         self.wide: dict[Var, Var] = {}  # arrays of one trip, and those of a strip
         self.length: Value = integer(STRIP)
+        self.most = STRIP
 
     def split(self) -> list[Statement] | None:
         """A loop over strips, and in it a loop for each group; None if trips depend on each other."""
@@ -128,6 +132,8 @@ class _Loop:
         if sums is None or not self.trips_are_independent() or not self.may_check_first():
             return None
         groups = self.groups(_partial(sums))
+        for g in groups:
+            g.products = as_products(g.statements, self.s.index, self.inside, self.scope.aliases)
         return self.written(groups, sums) if len(groups) > 1 else None
 
     # -- what allows it ----------------------------------------------------------------------------------------------
@@ -195,14 +201,18 @@ class _Loop:
         s = self.s
         before = Builder(s.loc)
         self.widen(before)
+        self.lengthen(before, [p for g in groups for p in g.products])
         b = Builder(s.loc)
         end = b.apply(ops.INT_MIN, b.add(self.start, self.length), s.stop)
         params = [Var(p.name, p.type) for p in s.params]
         totals: list[Value] = list(params)
         made = {v: g for g in groups for t in g.statements for v in defined(t)}
         partial = _partial(sums)
-        loops = []
+        parts: list[Statement] = []
         for g in groups:
+            if g.products:
+                parts += self.of_blas(g.products, end)
+                continue
             index = Var(s.index.name, INT)
             known: dict[Var, Value] = {s.index: index}
             block, read = Block(tuple(g.statements)), Builder(s.loc)
@@ -225,8 +235,9 @@ class _Loop:
             block = self.with_wide_arrays(Substitution(known).block(block), read.sub(index, self.start))
             body = Block((*read.statements, *block.statements), tuple(yields))
             header = (index, self.start, end, integer(1), tuple(own), tuple(inits))
-            loops.append(For(*header, body, tuple(results), s.loc, new_key(), short=True))
-        strip = Block((*b.statements, *map(self.keeping_rows, loops)), tuple(totals))
+            parts.append(For(*header, body, tuple(results), s.loc, new_key(), short=True))
+        inner = [self.keeping_rows(t) if isinstance(t, For) else t for t in parts]
+        strip = Block((*b.statements, *inner), tuple(totals))
         header = (self.start, s.start, s.stop, self.length, tuple(params), s.inits)
         return [*before.statements, For(*header, strip, s.results, s.loc, s.key)]
 
@@ -236,11 +247,21 @@ class _Loop:
             copy = Substitution({self.s.index: index}, lambda v: Var(v.name, v.type)).block(Block(tuple(lets), (v,)))
             b.statements += copy.statements
             return copy.yields[0]
+        return b.load(self.row(v), (b.sub(index, self.start),), v.name)
+
+    def row(self, v: Var) -> Var:
+        """The array of a value's numbers, one for each trip of a strip."""
         if v not in self.rows:
             before = Builder(self.s.loc)
-            self.rows[v] = before.let(ops.SCRATCH, (integer(STRIP),), Array(v.type.dtype, 1), "row")
+            self.rows[v] = before.let(ops.SCRATCH, (integer(self.most),), Array(v.type.dtype, 1), "row")
             self.scope.before += before.statements
-        return b.load(self.rows[v], (b.sub(index, self.start),), v.name)
+        return self.rows[v]
+
+    def of_blas(self, products: list[Product], end: Value) -> list[Statement]:
+        b = Builder(self.s.loc)
+        for p in products:
+            p.kernel(b, self.row(p.number), self.start, b.sub(end, self.start))
+        return b.statements
 
     def keeping_rows(self, loop: For) -> For:
         """The loop of a group, which also keeps what others read."""
@@ -276,6 +297,17 @@ class _Loop:
         for v, t in self.own.items():
             shape = (b.apply(ops.INT_MAX, n, integer(0)) for n in t.args)  # negative ones are there where no trip runs
             self.wide[v] = b.let(t.op, (self.length, *shape), Array(v.type.dtype, v.type.ndim + 1), v.name)
+
+    def lengthen(self, b: Builder, products: list[Product]) -> None:
+        """Give products as many rows at once as fit into fast memory, since each call takes its time."""
+        if not products or self.own:
+            return
+        self.most = LONG_STRIP
+        columns: Value = integer(1)
+        for count in dict.fromkeys(p.count for p in products):
+            columns = b.apply(ops.INT_MAX, columns, count)
+        fitting = b.apply(ops.FLOORDIV, integer(OF_MATRIX), columns)
+        self.length = b.apply(ops.INT_MAX, b.apply(ops.INT_MIN, fitting, integer(LONG_STRIP)), integer(STRIP))
 
     def with_wide_arrays(self, block: Block, at: Value) -> Block:
         out: list[Statement] = []
