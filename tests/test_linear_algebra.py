@@ -1,5 +1,7 @@
 """Linear algebra beside the corpus: the IR and the text of kernels, errors, strides, the native routines."""
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -17,6 +19,7 @@ from zygopy.transform.simplify import simplify
 from zygopy.transform.types import FLOAT64, Array
 
 MATRIX = Array(FLOAT64, 2)
+ROWS = 2
 
 
 def loss(a, b):
@@ -205,6 +208,52 @@ def test_singular(function, args, backend):
         function(*args)
     with pytest.raises(np.linalg.LinAlgError):
         zg.grad(function, backend=backend)(*args)
+
+
+def small_systems(a, b):
+    """Both ways to ask for a solution, of as many rows as `b` tells; one matrix for each row of a."""
+    total = 0.0
+    for k in range(len(a)):
+        m = np.zeros((ROWS, ROWS))
+        m[...] = a[k]
+        total += np.sum(np.linalg.solve(m, b) ** 2) + np.sum(np.linalg.inv(m) @ b) * m[0, 0]
+    return total
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_small_systems(rows, dtype, monkeypatch):
+    """Matrices of all orders of the rows, so that each exchange is needed by one; four rows are the kernels'."""
+    monkeypatch.setitem(globals(), "ROWS", rows)
+    matrix = numbers(rows, rows, phase=1) + rows * np.eye(rows)
+    a = np.array([matrix[list(order)] for order in itertools.permutations(range(rows))]).astype(dtype)
+    b = numbers(rows, 2).astype(dtype)
+    value, gradient = zg.value_and_grad(small_systems, (0, 1), backend="python")(a, b)
+    tolerance = 1e-12 if dtype == np.float64 else 1e-4
+    np.testing.assert_allclose(value, small_systems(a.astype(float), b.astype(float)), rtol=tolerance)
+    x = np.linalg.solve(a, np.broadcast_to(b, (len(a), rows, 2)))
+    inverse = np.linalg.inv(a)
+    solution_bar = np.swapaxes(inverse, 1, 2) @ (2 * x)
+    inverse_bar = a[:, :1, :1] * (np.ones((rows, 2)) @ b.T)
+    a_bar = -solution_bar @ np.swapaxes(x, 1, 2) - np.swapaxes(inverse, 1, 2) @ inverse_bar @ np.swapaxes(inverse, 1, 2)
+    a_bar[:, 0, 0] += np.sum(inverse @ b, axis=(1, 2))
+    np.testing.assert_allclose(gradient[0], a_bar, rtol=tolerance, atol=tolerance)
+    b_bar = np.sum(solution_bar + a[:, :1, :1] * (np.swapaxes(inverse, 1, 2) @ np.ones((rows, 2))), axis=0)
+    np.testing.assert_allclose(gradient[1], b_bar, rtol=tolerance, atol=tolerance)
+    if dtype == np.float64:
+        zg.check_grads(small_systems, (a, b), 2, backend="python")
+
+
+def small_solution(a):
+    m = np.zeros((2, 2))
+    m[...] = a
+    return np.sum(np.linalg.solve(m, np.ones(2))) + np.sum(np.linalg.inv(m))
+
+
+@pytest.mark.parametrize("a", [np.zeros((2, 2)), np.ones((2, 2)), np.diag([0.0, 1.0])])
+def test_small_singular(a):
+    with pytest.raises(np.linalg.LinAlgError, match="Singular matrix"):
+        zg.grad(small_solution, backend="python")(a)
 
 
 def test_lengths_that_do_not_fit():

@@ -1,4 +1,4 @@
-"""Dead stores: what the last loop that touches an array stores into elements that nothing reads any more.
+"""Dead stores: what the last statements that touch an array store into elements that nothing reads any more.
 
 for i in range(n):                       for i in range(n):
     g = t_bar[i]              ->             g = t_bar[i]
@@ -6,12 +6,12 @@ for i in range(n):                       for i in range(n):
     x_bar[i] = g * w[i]                      x_bar[i] = g * w[i]
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from zygopy.transform import ops
 from zygopy.transform.ir import (
     Block,
+    Const,
     Effect,
     For,
     Function,
@@ -51,37 +51,45 @@ def dead_stores(function: Function) -> Function:
                 visit(inner)
             made = isinstance(s, Let) and s.op.effect is Effect.ALLOCATES and isinstance(s.var.type, Array)
             if made and s.var not in kept and names[aliases.of(s.var)] == {s.var}:
-                last = [t for t in block.statements[k + 1 :] if _touches(t, s.var)][-1:]
-                dead.update(id(store) for t in last if (store := _dead(t, s.var)) is not None)
+                dead.update(map(id, _unread(block.statements[k + 1 :], s.var)))
 
     visit(function.body)
     return simplify(replace(function, body=_without(function.body, dead))) if dead else function
 
 
-def _touches(s: Statement, array: Var) -> bool:
-    return any(array in operands(t) for t in walk(Block((s,))))
+def _unread(statements: tuple[Statement, ...], array: Var) -> list[Store]:
+    """The stores of statements into elements that none of these reads later."""
+    found: list[Store] = []
+    read: list[tuple[Value, ...]] = []
+    for s in reversed(statements):
+        uses = [t for t in walk(Block((s,))) if array in operands(t)]
+        match s:
+            case _ if not uses:
+                continue
+            case Store(add=None) if all(_apart(s.index, index) for index in read):
+                found.append(s)
+            case Store() | Let(op=ops.LOAD):
+                read.append(_place(s))
+            case For() if not read and _apart_by_trips(s, uses):
+                return [*found, *_unread(s.body.statements, array)]
+            case _:
+                return found
+    return found
 
 
-def _dead(s: Statement, array: Var) -> Store | None:
-    """The last store of a statement, if each of its trips touches an element of its own."""
-    found = list(_accesses(s, array, ()))
-    if not all(isinstance(t, Store) or (isinstance(t, Let) and t.op is ops.LOAD) for t, _ in found):
-        return None
-    last, loops = found[-1]
-    if not isinstance(last, Store) or last.add is not None or None in loops or not set(loops) <= set(last.index):
-        return None
-    same = all((t.index if isinstance(t, Store) else t.args[1:]) == last.index for t, _ in found)
-    return last if same else None
+def _apart_by_trips(s: For, uses: list[Statement]) -> bool:
+    """Whether each trip touches elements of its own: an index is that of the loop."""
+    if not all(isinstance(t, Store) or (isinstance(t, Let) and t.op is ops.LOAD) for t in uses):
+        return False
+    return any(all(index is s.index for index in axis) for axis in zip(*map(_place, uses), strict=True))
 
 
-def _accesses(s: Statement, array: Var, loops: tuple) -> Iterator[tuple[Statement, tuple[Value | None, ...]]]:
-    """The statements in another one that use an array, with the indices of the loops around them (None: while)."""
-    if array in operands(s):
-        yield s, loops
-    inside = (*loops, s.index) if isinstance(s, For) else (*loops, None) if isinstance(s, While) else loops
-    for block in blocks(s):
-        for t in block.statements:
-            yield from _accesses(t, array, inside)
+def _place(t: Statement) -> tuple[Value, ...]:
+    return t.index if isinstance(t, Store) else t.args[1:]
+
+
+def _apart(a: tuple[Value, ...], b: tuple[Value, ...]) -> bool:
+    return any(isinstance(i, Const) and isinstance(j, Const) and i != j for i, j in zip(a, b, strict=True))
 
 
 def _without(block: Block, dead: set[int]) -> Block:

@@ -7,7 +7,7 @@ x = solve(a, b)        lu_factor(lu, pivots, a)
 import numpy as np
 
 from zygopy.errors import DtypeError, ShapeError
-from zygopy.transform import arrays, elementwise, ops, products
+from zygopy.transform import arrays, elementwise, ops, products, small_systems
 from zygopy.transform.build import constant, integer
 from zygopy.transform.ir import Const, Kernel, Op, Value
 from zygopy.transform.types import FLOAT64, Scalar
@@ -91,6 +91,9 @@ def solve(s, a: object, b: object) -> View:
     type_ = products.result_type(s, a, b)
 
     def one(x: View, a: View, b: View) -> None:
+        if small_systems.is_small(a.shape[0]) and not type_.is_complex:
+            small_systems.solve(s, x, a, b, type_)
+            return
         lu, pivots = factor(s, a, type_.dtype)
         check_diagonal(s, lu, ops.NE, "Singular matrix")
         kernel(s, ops.SOLVE, (x,), (lu, pivots, b))
@@ -127,6 +130,12 @@ def identity(s, n: Value, dtype: np.dtype) -> View:
 
 def inverse(s, a: object) -> View:
     a = square(s, a, "np.linalg.inv")
+    if small_systems.is_small(a.shape[-1]) and not a.element.is_complex:
+        x = new(s, a.shape, a.dtype)
+        over_stack(
+            s, a.shape[:-2], lambda ks: small_systems.invert(s, matrix(s, x, ks), matrix(s, a, ks), Scalar(a.dtype))
+        )
+        return x
     return solve(s, a, identity(s, a.shape[-1], a.dtype))
 
 
