@@ -85,6 +85,39 @@ def test_captured_arrays_and_numbers_are_read_at_each_call(monkeypatch):
     assert gradient(1.0) == 16.0
 
 
+@zg.value_and_grad
+def names_of_the_backend(x, total_rest, total_part, row, zeros, hold, _exp):
+    """The code for the CPU needs names of its own for each of these."""
+    total = 0.0
+    for i in range(len(x)):
+        total += x[i] * np.exp(x[i])
+    h = np.zeros((2, 2)) + row
+    for _ in range(2):
+        h = np.tanh(h @ h + _exp)
+    return total * total_rest * total_part + zeros * hold + h.sum()
+
+
+def test_names_of_the_backend():
+    args = np.linspace(-1.0, 1.0, 300), 1.1, 1.2, 1.3, 1.4, 1.5, 1.6
+    value, _ = names_of_the_backend(*args)
+    np.testing.assert_allclose(value, names_of_the_backend.__wrapped__(*args), rtol=1e-12)
+
+
+@zg.value_and_grad
+def rows_reshaped(x):
+    y = x * 2.0
+    for row in y:
+        row[:] = np.sin(np.reshape(row.reshape(6), (2, 3)))
+    return np.sum(y * x)
+
+
+def test_rows_reshaped():
+    x = np.linspace(-1.0, 1.0, 12).reshape(2, 2, 3)
+    value, gradient = rows_reshaped(x)
+    np.testing.assert_allclose(value, np.sum(np.sin(2 * x) * x), rtol=1e-12)
+    np.testing.assert_allclose(gradient, np.sin(2 * x) + 2 * np.cos(2 * x) * x, rtol=1e-12)
+
+
 @zg.grad
 def third(x):
     return x[2] * 2.0

@@ -23,6 +23,7 @@ READERS |= {
     "products",
     "einsums",
     "systems",
+    "small_systems",
     "ruled_calls",
     "ruled_kernels",
 }

@@ -27,6 +27,7 @@ from zygopy.backends import (
     vector_functions,
 )
 from zygopy.transform.emit import Source
+from zygopy.transform.naming import OWN
 
 _numbers = itertools.count(1)
 _ON_STACK = 512  # elements
@@ -45,12 +46,8 @@ def function(source: Source, parameters: list[str] | None = None) -> Callable:
     if parameters is not None:
         definition.args.args = [ast.arg(name) for name in parameters]
     file = next((loc.file for loc in source.lines.values()), f"<zygopy {source.name} {next(_numbers)}>")
-    namespace: dict[str, Any] = {
-        "np": np,
-        "math": math,
-        "__name__": f"zygopy.generated.{source.name}",
-        **rewriting.names,
-    }
+    namespace: dict[str, Any] = {"np": np, "math": math, "__name__": f"zygopy.generated.{source.name}"}
+    namespace |= {OWN + name: own for name, own in (helpers() | rewriting.names).items()}
     namespace |= {**helpers(), **source.errors}
     linecache.checkcache(file)
     exec(compile(ast.fix_missing_locations(tree), file, "exec"), namespace)
@@ -87,7 +84,7 @@ class _Replacements(ast.NodeTransformer):
     def __init__(self, source: Source):
         self.classes, self.parallel, self.local = source.classes, source.parallel, source.local
         self.in_parallel = False  # the innermost loop is one of an array expression
-        self.names: dict[str, object] = {"_sum": intrinsics.sum_of}
+        self.names: dict[str, object] = {"sum": intrinsics.sum_of}
         self.held: dict[str, None] = {}  # local arrays of which there are rows
         self.assigned: Counter = Counter()
 
@@ -101,9 +98,9 @@ class _Replacements(ast.NodeTransformer):
         if self.held and isinstance(result, ast.Return) and result.value is not None:
             held = _call("hold", result, *(ast.Name(name, ast.Load()) for name in self.held))
             body[-1:] = [
-                ast.copy_location(ast.Assign([ast.Name("_result", ast.Store())], result.value), result),
+                ast.copy_location(ast.Assign([ast.Name(f"{OWN}result", ast.Store())], result.value), result),
                 ast.copy_location(ast.Expr(held), result),
-                ast.copy_location(ast.Return(ast.Name("_result", ast.Load())), result),
+                ast.copy_location(ast.Return(ast.Name(f"{OWN}result", ast.Load())), result),
             ]
         return definition
 
@@ -111,7 +108,7 @@ class _Replacements(ast.NodeTransformer):
         """A call of the access of the array's class."""
         assert isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name)
         class_ = self.classes[target.value.id]
-        name = f"_{kind}_{class_}"
+        name = f"{kind}_{class_}"
         self.names[name] = intrinsics.accesses(class_)[kind]
         return _call(name, target, target.value, *_items(target), *values)
 
@@ -126,11 +123,11 @@ class _Replacements(ast.NodeTransformer):
                 return _call("exp2", node, *node.args)
             case ast.Attribute(value=ast.Name(module), attr=name):
                 if self.in_parallel and (own := vector_functions.IN_PLACE.get((module, name))) is not None:
-                    return self.own(own, f"_{name}_in_place", node, *node.args)
+                    return self.own(own, f"{name}_in_place", node, *node.args)
                 if (own := vector_functions.FUNCTIONS.get((module, name))) is not None:
-                    return self.own(own, f"_{name}", node, *node.args)
+                    return self.own(own, name, node, *node.args)
             case ast.Name("expit") if self.in_parallel:
-                return self.own(vector_functions.sigmoid_in_place, "_expit", node, *node.args)
+                return self.own(vector_functions.sigmoid_in_place, "expit", node, *node.args)
         return node
 
     def on_stack(self, node: ast.expr) -> ast.expr | None:
@@ -140,7 +137,7 @@ class _Replacements(ast.NodeTransformer):
                 lengths = [n.value for n in _elements(shape) if isinstance(n, ast.Constant) and type(n.value) is int]
                 if len(lengths) < len(_elements(shape)) or math.prod(lengths) > _ON_STACK:
                     return None
-                own = "_".join([f"_{name}", *map(str, lengths)])
+                own = "_".join([name, *map(str, lengths)])
                 return self.own(intrinsics.on_stack(tuple(lengths), name == "zeros"), own, node, *(dtype or [_FLOAT64]))
         return None
 
@@ -156,7 +153,7 @@ class _Replacements(ast.NodeTransformer):
         own = vector_functions.FUNCTIONS.get(("operator", "pow"))
         if own is None or not isinstance(node.op, ast.Pow) or _is_integer(node.right):
             return node
-        return self.own(own, "_pow", node, node.left, node.right)
+        return self.own(own, "pow", node, node.left, node.right)
 
     def own(self, own: Callable, name: str, like: ast.expr, *args: ast.expr) -> ast.Call:
         self.names[name] = own
@@ -192,7 +189,7 @@ class _Replacements(ast.NodeTransformer):
         self.generic_visit(node)
         target = node.target
         if isinstance(target, ast.Name) and isinstance(node.op, ast.Add):
-            total = _call("_sum", node, target, node.value)
+            total = _call("sum", node, target, node.value)
             return ast.copy_location(ast.Assign([target], total), node)
         if not _is_element(target):
             return node
@@ -226,5 +223,7 @@ def _elements(node: ast.expr) -> list[ast.expr]:
 
 
 def _call(name: str, like: ast.AST, *args: ast.expr) -> ast.Call:
+    """A call of a function of ours, by a name that the source has for nothing else."""
     args = tuple(ast.copy_location(ast.Name(a.id, ast.Load()), a) if isinstance(a, ast.Name) else a for a in args)
-    return ast.copy_location(ast.Call(ast.copy_location(ast.Name(name, ast.Load()), like), list(args), []), like)
+    function = ast.copy_location(ast.Name(OWN + name, ast.Load()), like)
+    return ast.copy_location(ast.Call(function, list(args), []), like)

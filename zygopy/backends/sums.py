@@ -22,6 +22,7 @@ from numba.core import types
 
 from zygopy.backends.intrinsics import by_parts
 from zygopy.backends.numba_private import instruction
+from zygopy.transform.naming import OWN
 
 BLOCK = 512
 
@@ -72,22 +73,23 @@ def _blocked(node: ast.For, totals: list[str]) -> list[ast.stmt]:
     args = [ast.unparse(a) for a in node.iter.args]  # type: ignore[attr-defined]
     start, stop = args if len(args) == 2 else ("0", args[0])
     index = ast.unparse(node.target)
-    lines = [f"{t}_rest = zero_like({t})" for t in totals]
-    lines += [f"for {index}_block in range({start}, {stop}, {BLOCK}):"]
-    lines += [f"    {t}_part = zero_like({t})" for t in totals]
-    lines += [f"    for {index} in range({index}_block, min({index}_block + {BLOCK}, {stop})):", "        pass"]
-    lines += [f"    if {index}_block > {start}:"]
-    lines += [f"        {t}_rest = {t}_rest + addition_error({t}, {t}_part)" for t in totals]
-    lines += [f"    {t} = {t} + {t}_part" for t in totals]
+    block, rest, part = f"{OWN}{index}_block", f"{OWN}rest_of_", f"{OWN}part_of_"
+    lines = [f"{rest}{t} = {OWN}zero_like({t})" for t in totals]
+    lines += [f"for {block} in range({start}, {stop}, {BLOCK}):"]
+    lines += [f"    {part}{t} = {OWN}zero_like({t})" for t in totals]
+    lines += [f"    for {index} in range({block}, min({block} + {BLOCK}, {stop})):", "        pass"]
+    lines += [f"    if {block} > {start}:"]
+    lines += [f"        {rest}{t} = {rest}{t} + {OWN}addition_error({t}, {part}{t})" for t in totals]
+    lines += [f"    {t} = {t} + {part}{t}" for t in totals]
     lines += [f"if {stop} - ({start}) > {BLOCK}:"]
-    lines += [f"    {t} = with_rest({t}, {t}_rest)" for t in totals]
+    lines += [f"    {t} = {OWN}with_rest({t}, {rest}{t})" for t in totals]
     made = ast.parse("\n".join(lines)).body
     for s in made:
         for inner in ast.walk(s):
             ast.copy_location(inner, node)
     outer = next(s for s in made if isinstance(s, ast.For))
     inner_loop = next(s for s in outer.body if isinstance(s, ast.For))
-    inner_loop.body = [_Rename({t: f"{t}_part" for t in totals}).visit(s) for s in node.body]
+    inner_loop.body = [_Rename({t: f"{part}{t}" for t in totals}).visit(s) for s in node.body]
     return made
 
 

@@ -161,7 +161,7 @@ class _Writer:
             case ops.EMPTY | ops.ZEROS | ops.SCRATCH:
                 return self.allocation(let), _ATOM
             case ops.VIEW:
-                return self.view(args), _ATOM
+                return self.view(let), _ATOM
             case ops.TRANSPOSE:
                 return self.transposed(args), _ATOM
             case ops.RESHAPE:
@@ -192,8 +192,9 @@ class _Writer:
         shape = f"({shape})" if len(let.args) > 1 else shape
         return f"np.{let.op.name}({shape}{dtype})"
 
-    def view(self, args: tuple[Value, ...]) -> str:
-        if (at := self.leading(args)) is not None:
+    def view(self, let: Let) -> str:
+        args = let.args
+        if (at := self.leading(let)) is not None:
             return f"{self.names[args[0]]}[{self.items(at)}, :]"
         parts, flips = [], []
         for start, step, length in zip(args[1::3], args[2::3], args[3::3], strict=True):
@@ -205,13 +206,14 @@ class _Writer:
         text = f"{self.names[args[0]]}[{', '.join(parts)}]"
         return f"{text}[{', '.join(flips)}]" if "::-1" in flips else text
 
-    def leading(self, args: tuple[Value, ...]) -> list[Value] | None:
-        """The indices of a view of all that is behind them in a local array."""
-        shape = self.shapes.get(args[0])
-        axes = list(zip(args[1::3], args[2::3], args[3::3], strict=True))
+    def leading(self, let: Let) -> list[Value] | None:
+        """The indices of a view of all that is behind them, in an array by rows or a tape."""
+        shape = self.shapes.get(let.args[0])
+        axes = list(zip(let.args[1::3], let.args[2::3], let.args[3::3], strict=True))
         fixed = [start for start, _, length in axes if length == integer(-1)]
         rest = [(integer(0), integer(1), n) for n in shape[len(fixed) :]] if shape is not None else None
-        return fixed if fixed and axes[len(fixed) :] == rest else None
+        whole = axes[len(fixed) :] == rest or let.var.type.layout == "C"
+        return fixed if fixed and len(fixed) < len(axes) and whole else None
 
     def transposed(self, args: tuple[Value, ...]) -> str:
         name, order = self.names[args[0]], [int(a.value) for a in args[1:] if isinstance(a, Const)]

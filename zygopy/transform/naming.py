@@ -46,6 +46,9 @@ class Naming:
     inlined: dict[Var, Let] = field(default_factory=dict)
 
 
+OWN = "_zygopy_"  # what names that backends add begin with, and no others
+
+
 def name(function: Function, reserved: set[str]) -> Naming:
     """Choose names for a function's variables."""
     inlined = _Inliner(function).inlined
@@ -106,7 +109,7 @@ def _all_vars(function: Function) -> list[Var]:
 def _identifier(hint: str) -> str:
     text = "".join(c if c.isidentifier() or c.isdigit() else "_" for c in hint.split("@")[0]) or "t"
     text = "k" if not text.strip("_") else text
-    text = f"v{text}" if not text.isidentifier() else text
+    text = f"v{text}" if not text.isidentifier() or text.startswith(OWN) else text
     return f"{text}_" if keyword.iskeyword(text) or hasattr(builtins, text) or text in ("np", "math") else text
 
 
