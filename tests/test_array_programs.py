@@ -193,6 +193,16 @@ def special_functions(x, v):
     return total + scipy.stats.norm.logpdf(x, 0.3, 1.5).sum() + np.sum(special.gammaln(x * x + 0.1))
 
 
+def reshaped(x, v):
+    """An array that branches of a loop rebind, in other shapes."""
+    total = 0.0
+    for k in range(3):
+        total += np.sum(np.sin(x.reshape(12)) * 0.3)
+        x = np.tanh(x * 1.1) if k % 2 == 0 else x[::-1].copy()
+        total += np.sum((x.reshape(3, 4) @ np.arange(4.0)) * v)
+    return total + np.sum(x.reshape(2, 6) ** 2)
+
+
 def projected(x, v):
     """Products with vectors beside functions of their elements, by rows and by columns."""
     z = np.tanh(x @ v) * 2.0
@@ -215,6 +225,7 @@ PROGRAMS = (
     filtered,
     special_functions,
     projected,
+    reshaped,
 )
 
 

@@ -18,6 +18,7 @@ from zygopy.transform import ops
 from zygopy.transform.build import Builder, integer
 from zygopy.transform.ir import (
     Block,
+    Check,
     Const,
     Effect,
     For,
@@ -45,6 +46,7 @@ class Numbers:
     roots: dict[Var, list[Var | Let]] = field(default_factory=dict)
     counters: dict[Var, Var] = field(default_factory=dict)
     views: dict[Var, Let] = field(default_factory=dict)  # views of numbered arrays
+    reshaped: dict[Var, Let] = field(default_factory=dict)  # those of them that are whole arrays in another shape
 
     def rows(self, class_: Var, b: Builder) -> Value:
         """The number of arrays of a class, known at the end of the forward part."""
@@ -78,12 +80,17 @@ class _Identify:
         self.function, self.classes, self.aliases = function, classes, aliases
         self.numbers = Numbers(roots={c: [] for c in classes})
         self.fixed = dict.fromkeys(classes, 0)  # how many arrays are made outside loops
+        self.definitions = {s.var: s for s in walk(function.body) if isinstance(s, Let)}
+        self.equal: dict[object, object] = {}
 
     def run(self) -> tuple[Function, Numbers]:
         for var in param_vars(self.function):
             if self.is_numbered(var):
                 self.add_root(var, var)
         body = self.block(self.function.body, in_loop=False)
+        self.note_equal_lengths()
+        for view in self.numbers.reshaped.values():
+            self.check_one_shape(view)
         start = Builder(self.function.loc)
         for class_, counter in self.numbers.counters.items():
             start.emit(Let(counter, ops.EMPTY, (integer(1),), start.loc))
@@ -120,9 +127,11 @@ class _Identify:
 
     def let(self, s: Let, in_loop: bool, out: list[Statement]) -> None:
         if s.op in ops.VIEWS:
-            if s.op is ops.RESHAPE:  # a row of a pool may be longer than its array
-                raise _slice_of_another(s)
             self.numbers.views[s.var] = s
+            if s.op is ops.RESHAPE:
+                if s.args[0] not in self.numbers.ids:
+                    raise _slice_of_another(s)
+                self.numbers.reshaped[s.var] = s
             return
         assert s.op.effect is Effect.ALLOCATES
         if not in_loop:
@@ -136,6 +145,31 @@ class _Identify:
         out += b.statements
         self.numbers.ids[s.var] = number
         self.numbers.roots[class_].append(s)
+
+    def check_one_shape(self, view: Let) -> None:
+        """A row of a pool is longer than its array unless all arrays of a class have one shape."""
+        roots = self.numbers.roots[self.aliases.of(view.var)]
+        if len({tuple(map(self.length, _lengths(root))) for root in roots}) > 1:
+            raise _slice_of_another(view)
+
+    def length(self, n: object) -> object:
+        """What stands for a length and for all that are known to equal it; (a, k) is that of an axis."""
+        let = self.definitions.get(n) if isinstance(n, Var) else None
+        if let is not None and let.op is ops.DIM:
+            n = (let.args[0], let.args[1].value)
+        made = self.definitions.get(n[0]) if isinstance(n, tuple) else None
+        if made is not None and made.op.effect is Effect.ALLOCATES:
+            return self.length(made.args[n[1]])
+        return self.length(self.equal[n]) if n in self.equal else n
+
+    def note_equal_lengths(self) -> None:
+        """What the tests at entry say."""
+        for s in self.function.body.statements:
+            test = self.definitions.get(s.test) if isinstance(s, Check) else None
+            if test is not None and test.op is ops.EQ:
+                a, b = map(self.length, test.args)
+                if a != b:
+                    self.equal[b if isinstance(a, Const) else a] = a if isinstance(a, Const) else b
 
     def number(self, array: Var) -> Value:
         if (view := self.numbers.views.get(array)) is not None:
@@ -171,6 +205,10 @@ class _Identify:
             return Block(block.statements, (*block.yields, *(self.number(block.yields[k]) for k in slots)))
 
         return replace(s, then=side(then), orelse=side(orelse), results=(*s.results, *results))
+
+
+def _lengths(root: Var | Let) -> tuple:
+    return root.args if isinstance(root, Let) else tuple((root, k) for k in range(root.type.ndim))
 
 
 def _slice_of_another(view: Let) -> UnsupportedError:

@@ -159,7 +159,7 @@ class _Sweep:
         visible = set(param_vars(function)) | {v for s in function.body.statements for v in defined(s)}
         for class_, roots in self.numbers.roots.items():
             shape = (self.numbers.rows(class_, b), *pool_shape(roots, visible, b))
-            type_ = Array(class_.type.dtype, class_.type.ndim + 1)
+            type_ = Array(class_.type.dtype, len(shape))
             self.pools[class_] = b.let(ops.ZEROS, shape, type_, _bar(class_))
 
     def shadow_parameters(self, function: Function, wanted: set[Var], b: Builder) -> None:
@@ -351,8 +351,9 @@ class _Sweep:
 
     def cell(self, array: Var, index: tuple[Value, ...], b: Builder) -> tuple[Var, tuple[Value, ...]]:
         """Where the adjoint of an array's element is."""
-        if (number := self.numbers.ids.get(array)) is not None:
-            return self.pools[self.activity.node(array)], (number, *index)
+        if (row := self.row(array, b)) is not None:
+            pool, number = row
+            return pool, (number, *index)
         if (view := self.numbers.views.get(array)) is not None:
             raise UnsupportedError(
                 "an array variable that a loop rebinds is viewed here; this is not supported",
@@ -360,6 +361,15 @@ class _Sweep:
                 help="copy the slice: x[...].copy()",
             )
         return self.shadow[array], index
+
+    def row(self, array: Var, b: Builder) -> tuple[Var, Value] | None:
+        """The pool of a numbered array's shadow, in the array's shape, and the number."""
+        pool = self.pools.get(self.activity.node(array))
+        if pool is not None and (view := self.numbers.reshaped.get(array)) is not None:
+            whole, *shape = view.args
+            type_ = Array(array.type.dtype, len(view.args))
+            return b.let(ops.RESHAPE, (pool, b.dim(pool, 0), *shape), type_, pool.name), self.numbers.ids[whole]
+        return None if pool is None or array not in self.numbers.ids else (pool, self.numbers.ids[array])
 
     # -- kernels -----------------------------------------------------------------------------------------------------
 
@@ -384,11 +394,12 @@ class _Sweep:
 
     def shadow_of(self, array: Var, shape: Callable, b: Builder) -> Var:
         """The shadow of a whole array, a view of a pool's row where the array is numbered."""
-        if (view := self.numbers.views.get(array)) is not None:
+        row = self.row(array, b)
+        if row is None and (view := self.numbers.views.get(array)) is not None:
             return b.let(view.op, (self.shadow_of(view.args[0], shape, b), *view.args[1:]), array.type, _bar(array))
-        if (number := self.numbers.ids.get(array)) is None:
+        if row is None:
             return self.shadow[array]
-        args: list[Value] = [self.pools[self.activity.node(array)], number, integer(0), integer(-1)]
+        args: list[Value] = [*row, integer(0), integer(-1)]
         for n in shape(array):
             args += [integer(0), integer(1), n]
         type_ = Array(array.type.dtype, array.type.ndim, "A")
