@@ -74,6 +74,7 @@ class _Strips:
         self.aliases = AliasClasses(function.body)
         self.facts = Facts()
         self.params = {v for v in param_vars(function) if isinstance(v.type, Array)}
+        self.depth = 0  # loops around the statement
         self.before: list[Statement] = []  # what the statement of the outermost block needs before it
         for s in walk(function.body):
             if isinstance(s, Let):
@@ -90,13 +91,19 @@ class _Strips:
     def block(self, block: Block) -> Block:
         return Block(tuple(t for s in block.statements for t in self.statement(s)), block.yields)
 
+    def in_loop(self, body: Block) -> Block:
+        self.depth += 1
+        body = self.block(body)
+        self.depth -= 1
+        return body
+
     def statement(self, s: Statement) -> list[Statement]:
         match s:
             case For():
                 found = _Loop(s, self).split() if _is_candidate(s) else None
-                return [replace(s, body=self.block(s.body))] if found is None else found
+                return [replace(s, body=self.in_loop(s.body))] if found is None else found
             case While():
-                return [replace(s, body=self.block(s.body))]
+                return [replace(s, body=self.in_loop(s.body))]
             case If():
                 return [replace(s, then=self.block(s.then), orelse=self.block(s.orelse))]
         return [s]
@@ -132,8 +139,9 @@ class _Loop:
         if sums is None or not self.trips_are_independent() or not self.may_check_first():
             return None
         groups = self.groups(_partial(sums))
-        for g in groups:
-            g.products = as_products(g.statements, self.s.index, self.inside, self.scope.aliases)
+        if self.scope.depth == 0:  # in a loop, matrices are often too small for a call of BLAS
+            for g in groups:
+                g.products = as_products(g.statements, self.s.index, self.inside, self.scope.aliases)
         return self.written(groups, sums) if len(groups) > 1 else None
 
     # -- what allows it ----------------------------------------------------------------------------------------------
