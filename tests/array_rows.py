@@ -447,6 +447,8 @@ OF_ONE_MATRIX = """
 """
 DOMINANT = np.array([[2.5, 0.3, -0.4], [0.2, 1.8, 0.5], [-0.6, 0.1, 2.2]])
 STACKED = np.stack([DOMINANT, DOMINANT.T + 0.1, DOMINANT * 0.7])
+APART = 3 * DOMINANT + np.diag([3.0, 9.0, 18.0])  # eigenvalues far from each other, as finite differences need them
+APARTS = np.stack([APART, APART.T - 1.0, APART * 0.7])
 SYMMETRIC = "(x + x.T)"
 LINEAR = """
     np.linalg.inv(x)
@@ -479,6 +481,19 @@ LINEAR = """
     scipy.linalg.sqrtm(x)
 """
 REAL_ONLY = "cholesky eigvalsh eigh svd qr lstsq norm pinv sqrtm slogdet cho_solve solve_triangular expm".split()
+SPECTRAL = """
+    np.linalg.eigh(x)[0]
+    np.linalg.eigh(x, UPLO='U')[1] ** 2
+    np.linalg.eigh(x)[1] ** 2 @ x
+    np.linalg.eigvalsh(x, 'L')
+    np.linalg.eigvalsh(x, UPLO='U') * x
+"""
+SINGULAR = """
+    np.linalg.svd(x, compute_uv=False)
+    np.linalg.svd(x, full_matrices=False)[1]
+    np.linalg.svd(x, full_matrices=False)[0] ** 2
+    np.linalg.svd(x, False)[2] ** 2
+"""
 SORTED = """
     np.sort(x)
     np.sort(x, axis=0)
@@ -609,6 +624,10 @@ def other_rows() -> Iterable[Row]:
         )
     for text in ("inv(x)", "det(x)", "solve(x, x)", "solve(x, x[:, :, :1])", "matrix_power(x, 2)"):
         yield Row(f"np.linalg.{text}", (STACKED,), oracle="complex")
+    for one in (APART, APARTS, APART[:1, :1], np.zeros((0, 0))):
+        yield from (Row(r.text, (one,), oracle="double") for r in rows(SPECTRAL))
+    for one in (APART, APART[:, :2], APART[:2], APARTS[:, :2], APART[:1], np.zeros((2, 0))):
+        yield from (Row(r.text, (one,), oracle="double") for r in rows(SINGULAR))
     for b in ((3,), (3, 2), (3, 1)):
         yield row("np.linalg.solve(x, y)", DOMINANT, b, oracle="complex")
     yield row("np.linalg.solve(x, y)", STACKED, (3, 3, 2), oracle="complex")
@@ -623,8 +642,8 @@ def other_rows() -> Iterable[Row]:
 NOT_YET = set(
     """
     .round np.add.reduce np.allclose np.array_equal np.convolve np.fft.fft np.fft.rfft np.gradient
-    np.interp np.iscomplexobj np.isin np.linalg.eigh np.linalg.eigvalsh np.linalg.lstsq np.linalg.pinv
-    np.linalg.qr np.linalg.svd np.logical_and.reduce np.median np.multiply.outer np.nanmean np.nansum
+    np.interp np.iscomplexobj np.isin np.linalg.lstsq np.linalg.pinv
+    np.linalg.qr np.logical_and.reduce np.median np.multiply.outer np.nanmean np.nansum
     np.partition np.percentile np.polyval np.ptp np.quantile np.rollaxis np.unique np.vecdot
     scipy.linalg.cho_solve scipy.linalg.expm scipy.linalg.sqrtm scipy.special.i0 scipy.special.j0
     """.split()
@@ -635,6 +654,7 @@ NOT_YET_FORMS = {
     "np.linalg.norm(x, 'nuc')",
     "np.linalg.norm(x, ord=1)",
     "np.linalg.norm(x, ord=2)",
+    "np.linalg.svd(x)[1]",
     'np.reshape(x, (3, 2), order="F")',
     "np.transpose(x, axes=(1, 0)) * y",
     "x[(0, 1), (1, 2)]",

@@ -177,9 +177,14 @@ def walrus(x):
     return x
 
 
-@refused("decompositions: `np.linalg.eigh`, `svd`, `qr`, `lstsq`, `pinv`", zg.UnsupportedError, np.ones((2, 2)))
+@refused("decompositions: `np.linalg.qr`, `lstsq`, `pinv`", zg.UnsupportedError, np.ones((2, 2)))
 def decomposition(a):
-    return np.linalg.eigh(a)[0][0]
+    return np.linalg.qr(a)[1][0]
+
+
+@refused("`np.linalg.svd` with all vectors", zg.UnsupportedError, np.ones((2, 2)))
+def all_singular_vectors(a):
+    return np.linalg.svd(a)[1][0]
 
 
 @refused("`**` in a call", zg.UnsupportedError, 1.0)
@@ -350,9 +355,9 @@ def store_broadcast(a):
     return np.sum(b)
 
 
-@refused("an eigenvalue decomposition", zg.UnsupportedError, X)
+@refused("eigenvalues of matrices that are not symmetric", zg.UnsupportedError, X)
 def eigenvalues(a):
-    return np.linalg.eigvalsh(np.diag(a))[0]
+    return np.linalg.eigvals(np.diag(a))[0].real
 
 
 @refused("the truth value of an array", zg.DtypeError, X)
@@ -687,6 +692,11 @@ def complex_math(z):
 @refused("a factorisation of complex matrices", zg.DtypeError, np.eye(2, dtype=complex))
 def complex_cholesky(a):
     return np.linalg.cholesky(a)[0, 0].real
+
+
+@refused("eigenvalues and singular values of complex matrices", zg.DtypeError, np.eye(2, dtype=complex))
+def complex_eigenvalues(a):
+    return np.linalg.eigvalsh(a)[0]
 
 
 @refused("an FFT", zg.UnsupportedError, np.zeros(3, complex))

@@ -116,6 +116,16 @@ def triangular_system(a):
     return np.sum(np.sin(scipy.linalg.solve_triangular(a, np.ones(3), lower=True)))
 
 
+def spectrum(a):
+    w, v = np.linalg.eigh(a)
+    return np.sum(np.sin(w) * v[0] ** 2)
+
+
+def singular(a):
+    u, s, vt = np.linalg.svd(a[:, :2], full_matrices=False)
+    return np.sum(np.sin((u * np.log(s)) @ vt))
+
+
 def systems_in_a_loop(a):
     b = np.ones(3)
     for _ in range(3):
@@ -125,7 +135,16 @@ def systems_in_a_loop(a):
 
 @pytest.mark.parametrize(
     "function",
-    [product_with_itself, inverse, determinants, cubed_factor, triangular_system, systems_in_a_loop],
+    [
+        product_with_itself,
+        inverse,
+        determinants,
+        cubed_factor,
+        triangular_system,
+        spectrum,
+        singular,
+        systems_in_a_loop,
+    ],
 )
 def test_gradient_of_gradient(function):
     """Against finite differences of the gradient."""
@@ -155,6 +174,9 @@ MAPS = [
     lambda a: np.linalg.slogdet(a)[1] * a,
     lambda a: np.linalg.cholesky(a),
     lambda a: scipy.linalg.solve_triangular(a, np.ones(3), lower=True) ** 2,
+    lambda a: np.linalg.eigh(a)[1] ** 2 * np.linalg.eigh(a)[0],
+    lambda a: (np.linalg.svd(a[:2], full_matrices=False)[0] ** 2) @ np.linalg.svd(a[:2], full_matrices=False)[2] ** 2,
+    lambda a: np.linalg.svd(a[:, :2], compute_uv=False),
     largest_by_order,
 ]
 
@@ -256,6 +278,23 @@ def test_small_singular(a):
         zg.grad(small_solution, backend="python")(a)
 
 
+def lowest(a):
+    return np.linalg.eigvalsh(a)[0]
+
+
+def largest(a):
+    return np.linalg.svd(a, compute_uv=False)[0]
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+@pytest.mark.parametrize("function", [lowest, largest])
+def test_not_a_number(function, backend):
+    """Of eigenvalues NumPy raises this for large matrices only."""
+    for a in (np.full((1, 1), np.nan), np.diag([1.0, 2.0, np.nan]), np.full((30, 30), np.nan)):
+        with pytest.raises(np.linalg.LinAlgError, match="did not converge"):
+            zg.grad(function, backend=backend)(a)
+
+
 def test_lengths_that_do_not_fit():
     with pytest.raises(zg.ShapeError, match="the lengths of arrays that meet here differ"):
         zg.grad(loss, backend="python")(np.ones((2, 3)), np.ones((2, 3)))
@@ -274,6 +313,55 @@ def test_determinant_of_a_singular_matrix():
     value, gradient = zg.value_and_grad(lambda a: np.linalg.det(a), backend="python")(a)
     assert value == 0.0
     assert np.isnan(gradient).any()
+
+
+# -- eigenvalues and singular values ---------------------------------------------------------------------------------
+
+
+def test_values_where_they_are_equal():
+    """The sum of a function of equal values has a derivative, that of the vectors alone has none."""
+    a = np.eye(3)
+    for f in (lambda a: np.sum(np.linalg.eigvalsh(a) ** 3), lambda a: np.sum(np.linalg.svd(a, compute_uv=False) ** 3)):
+        np.testing.assert_allclose(zg.grad(f, backend="python")(a), 3 * a, atol=1e-14)
+    assert not np.isfinite(zg.grad(lambda a: np.linalg.eigh(a)[1][0, 1], backend="python")(a)).all()
+
+
+def test_only_one_triangle_has_derivatives():
+    a = np.arange(9.0).reshape(3, 3) ** 2
+    for uplo, other in (("L", np.triu), ("U", np.tril)):
+        gradient = zg.grad(lambda a, uplo=uplo: np.linalg.eigvalsh(a, uplo)[0], backend="python")(a)
+        assert not other(gradient, 1 if uplo == "L" else -1).any()
+        assert gradient.any()
+
+
+@pytest.mark.parametrize("uplo", ["A", 1, "lower"])
+def test_uplo(uplo):
+    with pytest.raises(zg.UnsupportedError, match="UPLO must be 'L' or 'U'"):
+        zg.grad(lambda a: np.linalg.eigvalsh(a, uplo)[0], backend="python")(np.eye(2))
+
+
+# -- compiled --------------------------------------------------------------------------------------------------------
+
+
+def of_all_factors(a):
+    """What the choice of signs does not change, of many rows and few."""
+    w, v = np.linalg.eigh(a)
+    u, s, vt = np.linalg.svd(a[:, 1:], full_matrices=False)
+    total = np.sum((v * np.exp(-w)) @ v.T) + np.sum((u / s) @ vt)
+    return total + np.linalg.eigvalsh(a, UPLO="U")[0] + np.sum(np.linalg.svd(a[:3], full_matrices=False)[2] ** 2 * a[0])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_compiled(dtype):
+    """Compiled code against the python backend, which the rows test."""
+    a = numbers(5, 5)
+    a = (a + a.T + np.diag([1.0, 3.0, 6.0, 9.0, 13.0])).astype(dtype)
+    value, gradient = zg.value_and_grad(of_all_factors)(a)
+    expected, slope = zg.value_and_grad(of_all_factors, backend="python")(a.astype(float))
+    assert gradient.dtype == dtype
+    rtol = 1e-12 if dtype == np.float64 else 1e-4
+    np.testing.assert_allclose(value, expected, rtol=rtol)
+    np.testing.assert_allclose(gradient, slope, rtol=rtol, atol=rtol * np.abs(slope).max())
 
 
 # -- the native routines ---------------------------------------------------------------------------------------------
@@ -332,3 +420,18 @@ def test_native_systems(n):
     for name, matrix in (("solve_lower", factor), ("solve_lower_transposed", factor.T)):
         native(name, 3)(x, factor, b)
         np.testing.assert_allclose(x, np.linalg.solve(matrix, b), atol=1e-12)
+
+
+@pytest.mark.parametrize(("m", "n"), [(0, 2), (1, 1), (2, 3), (3, 2), (1, 5), (20, 20), (40, 3), (3, 40)])
+def test_native_spectra(m, n):
+    k = min(m, n)
+    for lay in LAYOUTS.values():
+        a = lay(numbers(m, n) + np.eye(m, n))
+        u, s, vt = lay(np.empty((m, k))), np.empty(k), lay(np.empty((k, n)))
+        native("svd", 4)(u, s, vt, a)
+        np.testing.assert_allclose(s, np.linalg.svd(a, compute_uv=False), atol=1e-13)
+        np.testing.assert_allclose((u * s) @ vt, a, atol=1e-13)
+        w, v, lower = np.empty(m), lay(np.empty((m, m))), lay(a @ a.T + np.triu(numbers(m, m), 1))
+        native("eigh", 3)(w, v, lower)
+        np.testing.assert_allclose(w, np.linalg.eigvalsh(lower), atol=1e-12)
+        np.testing.assert_allclose((v * w) @ v.T, a @ a.T, atol=1e-12)

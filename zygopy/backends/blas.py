@@ -19,13 +19,14 @@ _DATA = 4  # field of the array descriptor
 
 NO, YES = ord("N"), ord("T")  # transposed?
 RIGHT, LOWER, UPPER, UNIT = ord("R"), ord("L"), ord("U"), ord("U")
+VECTORS, SMALL = ord("V"), ord("S")  # what is computed beside the values
 
 
 _LETTERS = {types.float64: "d", types.float32: "s", types.complex128: "z", types.complex64: "c"}
 
 
-def _routine(module: str, name: str, kinds: str) -> Callable:
-    """The routine `name` for numbers of one dtype, that of its first array.
+def _routine(module: str, name: str, kinds: str, letters: str = "dszc") -> Callable:
+    """The routine `name` for numbers of one dtype, that of its first array; `letters` of the dtypes it is there for.
 
     `kinds` has a letter for each argument: c character, i int, f number of the arrays' dtype, a array of any dtype.
     """
@@ -44,20 +45,19 @@ def _routine(module: str, name: str, kinds: str) -> Callable:
         builder.call(function, [_address(builder, kind, value) for kind, value in zip(kinds, args, strict=True)])
         return context.get_dummy_value()
 
-    _routines.append((module, name))
+    _routines.extend((module, letter, name) for letter in letters)
     return instruction(generate, typing)
 
 
-_routines: list[tuple[str, str]] = []
+_routines: list[tuple[str, str, str]] = []
 
 
 @cache
 def _name_symbols() -> None:
     """Tell LLVM the addresses of all routines, which code that comes from Numba's disk cache asks for by name."""
-    for module, name in _routines:
-        for letter in _LETTERS.values():
-            address = get_cython_function_address(f"scipy.linalg.cython_{module}", letter + name)
-            llvm.add_symbol(f"zygopy_{letter}{name}", address)
+    for module, letter, name in _routines:
+        address = get_cython_function_address(f"scipy.linalg.cython_{module}", letter + name)
+        llvm.add_symbol(f"zygopy_{letter}{name}", address)
 
 
 routine = partial(compiled_once, prepare=_name_symbols)  # a function of arrays that calls BLAS and LAPACK
@@ -76,3 +76,6 @@ gemv = _routine("blas", "gemv", "ciifaiaifai")  # trans, m, n, alpha, a, lda, x,
 trsm = _routine("blas", "trsm", "cccciifaiai")  # side, uplo, transa, diag, m, n, alpha, a, lda, b, ldb
 getrf = _routine("lapack", "getrf", "iiaiaa")  # m, n, a, lda, ipiv, info
 potrf = _routine("lapack", "potrf", "ciaia")  # uplo, n, a, lda, info
+syevd = _routine("lapack", "syevd", "cciaiaaiaia", "ds")  # jobz, uplo, n, a, lda, w, work, lwork, iwork, liwork, info
+# jobz, m, n, a, lda, s, u, ldu, vt, ldvt, work, lwork, iwork, info
+gesdd = _routine("lapack", "gesdd", "ciiaiaaiaiaiaa", "ds")

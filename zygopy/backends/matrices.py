@@ -83,6 +83,22 @@ def solve_lower_transposed(x, l, b):  # noqa: E741
     _solve_lower(x, l, b, 1)
 
 
+def eigh(w, v, a):
+    """w, v of a @ v = v * w, of the lower triangle of a; nan where they are not found"""
+    try:
+        w[...], v[...] = np.linalg.eigh(a)
+    except np.linalg.LinAlgError:
+        w[...] = np.nan
+
+
+def svd(u, s, vt, a):
+    """u, s, vt of a = (u * s) @ vt, nan where they are not found"""
+    try:
+        u[...], s[...], vt[...] = np.linalg.svd(a, full_matrices=False)
+    except np.linalg.LinAlgError:
+        s[...] = np.nan
+
+
 def argsort(order, x):
     """order[...] = the indices that sort x, equal elements as they come, nan last."""
     order[...] = np.argsort(x, kind="stable")
@@ -90,6 +106,8 @@ def argsort(order, x):
 
 _FUNCTIONS = (
     argsort,
+    eigh,
+    svd,
     matmul,
     add_matmul,
     sub_matmul,

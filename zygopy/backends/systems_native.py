@@ -1,4 +1,4 @@
-"""Linear systems for compiled code: own loops for small matrices, LAPACK for others.
+"""Linear systems and factors for compiled code: own loops for small systems, LAPACK for others.
 
 LAPACK reads what lies by rows as the transposed matrix. So it factors a.T, where the loops factor a; each of the two
 kinds of factors is only read by functions that make the same choice, by the number of rows.
@@ -181,6 +181,66 @@ def _solve_lower(x, l, b, transposed):  # noqa: E741
         _assign(x, work)
 
 
+# -- eigenvalues and singular values ---------------------------------------------------------------------------------
+# LAPACK gets the matrix by columns, as NumPy gives it: so the signs of vectors are NumPy's.
+
+
+def _eigh(w, v, a):
+    n = a.shape[0]
+    if n == 0:
+        return
+    work, found = copied(a.T), intrinsics.empty((n,), a.dtype)
+    memory, numbers = 1 + 6 * n + 2 * n * n, 3 + 5 * n
+    info = intrinsics.empty((1,), np.int32)
+    blas.syevd(
+        blas.VECTORS,
+        blas.LOWER,
+        n,
+        work,
+        n,
+        found,
+        intrinsics.empty((memory,), a.dtype),
+        memory,
+        intrinsics.empty((numbers,), np.int32),
+        numbers,
+        info,
+    )
+    _assign(v, work.T)
+    for i in range(n):
+        w[i] = found[i] if info[0] == 0 else np.nan
+
+
+def _svd(u, s, vt, a):
+    m, n = a.shape
+    k = min(m, n)
+    if k == 0:
+        return
+    found = intrinsics.empty((k,), a.dtype)
+    left, right = intrinsics.empty((k, m), a.dtype), intrinsics.empty((n, k), a.dtype)
+    memory = 5 * k * k + 10 * k + 64 * (m + n)
+    info = intrinsics.empty((1,), np.int32)
+    blas.gesdd(
+        blas.SMALL,
+        m,
+        n,
+        copied(a.T),
+        m,
+        found,
+        left,
+        m,
+        right,
+        k,
+        intrinsics.empty((memory,), a.dtype),
+        memory,
+        intrinsics.empty((8 * k,), np.int32),
+        info,
+    )
+    _assign(u, left.T)
+    _assign(vt, right.T)
+    for i in range(k):
+        s[i] = found[i] if info[0] == 0 else np.nan
+
+
 KERNELS = {  # what emitted text calls
     "lu_factor": blas.routine(_factor),
     "lu_solve": blas.routine(_solve, (0.0,)),
@@ -188,6 +248,8 @@ KERNELS = {  # what emitted text calls
     "lu_determinant": blas.routine(_determinant),
     "lu_log_determinant": blas.routine(_log_determinant),
     "cholesky": blas.routine(_cholesky),
+    "eigh": blas.routine(_eigh),
+    "svd": blas.routine(_svd),
     "solve_lower": blas.routine(_solve_lower, (0.0,)),
     "solve_lower_transposed": blas.routine(_solve_lower, (1.0,)),
 }

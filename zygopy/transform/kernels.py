@@ -50,6 +50,31 @@ class Matrices:
         self.lower(n, lambda b, i, j: b.store(new, (i, j), b.load(a, (i, j))))
         return new
 
+    def symmetric(self, a: Var, n: Value) -> Var:
+        """A new symmetric matrix, by the lower triangle of another one."""
+        new = self.new((n, n), a)
+
+        def element(b: Builder, i: Var, j: Var) -> None:
+            value = b.load(a, (i, j))
+            b.store(new, (i, j), value)
+            b.store(new, (j, i), value)
+
+        self.lower(n, element)
+        return new
+
+    def add_symmetric(self, target: Var, a: Var, n: Value) -> None:
+        """The adjoint of `symmetric`, at (a + a.T) / 2: target += a + a.T below the diagonal, a on it."""
+
+        def element(b: Builder, i: Var, j: Var) -> None:
+            b.store(target, (i, j), b.apply(ops.ADD, b.load(a, (i, j)), b.load(a, (j, i))), ops.SUM)
+
+        def diagonal(b: Builder, ks: tuple[Var, ...]) -> None:
+            at = (ks[0], ks[0])
+            b.store(target, at, b.apply(ops.NEG, b.load(a, at)), ops.SUM)
+
+        self.lower(n, element)
+        self.nest((n,), diagonal)
+
     def identity(self, n: Value, like: Var) -> Var:
         new = self.new((n, n), like, op=ops.ZEROS)
         self.nest((n,), lambda b, ks: b.store(new, (ks[0], ks[0]), one(like)))

@@ -122,3 +122,37 @@ def solve_triangular(s, a, b, trans=None, lower=None):
     if known not in (None, 0, 1, "N", "T"):
         raise UnsupportedError("trans must be 0, 1, 'N' or 'T', known at compile time", s.loc)
     return systems.solve_triangular(s, a, b, reductions.flag(s, lower, "lower"), known in (1, "T"))
+
+
+# -- eigenvalues and singular values ---------------------------------------------------------------------------------
+
+
+@builtin(np.linalg.eigh)
+def eigh(s, a, UPLO=None):
+    return systems.eigenvectors(s, a, _is_upper(s, UPLO), "np.linalg.eigh")
+
+
+@builtin(np.linalg.eigvalsh)
+def eigvalsh(s, a, UPLO=None):
+    return systems.eigenvectors(s, a, _is_upper(s, UPLO), "np.linalg.eigvalsh")[0]
+
+
+def _is_upper(s, uplo: object) -> bool:
+    known = "L" if uplo is None else uplo.value if isinstance(uplo, Static) else None
+    if known not in ("L", "U", "l", "u"):
+        raise UnsupportedError("UPLO must be 'L' or 'U', known at compile time", s.loc)
+    return known in ("U", "u")
+
+
+@builtin(np.linalg.svd)
+def svd(s, a, full_matrices=None, compute_uv=None):
+    vectors = compute_uv is None or reductions.flag(s, compute_uv, "compute_uv")
+    if vectors and (full_matrices is None or reductions.flag(s, full_matrices, "full_matrices")):
+        raise UnsupportedError(
+            "np.linalg.svd with full_matrices=True is not supported",
+            s.loc,
+            why="the vectors beyond the singular values are not unique, and have no derivative",
+            help="np.linalg.svd(a, full_matrices=False)",
+        )
+    u, values, vt = systems.singular_values(s, a)
+    return (u, values, vt) if vectors else values

@@ -98,6 +98,10 @@ LOG_DETERMINANT = _kernel("lu_log_determinant", 4)  # sign[0], log[0] of |det(a)
 CHOLESKY = _kernel("cholesky", 2)  # l, with l @ l.T = a; the lower triangle of a is read; nan where it does not exist
 SOLVE_LOWER = _kernel("solve_lower", 3)  # x = l^-1 b; l, b
 SOLVE_LOWER_TRANSPOSED = _kernel("solve_lower_transposed", 3)  # x = l^-T b; l, b
+EIGH = _kernel("eigh", 3)  # w, v; a: eigenvalues going up, a @ v = v * w; the lower triangle of a is read
+SVD = _kernel(
+    "svd", 4
+)  # u, s, vt; a = (u * s) @ vt, of min(m, n) singular values; both kernels: nan where none are found
 ARGSORT = _kernel("argsort", 2)  # order; x: the indices that sort a vector
 ADDING = (ADD_MATMUL, SUB_MATMUL)  # kernels that add to their outs
 

@@ -9,6 +9,7 @@ from zygopy.transform import (
     rules_exponential,
     rules_linear_algebra,
     rules_special,
+    rules_spectral,
     rules_triangular,
     rules_trigonometric,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "rules_exponential",
     "rules_linear_algebra",
     "rules_special",
+    "rules_spectral",
     "rules_triangular",
     "rules_trigonometric",
 ]

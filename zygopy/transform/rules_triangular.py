@@ -78,31 +78,13 @@ def cholesky_adjoint(k: Backwards, l: Var, a: Var) -> None:  # noqa: E741
     k.kernel(ops.MATMUL, (product,), (k.transposed(factor), k.lower_part(k.bar(l), n)))
     k.kernel(ops.SOLVE_LOWER_TRANSPOSED, (left,), (factor, _halved(k, product, n)))
     k.kernel(ops.SOLVE_LOWER_TRANSPOSED, (s,), (factor, k.transposed(left)))
-    a_bar = k.bar(a)
-
-    def element(b: Builder, i: Var, j: Var) -> None:
-        b.store(a_bar, (i, j), b.apply(ops.ADD, b.load(s, (i, j)), b.load(s, (j, i))), ops.SUM)
-
-    def diagonal(b: Builder, ks: tuple[Var, ...]) -> None:
-        at = (ks[0], ks[0])
-        b.store(a_bar, at, b.apply(ops.NEG, b.load(s, at)), ops.SUM)
-
-    k.lower(n, element)
-    k.nest((n,), diagonal)
+    k.add_symmetric(k.bar(a), s, n)
 
 
 @kernel_tangent(ops.CHOLESKY)
 def cholesky_tangent(k: Sideways, l: Var, a: Var) -> None:  # noqa: E741
     """l_dot = l @ Phi(l^-1 a_dot l^-T), a_dot symmetric by its lower triangle (Murray 2016, equation 8)."""
-    n, a_dot = k.shape(l)[0], k.dot(a)
-    symmetric, left, both = k.new_like(l), k.new_like(l), k.new_like(l)
-
-    def element(b: Builder, i: Var, j: Var) -> None:
-        value = b.load(a_dot, (i, j))
-        b.store(symmetric, (i, j), value)
-        b.store(symmetric, (j, i), value)
-
-    k.lower(n, element)
-    k.kernel(ops.SOLVE_LOWER, (left,), (l, symmetric))
+    n, left, both = k.shape(l)[0], k.new_like(l), k.new_like(l)
+    k.kernel(ops.SOLVE_LOWER, (left,), (l, k.symmetric(k.dot(a), n)))
     k.kernel(ops.SOLVE_LOWER, (both,), (l, k.transposed(left)))
     k.kernel(ops.MATMUL, (k.dot(l),), (l, _halved(k, both, n)))

@@ -1,4 +1,4 @@
-"""Linear systems, inverses, determinants and Cholesky's factor: kernels on the matrices of a stack.
+"""Linear systems, inverses, determinants and factors of matrices: kernels on the matrices of a stack.
 
 x = solve(a, b)        lu_factor(lu, pivots, a)
                        lu_solve(x, lu, pivots, b)
@@ -34,7 +34,11 @@ def of_floats(s, view: View) -> View:
 
 def need_real(s, view: View, what: str) -> View:
     if view.element.is_complex:
-        raise DtypeError(f"{what} of complex matrices is not supported", s.loc, help="use np.linalg.solve, inv or det")
+        raise DtypeError(
+            f"{what} of complex matrices is not supported",
+            s.loc,
+            help="np.linalg.solve, inv and det take complex matrices",
+        )
     return view
 
 
@@ -227,6 +231,58 @@ def solve_triangular(s, a: object, b: object, lower: bool, transposed: bool) -> 
         kernel(s, op, (x,), (l, b))
 
     return of_each(s, a, b, products.result_type(s, a, b), one)
+
+
+# -- eigenvalues and singular values ---------------------------------------------------------------------------------
+
+
+def eigenvectors(s, a: object, upper: bool, what: str) -> tuple[View, View]:
+    """np.linalg.eigh: of the lower triangle of a, of the upper one for `upper`."""
+    a = need_real(s, square(s, a, what), what)
+    values, vectors = new(s, a.shape[:-1], a.dtype), new(s, a.shape, a.dtype)
+
+    def one(ks: tuple[Value, ...]) -> None:
+        w, given = _vector(s, values, ks), matrix(s, a, ks)
+        kernel(s, ops.EIGH, (w, matrix(s, vectors, ks)), (_transposed(given) if upper else given,))
+        _check_found(s, w, "Eigenvalues did not converge")
+
+    over_stack(s, a.shape[:-2], one)
+    return values, vectors
+
+
+def singular_values(s, a: object) -> tuple[View, View, View]:
+    """np.linalg.svd with full_matrices=False"""
+    a = of_floats(s, products.need_array(s, a, "np.linalg.svd"))
+    if a.ndim < 2:
+        raise ShapeError("np.linalg.svd needs a matrix, not a vector", s.loc)
+    a = need_real(s, a, "np.linalg.svd")
+    *stack, m, n = a.shape
+    k = s.b.apply(ops.INT_MIN, m, n)
+    u, values, vt = (new(s, (*stack, *shape), a.dtype) for shape in ((m, k), (k,), (k, n)))
+
+    def one(ks: tuple[Value, ...]) -> None:
+        found = _vector(s, values, ks)
+        kernel(s, ops.SVD, (matrix(s, u, ks), found, matrix(s, vt, ks)), (matrix(s, a, ks),))
+        _check_found(s, found, "SVD did not converge")
+
+    over_stack(s, tuple(stack), one)
+    return u, values, vt
+
+
+def _vector(s, view: View, ks: tuple[Value, ...]) -> View:
+    for k in ks:
+        view = arrays.item(s, view, k)
+    return view
+
+
+def _check_found(s, values: View, message: str) -> None:
+    """Raise LinAlgError where a kernel has left nan."""
+
+    def trip(ks: tuple[Value, ...], fine: tuple[Value, ...]) -> tuple[Value]:
+        value = products.element(s, values, ks)
+        return (s.b.apply(ops.AND, fine[0], s.b.apply(ops.EQ, value, value)),)
+
+    s.check(arrays.fold(s, values.shape, (constant(True),), trip)[0], np.linalg.LinAlgError, message)
 
 
 def _transposed(view: View) -> View:
