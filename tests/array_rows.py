@@ -472,6 +472,12 @@ LINEAR = """
     np.linalg.norm(x, 'nuc')
     np.linalg.norm(x, ord=2)
     np.linalg.norm(x, ord=1)
+    np.linalg.norm(x, 2.0)
+    np.linalg.norm(x, -2, keepdims=True) * x
+    np.linalg.norm(x, -1)
+    np.linalg.norm(x, -np.inf)
+    np.linalg.norm(x, np.inf, keepdims=True) * x
+    np.linalg.norm(x[:, :2], 'nuc', axis=(1, 0), keepdims=True)
     scipy.linalg.cholesky(x @ x.T)
     scipy.linalg.cholesky(x @ x.T, lower=True)
     scipy.linalg.expm(x * 0.3)
@@ -493,6 +499,15 @@ SINGULAR = """
     np.linalg.svd(x, full_matrices=False)[1]
     np.linalg.svd(x, full_matrices=False)[0] ** 2
     np.linalg.svd(x, False)[2] ** 2
+"""
+NORMS_OF_STACKS = """
+    np.linalg.norm(x, 1, axis=(1, 0))
+    np.linalg.norm(x, -1, axis=(0, 2))
+    np.linalg.norm(x, np.inf, axis=(-1, -2), keepdims=True)
+    np.linalg.norm(x, -np.inf, (2, 0))
+    np.linalg.norm(x, 2, axis=(0, 1), keepdims=True)
+    np.linalg.norm(x, -2, axis=(0, 2))
+    np.linalg.norm(x, 'nuc', axis=(2, 0), keepdims=True) * x
 """
 SORTED = """
     np.sort(x)
@@ -628,6 +643,8 @@ def other_rows() -> Iterable[Row]:
         yield from (Row(r.text, (one,), oracle="double") for r in rows(SPECTRAL))
     for one in (APART, APART[:, :2], APART[:2], APARTS[:, :2], APART[:1], np.zeros((2, 0))):
         yield from (Row(r.text, (one,), oracle="double") for r in rows(SINGULAR))
+    for r in rows(NORMS_OF_STACKS):
+        yield Row(r.text, (np.stack([APART[:2], APART.T[1:], APART[::-2]]),), oracle="double")
     for b in ((3,), (3, 2), (3, 1)):
         yield row("np.linalg.solve(x, y)", DOMINANT, b, oracle="complex")
     yield row("np.linalg.solve(x, y)", STACKED, (3, 3, 2), oracle="complex")
@@ -651,9 +668,6 @@ NOT_YET = set(
 NOT_YET_FORMS = {
     "np.einsum('...ij,...jk->...ik', x, y)",
     "np.eye(2, 3, k=1) * x",
-    "np.linalg.norm(x, 'nuc')",
-    "np.linalg.norm(x, ord=1)",
-    "np.linalg.norm(x, ord=2)",
     "np.linalg.svd(x)[1]",
     'np.reshape(x, (3, 2), order="F")',
     "np.transpose(x, axes=(1, 0)) * y",

@@ -128,6 +128,9 @@ def test_sample_compiled(start):
         ("np.sum(np.cumprod(x))", [2.0, 0.0, 3.0], [1, 8, 0]),
         ("np.var(x)", [2.0, 2.0], [0, 0]),
         ("np.linalg.norm(x, 1)", [0.0, -1.0], [0, -1]),
+        ("np.linalg.norm(x, 1)", [[1.0, 0.0], [0.0, -1.0]], [[1, 0], [0, 0]]),  # the first of equal columns
+        ("np.linalg.norm(x, np.inf)", [[1.0, -1.0], [2.0, 0.0]], [[1, -1], [0, 0]]),
+        ("abs(np.linalg.norm(x, 2) - 1) + np.linalg.norm(x, -2)", [[2.0, 0.0], [0.0, 0.5]], [[1, 0], [0, 1]]),
     ],
 )
 def test_awkward_points(text, x, gradient):

@@ -27,7 +27,7 @@ READERS |= {
     "ruled_calls",
     "ruled_kernels",
 }
-READERS |= {"indexing", "joining", "numpy_shapes", "scipy_functions", "linear_algebra_functions"}
+READERS |= {"norms", "indexing", "joining", "numpy_shapes", "scipy_functions", "linear_algebra_functions"}
 PASSES = {"simplify", "activity", "reverse", "forward", "tape", "jam", "memory", "emit", "naming", "show"}
 PASSES |= {"promote", "hoist", "orient", "distribute", "rotate", "fuse", "overwrite", "operands", "kernels", "settle"}
 

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.linalg
 
 from zygopy.errors import UnsupportedError
-from zygopy.transform import einsums, elementwise, products, reductions, systems
+from zygopy.transform import einsums, elementwise, norms, products, reductions, systems
 from zygopy.transform.build import integer
 from zygopy.transform.calls import builtin, method
 from zygopy.transform.ir import Const
@@ -154,5 +154,10 @@ def svd(s, a, full_matrices=None, compute_uv=None):
             why="the vectors beyond the singular values are not unique, and have no derivative",
             help="np.linalg.svd(a, full_matrices=False)",
         )
-    u, values, vt = systems.singular_values(s, a)
+    u, values, vt = systems.singular_values(s, a, "np.linalg.svd")
     return (u, values, vt) if vectors else values
+
+
+@builtin(np.linalg.norm)
+def norm(s, x, ord=None, axis=None, keepdims=None):
+    return norms.norm(s, x, ord, axis, keepdims)

@@ -244,11 +244,6 @@ def cumprod(s, a, axis=None):
     return reductions.cumulative(s, a, axis, ops.MUL)
 
 
-@builtin(np.linalg.norm)
-def norm(s, x, ord=None, axis=None, keepdims=None):
-    return reductions.norm(s, x, ord, axis, keepdims)
-
-
 # -- indices ---------------------------------------------------------------------------------------------------------
 
 

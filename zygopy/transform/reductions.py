@@ -338,39 +338,3 @@ def cumulative(s, view: View, axis, op: ops.Op) -> View:
 
     arrays.nest(s, tuple(n for k, n in enumerate(view.shape) if k != along), line)
     return result
-
-
-# -- norms -----------------------------------------------------------------------------------------------------------
-
-
-def norm(s, view: View, ord_: object = None, axis=None, keepdims=None):
-    """np.linalg.norm: of all elements, of vectors along an axis, or the Frobenius norm over two axes."""
-    view = need_array(s, view)
-    kind = ord_.value if isinstance(ord_, Static | Const) else ord_
-    axes = axes_of(s, axis, view.ndim)
-    type_ = view.element if view.element.is_inexact else Scalar(FLOAT64)
-
-    def value_of(v: Value) -> Value:
-        return s.b.cast(v, type_)
-
-    def magnitude(v: Value) -> Value:
-        return apply_function(s.b, np.abs, [value_of(v)], True)
-
-    if kind in (None, "fro") or (kind == 2 and len(axes) == 1):
-        if kind == "fro" and len(axes) != 2:
-            raise ShapeError("the norm 'fro' is of two axes", s.loc)
-        squares = sum_(s, view, axis, keepdims, term=lambda v: squared(s, value_of(v)))
-        return elementwise.combine(s, [squares], lambda v: apply_function(s.b, np.sqrt, v, True))
-    if len(axes) == 1:
-        if kind == 1:
-            return sum_(s, view, axis, keepdims, term=magnitude)
-        if kind in (np.inf, -np.inf):
-            sizes = elementwise.combine(s, [view], lambda v: magnitude(v[0]))
-            return extremum(s, sizes, axis, keepdims, ops.MAXIMUM if kind > 0 else ops.MINIMUM)
-        if is_number(ord_) and not (isinstance(kind, int | float) and kind == 0):
-            powers = sum_(
-                s, view, axis, keepdims, term=lambda v: apply_function(s.b, operator.pow, [magnitude(v), ord_], True)
-            )
-            root = apply_function(s.b, operator.truediv, [constant(1.0), ord_], False)
-            return elementwise.combine(s, [powers, root], lambda v: apply_function(s.b, operator.pow, v, True))
-    raise UnsupportedError(f"np.linalg.norm with ord={kind!r} is not supported", s.loc, help="write it out")

@@ -21,10 +21,16 @@ _INT32 = np.dtype(np.int32)
 
 def square(s, value: object, what: str) -> View:
     """A matrix or a stack of them, of floats, as many rows as columns."""
+    view = of_matrices(s, value, what)
+    arrays.same_length(s, view.shape[-2], view.shape[-1])
+    return view
+
+
+def of_matrices(s, value: object, what: str) -> View:
+    """A matrix or a stack of them, of floats."""
     view = of_floats(s, products.need_array(s, value, what))
     if view.ndim < 2:
         raise ShapeError(f"{what} needs a matrix, not a vector", s.loc)
-    arrays.same_length(s, view.shape[-2], view.shape[-1])
     return view
 
 
@@ -250,12 +256,9 @@ def eigenvectors(s, a: object, upper: bool, what: str) -> tuple[View, View]:
     return values, vectors
 
 
-def singular_values(s, a: object) -> tuple[View, View, View]:
+def singular_values(s, a: object, what: str) -> tuple[View, View, View]:
     """np.linalg.svd with full_matrices=False"""
-    a = of_floats(s, products.need_array(s, a, "np.linalg.svd"))
-    if a.ndim < 2:
-        raise ShapeError("np.linalg.svd needs a matrix, not a vector", s.loc)
-    a = need_real(s, a, "np.linalg.svd")
+    a = need_real(s, of_matrices(s, a, what), what)
     *stack, m, n = a.shape
     k = s.b.apply(ops.INT_MIN, m, n)
     u, values, vt = (new(s, (*stack, *shape), a.dtype) for shape in ((m, k), (k,), (k, n)))
