@@ -500,6 +500,12 @@ SINGULAR = """
     np.linalg.svd(x, full_matrices=False)[0] ** 2
     np.linalg.svd(x, False)[2] ** 2
 """
+ORTHOGONAL = """
+    np.linalg.qr(x)[0]
+    np.linalg.qr(x)[1]
+    np.linalg.qr(x, 'r')
+    np.linalg.qr(x, mode='reduced')[0] * x[..., :1]
+"""
 NORMS_OF_STACKS = """
     np.linalg.norm(x, 1, axis=(1, 0))
     np.linalg.norm(x, -1, axis=(0, 2))
@@ -643,8 +649,18 @@ def other_rows() -> Iterable[Row]:
         yield from (Row(r.text, (one,), oracle="double") for r in rows(SPECTRAL))
     for one in (APART, APART[:, :2], APART[:2], APARTS[:, :2], APART[:1], np.zeros((2, 0))):
         yield from (Row(r.text, (one,), oracle="double") for r in rows(SINGULAR))
+    for one in (
+        DOMINANT,
+        DOMINANT[:, :2],
+        DOMINANT[:2],
+        STACKED[:, :2],
+        STACKED[..., :2],
+        DOMINANT[:1],
+        np.zeros((2, 0)),
+    ):
+        yield from (Row(r.text, (one,), oracle="double") for r in rows(ORTHOGONAL))
     for r in rows(NORMS_OF_STACKS):
-        yield Row(r.text, (np.stack([APART[:2], APART.T[1:], APART[::-2]]),), oracle="double")
+        yield Row(r.text, (np.stack([4 * APART[:2], 2 * APART.T[1:], 3 * APART[::-2] - 2]) / 16,), oracle="double")
     for b in ((3,), (3, 2), (3, 1)):
         yield row("np.linalg.solve(x, y)", DOMINANT, b, oracle="complex")
     yield row("np.linalg.solve(x, y)", STACKED, (3, 3, 2), oracle="complex")
@@ -660,7 +676,7 @@ NOT_YET = set(
     """
     .round np.add.reduce np.allclose np.array_equal np.convolve np.fft.fft np.fft.rfft np.gradient
     np.interp np.iscomplexobj np.isin np.linalg.lstsq np.linalg.pinv
-    np.linalg.qr np.logical_and.reduce np.median np.multiply.outer np.nanmean np.nansum
+    np.logical_and.reduce np.median np.multiply.outer np.nanmean np.nansum
     np.partition np.percentile np.polyval np.ptp np.quantile np.rollaxis np.unique np.vecdot
     scipy.linalg.cho_solve scipy.linalg.expm scipy.linalg.sqrtm scipy.special.i0 scipy.special.j0
     """.split()

@@ -177,9 +177,14 @@ def walrus(x):
     return x
 
 
-@refused("decompositions: `np.linalg.qr`, `lstsq`, `pinv`", zg.UnsupportedError, np.ones((2, 2)))
+@refused("decompositions: `np.linalg.pinv`, `lstsq`", zg.UnsupportedError, np.ones((2, 2)))
 def decomposition(a):
-    return np.linalg.qr(a)[1][0]
+    return np.linalg.pinv(a)[0, 0]
+
+
+@refused("`np.linalg.qr` with all vectors", zg.UnsupportedError, np.ones((2, 2)))
+def complete_factors(a):
+    return np.linalg.qr(a, mode="complete")[1][0, 0]
 
 
 @refused("`np.linalg.svd` with all vectors", zg.UnsupportedError, np.ones((2, 2)))

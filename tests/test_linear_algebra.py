@@ -126,6 +126,11 @@ def singular(a):
     return np.sum(np.sin((u * np.log(s)) @ vt))
 
 
+def orthogonal(a):
+    q, r = np.linalg.qr(a[:, :2])
+    return np.sum(np.sin(q) * a[0, 0]) + np.sum(np.cos(r)) + np.linalg.qr(a[:2])[1][1, 2] ** 3
+
+
 def systems_in_a_loop(a):
     b = np.ones(3)
     for _ in range(3):
@@ -143,6 +148,7 @@ def systems_in_a_loop(a):
         triangular_system,
         spectrum,
         singular,
+        orthogonal,
         systems_in_a_loop,
     ],
 )
@@ -177,6 +183,8 @@ MAPS = [
     lambda a: np.linalg.eigh(a)[1] ** 2 * np.linalg.eigh(a)[0],
     lambda a: (np.linalg.svd(a[:2], full_matrices=False)[0] ** 2) @ np.linalg.svd(a[:2], full_matrices=False)[2] ** 2,
     lambda a: np.linalg.svd(a[:, :2], compute_uv=False),
+    lambda a: np.linalg.qr(a)[0] * np.linalg.qr(a[:2])[1][0],
+    lambda a: np.linalg.qr(a[:, :2], "r"),
     largest_by_order,
 ]
 
@@ -347,7 +355,13 @@ def of_all_factors(a):
     """What the choice of signs does not change, of many rows and few."""
     w, v = np.linalg.eigh(a)
     u, s, vt = np.linalg.svd(a[:, 1:], full_matrices=False)
-    total = np.sum((v * np.exp(-w)) @ v.T) + np.sum((u / s) @ vt)
+    q, r = np.linalg.qr(a[:, 1:])
+    total = (
+        np.sum(q[0] ** 3 * r[1])
+        + np.sum(np.abs(np.linalg.qr(a[:2])[1]))
+        + np.sum((v * np.exp(-w)) @ v.T)
+        + np.sum((u / s) @ vt)
+    )
     return total + np.linalg.eigvalsh(a, UPLO="U")[0] + np.sum(np.linalg.svd(a[:3], full_matrices=False)[2] ** 2 * a[0])
 
 
@@ -423,7 +437,7 @@ def test_native_systems(n):
 
 
 @pytest.mark.parametrize(("m", "n"), [(0, 2), (1, 1), (2, 3), (3, 2), (1, 5), (20, 20), (40, 3), (3, 40)])
-def test_native_spectra(m, n):
+def test_native_factors(m, n):
     k = min(m, n)
     for lay in LAYOUTS.values():
         a = lay(numbers(m, n) + np.eye(m, n))
@@ -431,6 +445,11 @@ def test_native_spectra(m, n):
         native("svd", 4)(u, s, vt, a)
         np.testing.assert_allclose(s, np.linalg.svd(a, compute_uv=False), atol=1e-13)
         np.testing.assert_allclose((u * s) @ vt, a, atol=1e-13)
+        tall = a if m >= n else a.T
+        q, r = lay(np.empty(tall.shape)), lay(np.empty((k, k)))
+        native("qr", 3)(q, r, tall)
+        np.testing.assert_allclose(q @ r, tall, atol=1e-13)
+        np.testing.assert_allclose(r, np.linalg.qr(tall)[1], atol=1e-13)
         w, v, lower = np.empty(m), lay(np.empty((m, m))), lay(a @ a.T + np.triu(numbers(m, m), 1))
         native("eigh", 3)(w, v, lower)
         np.testing.assert_allclose(w, np.linalg.eigvalsh(lower), atol=1e-12)

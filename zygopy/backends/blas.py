@@ -79,3 +79,5 @@ potrf = _routine("lapack", "potrf", "ciaia")  # uplo, n, a, lda, info
 syevd = _routine("lapack", "syevd", "cciaiaaiaia", "ds")  # jobz, uplo, n, a, lda, w, work, lwork, iwork, liwork, info
 # jobz, m, n, a, lda, s, u, ldu, vt, ldvt, work, lwork, iwork, info
 gesdd = _routine("lapack", "gesdd", "ciiaiaaiaiaiaa", "ds")
+geqrf = _routine("lapack", "geqrf", "iiaiaaia", "ds")  # m, n, a, lda, tau, work, lwork, info
+orgqr = _routine("lapack", "orgqr", "iiiaiaaia", "ds")  # m, n, k, a, lda, tau, work, lwork, info

@@ -99,6 +99,11 @@ def svd(u, s, vt, a):
         s[...] = np.nan
 
 
+def qr(q, r, a):
+    """q, r of a = q @ r, of at least as many rows as columns"""
+    q[...], r[...] = np.linalg.qr(a)
+
+
 def argsort(order, x):
     """order[...] = the indices that sort x, equal elements as they come, nan last."""
     order[...] = np.argsort(x, kind="stable")
@@ -108,6 +113,7 @@ _FUNCTIONS = (
     argsort,
     eigh,
     svd,
+    qr,
     matmul,
     add_matmul,
     sub_matmul,

@@ -181,7 +181,7 @@ def _solve_lower(x, l, b, transposed):  # noqa: E741
         _assign(x, work)
 
 
-# -- eigenvalues and singular values ---------------------------------------------------------------------------------
+# -- factors with orthogonal vectors ---------------------------------------------------------------------------------
 # LAPACK gets the matrix by columns, as NumPy gives it: so the signs of vectors are NumPy's.
 
 
@@ -241,6 +241,21 @@ def _svd(u, s, vt, a):
         s[i] = found[i] if info[0] == 0 else np.nan
 
 
+def _qr(q, r, a):
+    m, n = a.shape
+    if n == 0:
+        return
+    work, scales = copied(a.T), intrinsics.empty((n,), a.dtype)
+    memory, info = 64 * n, intrinsics.empty((1,), np.int32)
+    buffer = intrinsics.empty((memory,), a.dtype)
+    blas.geqrf(m, n, work, m, scales, buffer, memory, info)
+    for i in range(n):
+        for j in range(n):
+            r[i, j] = work[j, i] if i <= j else 0
+    blas.orgqr(m, n, n, work, m, scales, buffer, memory, info)
+    _assign(q, work.T)
+
+
 KERNELS = {  # what emitted text calls
     "lu_factor": blas.routine(_factor),
     "lu_solve": blas.routine(_solve, (0.0,)),
@@ -250,6 +265,7 @@ KERNELS = {  # what emitted text calls
     "cholesky": blas.routine(_cholesky),
     "eigh": blas.routine(_eigh),
     "svd": blas.routine(_svd),
+    "qr": blas.routine(_qr),
     "solve_lower": blas.routine(_solve_lower, (0.0,)),
     "solve_lower_transposed": blas.routine(_solve_lower, (1.0,)),
 }

@@ -21,6 +21,18 @@ class Matrices:
         """A new array of a shape, with the dtype of another one."""
         return self.b.let(op, shape, Array(like.type.dtype, len(shape)), name)
 
+    def filled(self, shape: tuple[Value, ...], like: Var, element: Callable[..., Value]) -> Var:
+        """A new array with the number element(b, *ks) at each index."""
+        new = self.new(shape, like)
+        self.nest(shape, lambda b, ks: b.store(new, ks, element(b, *ks)))
+        return new
+
+    def product(self, a: Var, b: Var, shape: tuple[Value, ...]) -> Var:
+        """a @ b, a new array of a shape."""
+        new = self.new(shape, a)
+        self.kernel(ops.MATMUL, (new,), (a, b))
+        return new
+
     def transposed(self, a: Var) -> Var:
         """a.T of a matrix, a view."""
         args = (a, integer(1), integer(0))

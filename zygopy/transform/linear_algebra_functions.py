@@ -124,7 +124,7 @@ def solve_triangular(s, a, b, trans=None, lower=None):
     return systems.solve_triangular(s, a, b, reductions.flag(s, lower, "lower"), known in (1, "T"))
 
 
-# -- eigenvalues and singular values ---------------------------------------------------------------------------------
+# -- factors with orthogonal vectors ---------------------------------------------------------------------------------
 
 
 @builtin(np.linalg.eigh)
@@ -156,6 +156,20 @@ def svd(s, a, full_matrices=None, compute_uv=None):
         )
     u, values, vt = systems.singular_values(s, a, "np.linalg.svd")
     return (u, values, vt) if vectors else values
+
+
+@builtin(np.linalg.qr)
+def qr(s, a, mode=None):
+    known = "reduced" if mode is None else mode.value if isinstance(mode, Static) else None
+    if known not in ("reduced", "r"):
+        raise UnsupportedError(
+            f"np.linalg.qr with mode={known!r} is not supported",
+            s.loc,
+            why="the vectors beyond the columns are not unique, and have no derivative",
+            help="np.linalg.qr(a), or mode='r'",
+        )
+    q, r = systems.orthogonal(s, a)
+    return r if known == "r" else (q, r)
 
 
 @builtin(np.linalg.norm)

@@ -14,20 +14,6 @@ from zygopy.transform.kernels import Backwards, Matrices, Sideways, one
 from zygopy.transform.rules import kernel_adjoint, kernel_tangent
 
 
-def _product(k: Matrices, a: Var, b: Var, shape: tuple[Value, ...]) -> Var:
-    """a @ b, a new array."""
-    new = k.new(shape, a)
-    k.kernel(ops.MATMUL, (new,), (a, b))
-    return new
-
-
-def _filled(k: Matrices, shape: tuple[Value, ...], like: Var, element: Callable) -> Var:
-    """A new array with the number element(b, *ks) at each index."""
-    new = k.new(shape, like)
-    k.nest(shape, lambda b, ks: b.store(new, ks, element(b, *ks)))
-    return new
-
-
 def _add_diagonal(k: Matrices, target: Var, values: Var, n: Value) -> None:
     """target += diag(values)"""
     k.nest((n,), lambda b, ks: b.store(target, (*ks, *ks), b.load(values, ks), ops.SUM))
@@ -53,7 +39,7 @@ def _over_gaps(k: Matrices, p: Var, w: Var, n: Value) -> Var:
         gap = b.apply(ops.SUB, b.load(w, (j,)), b.load(w, (i,)))
         return _quotient(b, b.apply(ops.NE, i, j), b.load(p, (i, j)), gap, w)
 
-    return _filled(k, (n, n), p, element)
+    return k.filled((n, n), p, element)
 
 
 @kernel_adjoint(ops.EIGH)
@@ -65,12 +51,12 @@ def eigh_adjoint(k: Backwards, w: Var, v: Var, a: Var) -> None:
     n, vectors = k.shape(v)[0], k.primal(v)
     square = (n, n)
     if (v_bar := k.bar(v)) is not None:
-        inner = _over_gaps(k, _product(k, k.transposed(vectors), v_bar, square), k.primal(w), n)
+        inner = _over_gaps(k, k.product(k.transposed(vectors), v_bar, square), k.primal(w), n)
     else:
         inner = k.new(square, v, op=ops.ZEROS)
     if (w_bar := k.bar(w)) is not None:
         _add_diagonal(k, inner, w_bar, n)
-    t = _product(k, _product(k, vectors, inner, square), k.transposed(vectors), square)
+    t = k.product(k.product(vectors, inner, square), k.transposed(vectors), square)
     k.add_symmetric(k.bar(a), t, n)
 
 
@@ -78,7 +64,7 @@ def eigh_adjoint(k: Backwards, w: Var, v: Var, a: Var) -> None:
 def eigh_tangent(k: Sideways, w: Var, v: Var, a: Var) -> None:
     """With p = v.T @ a_dot @ v: w_dot = diag(p), v_dot = v @ (F * p)."""
     n = k.shape(v)[0]
-    p = _product(k, _product(k, k.transposed(v), k.symmetric(k.dot(a), n), (n, n)), v, (n, n))
+    p = k.product(k.product(k.transposed(v), k.symmetric(k.dot(a), n), (n, n)), v, (n, n))
     if (w_dot := k.dot(w)) is not None:
         _take_diagonal(k, w_dot, p, n)
     if (v_dot := k.dot(v)) is not None:
@@ -102,7 +88,7 @@ def _turn(k: Matrices, s: Var, r: Value, numerator: Callable[[Builder, Var, Var]
     def element(b: Builder, i: Var, j: Var) -> Value:
         return _quotient(b, b.apply(ops.NE, i, j), numerator(b, i, j), _gap_of_squares(b, s, i, j), s)
 
-    return _filled(k, (r, r), s, element)
+    return k.filled((r, r), s, element)
 
 
 def _skew(p: Var, s: Var, by_row: bool) -> Callable:
@@ -133,7 +119,7 @@ def _outside(k: Matrices, full: Var, inside: Var, s: Var, shape: tuple[Value, Va
         rest = b.apply(ops.SUB, b.load(full, ks), b.load(inside, ks))
         return _quotient(b, b.apply(ops.LT, shape[axis], length), rest, b.load(s, (ks[axis],)), s)
 
-    return _filled(k, shape, s, element)
+    return k.filled(shape, s, element)
 
 
 @kernel_adjoint(ops.SVD)
@@ -149,16 +135,16 @@ def svd_adjoint(k: Backwards, u: Var, s: Var, vt: Var, a: Var) -> None:
     if (s_bar := k.bar(s)) is not None:
         _add_diagonal(k, inner, s_bar, r)
     if (u_bar := k.bar(u)) is not None:
-        p = _product(k, k.transposed(left), u_bar, (r, r))
+        p = k.product(k.transposed(left), u_bar, (r, r))
         k.add(inner, _turn(k, values, r, _skew(p, values, False)), (r, r))
-        rest = _outside(k, u_bar, _product(k, left, p, (m, r)), values, (m, r), m, 1)
+        rest = _outside(k, u_bar, k.product(left, p, (m, r)), values, (m, r), m, 1)
         k.kernel(ops.ADD_MATMUL, (a_bar,), (rest, right))
     if (vt_bar := k.bar(vt)) is not None:
-        q = _product(k, right, k.transposed(vt_bar), (r, r))
+        q = k.product(right, k.transposed(vt_bar), (r, r))
         k.add(inner, _turn(k, values, r, _skew(q, values, True)), (r, r))
-        rest = _outside(k, vt_bar, _product(k, k.transposed(q), right, (r, n)), values, (r, n), n, 0)
+        rest = _outside(k, vt_bar, k.product(k.transposed(q), right, (r, n)), values, (r, n), n, 0)
         k.kernel(ops.ADD_MATMUL, (a_bar,), (left, rest))
-    k.kernel(ops.ADD_MATMUL, (a_bar,), (_product(k, left, inner, (m, r)), right))
+    k.kernel(ops.ADD_MATMUL, (a_bar,), (k.product(left, inner, (m, r)), right))
 
 
 @kernel_tangent(ops.SVD)
@@ -169,15 +155,15 @@ def svd_tangent(k: Sideways, u: Var, s: Var, vt: Var, a: Var) -> None:
     vt_dot = (F * (d @ p + p.T @ d)).T @ vt + (u.T @ a_dot - p @ vt) / s
     """
     (m, r), n, a_dot = k.shape(u), k.shape(vt)[1], k.dot(a)
-    rows = _product(k, k.transposed(u), a_dot, (r, n))
-    p = _product(k, rows, k.transposed(vt), (r, r))
+    rows = k.product(k.transposed(u), a_dot, (r, n))
+    p = k.product(rows, k.transposed(vt), (r, r))
     if (s_dot := k.dot(s)) is not None:
         _take_diagonal(k, s_dot, p, r)
     if (u_dot := k.dot(u)) is not None:
-        columns = _product(k, a_dot, k.transposed(vt), (m, r))
-        k.copy(u_dot, _outside(k, columns, _product(k, u, p, (m, r)), s, (m, r), m, 1), (m, r))
+        columns = k.product(a_dot, k.transposed(vt), (m, r))
+        k.copy(u_dot, _outside(k, columns, k.product(u, p, (m, r)), s, (m, r), m, 1), (m, r))
         k.kernel(ops.ADD_MATMUL, (u_dot,), (u, _turn(k, s, r, _mixed(p, s, False))))
     if (vt_dot := k.dot(vt)) is not None:
-        k.copy(vt_dot, _outside(k, rows, _product(k, p, vt, (r, n)), s, (r, n), n, 0), (r, n))
+        k.copy(vt_dot, _outside(k, rows, k.product(p, vt, (r, n)), s, (r, n), n, 0), (r, n))
         turned = k.transposed(_turn(k, s, r, _mixed(p, s, True)))
         k.kernel(ops.ADD_MATMUL, (vt_dot,), (turned, vt))

@@ -7,7 +7,7 @@ x = solve(a, b)        lu_factor(lu, pivots, a)
 import numpy as np
 
 from zygopy.errors import DtypeError, ShapeError
-from zygopy.transform import arrays, elementwise, ops, products, small_systems
+from zygopy.transform import arrays, elementwise, joining, ops, products, small_systems
 from zygopy.transform.build import constant, integer
 from zygopy.transform.ir import Const, Kernel, Op, Value
 from zygopy.transform.types import FLOAT64, Scalar
@@ -239,7 +239,7 @@ def solve_triangular(s, a: object, b: object, lower: bool, transposed: bool) -> 
     return of_each(s, a, b, products.result_type(s, a, b), one)
 
 
-# -- eigenvalues and singular values ---------------------------------------------------------------------------------
+# -- factors with orthogonal vectors ---------------------------------------------------------------------------------
 
 
 def eigenvectors(s, a: object, upper: bool, what: str) -> tuple[View, View]:
@@ -270,6 +270,26 @@ def singular_values(s, a: object, what: str) -> tuple[View, View, View]:
 
     over_stack(s, tuple(stack), one)
     return u, values, vt
+
+
+def orthogonal(s, a: object) -> tuple[View, View]:
+    """np.linalg.qr in its reduced form; the columns behind a square part are those of q.T @ a."""
+    a = need_real(s, of_matrices(s, a, "np.linalg.qr"), "np.linalg.qr")
+    *stack, m, n = a.shape
+    k = s.b.apply(ops.INT_MIN, m, n)
+    rest = s.canonical(s.b.sub(n, k))
+    q, r = new(s, (*stack, m, k), a.dtype), new(s, (*stack, k, n), a.dtype)
+
+    def one(ks: tuple[Value, ...]) -> None:
+        x, vectors, factor = (matrix(s, view, ks) for view in (a, q, r))
+        start, width = integer(0), s.canonical(k)
+        kernel(s, ops.QR, (vectors, joining.part(s, factor, 1, start, width)), (joining.part(s, x, 1, start, width),))
+        products.fill(
+            s, joining.part(s, factor, 1, width, rest), _transposed(vectors), joining.part(s, x, 1, width, rest)
+        )
+
+    over_stack(s, tuple(stack), one)
+    return q, r
 
 
 def _vector(s, view: View, ks: tuple[Value, ...]) -> View:
