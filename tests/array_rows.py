@@ -506,6 +506,17 @@ ORTHOGONAL = """
     np.linalg.qr(x, 'r')
     np.linalg.qr(x, mode='reduced')[0] * x[..., :1]
 """
+SINGULAR_OR_NOT = """
+    np.linalg.pinv(x)
+    np.linalg.pinv(x, 1e-3) * 2
+    np.linalg.pinv(x, rcond=None) @ x * x[..., :1, :1]
+"""
+LEAST_SQUARES = """
+    np.linalg.lstsq(x, y)[0]
+    np.linalg.lstsq(x, y, None)[1]
+    np.linalg.lstsq(x, y, rcond=1e-9)[2] * x
+    np.linalg.lstsq(x, y, rcond=-1)[3]
+"""
 NORMS_OF_STACKS = """
     np.linalg.norm(x, 1, axis=(1, 0))
     np.linalg.norm(x, -1, axis=(0, 2))
@@ -659,6 +670,21 @@ def other_rows() -> Iterable[Row]:
         np.zeros((2, 0)),
     ):
         yield from (Row(r.text, (one,), oracle="double") for r in rows(ORTHOGONAL))
+    for one in (
+        DOMINANT,
+        DOMINANT[:, :2],
+        DOMINANT[:2],
+        STACKED[:, :2],
+        STACKED[..., :2],
+        DOMINANT[:1],
+        np.zeros((2, 0)),
+    ):
+        yield from (
+            Row(r.text, (one,), oracle="double") for r in rows(SINGULAR_OR_NOT) if "x[" not in r.text or one.size
+        )
+    for a, b in itertools.product((DOMINANT, DOMINANT[:, :2], APART[:2]), ((), (2,), (1,))):
+        if a is not DOMINANT or not b:
+            yield from (Row(r.text, (a, values((len(a), *b), 3)), oracle="double") for r in rows(LEAST_SQUARES))
     for r in rows(NORMS_OF_STACKS):
         yield Row(r.text, (np.stack([4 * APART[:2], 2 * APART.T[1:], 3 * APART[::-2] - 2]) / 16,), oracle="double")
     for b in ((3,), (3, 2), (3, 1)):
@@ -675,8 +701,7 @@ def other_rows() -> Iterable[Row]:
 NOT_YET = set(
     """
     .round np.add.reduce np.allclose np.array_equal np.convolve np.fft.fft np.fft.rfft np.gradient
-    np.interp np.iscomplexobj np.isin np.linalg.lstsq np.linalg.pinv
-    np.logical_and.reduce np.median np.multiply.outer np.nanmean np.nansum
+    np.interp np.iscomplexobj np.isin     np.logical_and.reduce np.median np.multiply.outer np.nanmean np.nansum
     np.partition np.percentile np.polyval np.ptp np.quantile np.rollaxis np.unique np.vecdot
     scipy.linalg.cho_solve scipy.linalg.expm scipy.linalg.sqrtm scipy.special.i0 scipy.special.j0
     """.split()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import scipy.linalg
 
 import zygopy as zg
 from tests.programs.registry import numbers
@@ -177,9 +178,9 @@ def walrus(x):
     return x
 
 
-@refused("decompositions: `np.linalg.pinv`, `lstsq`", zg.UnsupportedError, np.ones((2, 2)))
-def decomposition(a):
-    return np.linalg.pinv(a)[0, 0]
+@refused("other functions of matrices: `scipy.linalg.sqrtm`, `logm`, `schur`", zg.UnsupportedError, np.ones((2, 2)))
+def matrix_function(a):
+    return scipy.linalg.sqrtm(a)[0, 0]
 
 
 @refused("`np.linalg.qr` with all vectors", zg.UnsupportedError, np.ones((2, 2)))

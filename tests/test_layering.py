@@ -27,7 +27,15 @@ READERS |= {
     "ruled_calls",
     "ruled_kernels",
 }
-READERS |= {"norms", "indexing", "joining", "numpy_shapes", "scipy_functions", "linear_algebra_functions"}
+READERS |= {
+    "least_squares",
+    "norms",
+    "indexing",
+    "joining",
+    "numpy_shapes",
+    "scipy_functions",
+    "linear_algebra_functions",
+}
 PASSES = {"simplify", "activity", "reverse", "forward", "tape", "jam", "memory", "emit", "naming", "show"}
 PASSES |= {"promote", "hoist", "orient", "distribute", "rotate", "fuse", "overwrite", "operands", "kernels", "settle"}
 

@@ -131,6 +131,11 @@ def orthogonal(a):
     return np.sum(np.sin(q) * a[0, 0]) + np.sum(np.cos(r)) + np.linalg.qr(a[:2])[1][1, 2] ** 3
 
 
+def least_squares(a):
+    x, residuals, rank, values = np.linalg.lstsq(a[:, :2], np.sin(a[:, 2]))
+    return np.sum(np.sin(x)) + residuals[0] * rank + np.sum(np.linalg.pinv(a[:2]) ** 3)
+
+
 def systems_in_a_loop(a):
     b = np.ones(3)
     for _ in range(3):
@@ -149,6 +154,7 @@ def systems_in_a_loop(a):
         spectrum,
         singular,
         orthogonal,
+        least_squares,
         systems_in_a_loop,
     ],
 )
@@ -185,6 +191,7 @@ MAPS = [
     lambda a: np.linalg.svd(a[:, :2], compute_uv=False),
     lambda a: np.linalg.qr(a)[0] * np.linalg.qr(a[:2])[1][0],
     lambda a: np.linalg.qr(a[:, :2], "r"),
+    lambda a: np.linalg.pinv(a[:, :2]) @ np.linalg.pinv(a[:2]),
     largest_by_order,
 ]
 
@@ -348,6 +355,41 @@ def test_uplo(uplo):
         zg.grad(lambda a: np.linalg.eigvalsh(a, uplo)[0], backend="python")(np.eye(2))
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_inverse_of_less_than_full_rank(dtype):
+    """Along matrices of rank one, against central differences; NumPy computes in float64 for float32 too."""
+    row, column = np.array([1.0, 2.0, -1.0]), np.array([1.0, 2.0])
+    weights = numbers(3, 2, phase=1)
+
+    def loss(t, row, column, weights):
+        return np.sum(np.linalg.pinv(np.outer(column * t, row + t)) * weights)
+
+    def value(t):
+        return np.sum(np.linalg.pinv(np.outer(column * t, row + t)) * weights)
+
+    args = (dtype(1.0), row.astype(dtype), column.astype(dtype), weights.astype(dtype))
+    assert np.linalg.matrix_rank(np.outer(column, row + 1)) == 1
+    found, slope = zg.value_and_grad(loss, backend="python")(*args)
+    rtol = 1e-8 if dtype == np.float64 else 1e-5
+    np.testing.assert_allclose(found, value(1.0), rtol=rtol)
+    np.testing.assert_allclose(slope, (value(1 + 1e-5) - value(1 - 1e-5)) / 2e-5, rtol=rtol)
+
+
+def test_inverse_where_singular_values_are_equal():
+    weights = numbers(3, 3)
+    gradient = zg.grad(lambda a: np.sum(np.linalg.pinv(a) * weights), backend="python")(np.eye(3))
+    np.testing.assert_allclose(gradient, -weights, atol=1e-14)
+
+
+def test_rank_and_residuals_of_least_squares():
+    """Residuals are there for full rank only; a share of the largest singular value decides."""
+    a, b = np.diag([1.0, 1e-3, 2.0])[:, :2], np.array([1.0, 2.0, 3.0])
+    for rcond in (None, 1e-2, -1.0):
+        f = zg.jit(lambda a, b, rcond=rcond: np.linalg.lstsq(a, b, rcond=rcond), backend="python")
+        for found, expected in zip(f(a, b), np.linalg.lstsq(a, b, rcond=rcond), strict=True):
+            np.testing.assert_allclose(found, expected)
+
+
 # -- compiled --------------------------------------------------------------------------------------------------------
 
 
@@ -356,12 +398,9 @@ def of_all_factors(a):
     w, v = np.linalg.eigh(a)
     u, s, vt = np.linalg.svd(a[:, 1:], full_matrices=False)
     q, r = np.linalg.qr(a[:, 1:])
-    total = (
-        np.sum(q[0] ** 3 * r[1])
-        + np.sum(np.abs(np.linalg.qr(a[:2])[1]))
-        + np.sum((v * np.exp(-w)) @ v.T)
-        + np.sum((u / s) @ vt)
-    )
+    total = np.sum((v * np.exp(-w)) @ v.T) + np.sum((u / s) @ vt)
+    total += np.sum(q[0] ** 3 * r[1]) + np.sum(np.abs(np.linalg.qr(a[:2])[1]))
+    total += np.sum(np.linalg.lstsq(a[:, 1:], a[:, 0])[0] ** 3) + np.sum(np.linalg.pinv(a[:3]) ** 3)
     return total + np.linalg.eigvalsh(a, UPLO="U")[0] + np.sum(np.linalg.svd(a[:3], full_matrices=False)[2] ** 2 * a[0])
 
 

@@ -6,10 +6,11 @@ import numpy as np
 import scipy.linalg
 
 from zygopy.errors import UnsupportedError
-from zygopy.transform import einsums, elementwise, norms, products, reductions, systems
+from zygopy.transform import einsums, elementwise, least_squares, norms, products, reductions, systems
 from zygopy.transform.build import integer
 from zygopy.transform.calls import builtin, method
 from zygopy.transform.ir import Const
+from zygopy.transform.numpy_functions import is_none
 from zygopy.transform.values import Static
 
 # -- products --------------------------------------------------------------------------------------------------------
@@ -170,6 +171,16 @@ def qr(s, a, mode=None):
         )
     q, r = systems.orthogonal(s, a)
     return r if known == "r" else (q, r)
+
+
+@builtin(np.linalg.pinv)
+def pinv(s, a, rcond=None):
+    return least_squares.pseudo_inverse(s, a, None if is_none(rcond) else rcond)
+
+
+@builtin(np.linalg.lstsq)
+def lstsq(s, a, b, rcond=None):
+    return least_squares.least_squares(s, a, b, None if is_none(rcond) else rcond)
 
 
 @builtin(np.linalg.norm)
