@@ -484,9 +484,16 @@ LINEAR = """
     scipy.linalg.solve_triangular(x, x[0])
     scipy.linalg.solve_triangular(x, x[0], lower=True)
     scipy.linalg.cho_solve((x, True), x[0])
+    scipy.linalg.cho_solve((x, False), x)
+    scipy.linalg.cho_solve(scipy.linalg.cho_factor(x @ x.T), x[:, :2])
+    scipy.linalg.cho_solve(scipy.linalg.cho_factor(x @ x.T, lower=True), x[0])
+    scipy.linalg.cho_factor(x @ x.T + x)[0]
+    scipy.linalg.cho_factor(x @ x.T + x, True)[0]
     scipy.linalg.sqrtm(x)
 """
-REAL_ONLY = "cholesky eigvalsh eigh svd qr lstsq norm pinv sqrtm slogdet cho_solve solve_triangular expm".split()
+REAL_ONLY = (
+    "cholesky eigvalsh eigh svd qr lstsq norm pinv sqrtm slogdet cho_solve cho_factor solve_triangular expm".split()
+)
 SPECTRAL = """
     np.linalg.eigh(x)[0]
     np.linalg.eigh(x, UPLO='U')[1] ** 2
@@ -703,7 +710,7 @@ NOT_YET = set(
     .round np.add.reduce np.allclose np.array_equal np.convolve np.fft.fft np.fft.rfft np.gradient
     np.interp np.iscomplexobj np.isin     np.logical_and.reduce np.median np.multiply.outer np.nanmean np.nansum
     np.partition np.percentile np.polyval np.ptp np.quantile np.rollaxis np.unique np.vecdot
-    scipy.linalg.cho_solve scipy.linalg.expm scipy.linalg.sqrtm scipy.special.i0 scipy.special.j0
+    scipy.linalg.expm scipy.linalg.sqrtm scipy.special.i0 scipy.special.j0
     """.split()
 )  # functions whose rows are refused
 NOT_YET_FORMS = {

@@ -301,6 +301,32 @@ def largest(a):
     return np.linalg.svd(a, compute_uv=False)[0]
 
 
+@pytest.mark.parametrize("lower", [True, False])
+def test_factors_are_pairs(lower):
+    """A factor and its triangle go from one function to the other; the other triangle has no part in it."""
+    a = numbers(3, 3) @ numbers(3, 3).T + np.eye(3)
+
+    def f(a):
+        pair = scipy.linalg.cho_factor(a, lower=lower)
+        return np.sum(scipy.linalg.cho_solve(pair, np.ones(3)))
+
+    gradient = zg.grad(f, backend="python")(a)
+    other = np.triu if lower else np.tril
+    assert not other(gradient, 1 if lower else -1).any()
+    x = np.linalg.solve(a, np.ones(3))
+    np.testing.assert_allclose(gradient + gradient.T, -2 * np.outer(x, x), rtol=1e-10)
+
+
+def solved_by_factor(a, b):
+    return np.sum(scipy.linalg.cho_solve((a, True), b))
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_factor_with_a_zero(backend):
+    with pytest.raises(np.linalg.LinAlgError, match="a number on the diagonal is 0"):
+        zg.grad(solved_by_factor, backend=backend)(np.diag([1.0, 0.0]), np.ones(2))
+
+
 @pytest.mark.parametrize("backend", ["python", "cpu"])
 @pytest.mark.parametrize("function", [lowest, largest])
 def test_not_a_number(function, backend):
@@ -339,6 +365,12 @@ def test_values_where_they_are_equal():
     for f in (lambda a: np.sum(np.linalg.eigvalsh(a) ** 3), lambda a: np.sum(np.linalg.svd(a, compute_uv=False) ** 3)):
         np.testing.assert_allclose(zg.grad(f, backend="python")(a), 3 * a, atol=1e-14)
     assert not np.isfinite(zg.grad(lambda a: np.linalg.eigh(a)[1][0, 1], backend="python")(a)).all()
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_factors_of_columns_that_depend_on_each_other(backend):
+    a = np.array([[1.0, 1.0], [0.0, 0.0]])
+    assert not np.isfinite(zg.grad(lambda a: np.sum(np.linalg.qr(a)[0] ** 3), backend=backend)(a)).all()
 
 
 def test_only_one_triangle_has_derivatives():

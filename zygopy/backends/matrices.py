@@ -70,7 +70,9 @@ def cholesky(l, a):  # noqa: E741
 def _solve_lower(x, l, b, trans):  # noqa: E741
     if x.size:
         (trtrs,) = linalg.get_lapack_funcs(("trtrs",), (l,))
-        x[...] = trtrs(l, b, lower=1, trans=trans)[0]
+        x[...], failed = trtrs(l, b, lower=1, trans=trans)
+        if failed:  # a zero on the diagonal: x is b as it was
+            x[...] = np.nan
 
 
 def solve_lower(x, l, b):  # noqa: E741

@@ -7,7 +7,7 @@ import scipy.linalg
 
 from zygopy.errors import UnsupportedError
 from zygopy.transform import einsums, elementwise, least_squares, norms, products, reductions, systems
-from zygopy.transform.build import integer
+from zygopy.transform.build import constant, integer
 from zygopy.transform.calls import builtin, method
 from zygopy.transform.ir import Const
 from zygopy.transform.numpy_functions import is_none
@@ -123,6 +123,20 @@ def solve_triangular(s, a, b, trans=None, lower=None):
     if known not in (None, 0, 1, "N", "T"):
         raise UnsupportedError("trans must be 0, 1, 'N' or 'T', known at compile time", s.loc)
     return systems.solve_triangular(s, a, b, reductions.flag(s, lower, "lower"), known in (1, "T"))
+
+
+@builtin(scipy.linalg.cho_factor)
+def cho_factor(s, a, lower=None):
+    is_lower = reductions.flag(s, lower, "lower")
+    return systems.cholesky_and_rest(s, a, not is_lower), constant(is_lower)
+
+
+@builtin(scipy.linalg.cho_solve)
+def cho_solve(s, c_and_lower, b):
+    if not (isinstance(c_and_lower, tuple) and len(c_and_lower) == 2):
+        raise UnsupportedError("scipy.linalg.cho_solve needs a pair of a factor and lower", s.loc)
+    factor, lower = c_and_lower
+    return systems.solve_factored(s, factor, b, reductions.flag(s, lower, "lower"))
 
 
 # -- factors with orthogonal vectors ---------------------------------------------------------------------------------

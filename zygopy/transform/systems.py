@@ -239,6 +239,37 @@ def solve_triangular(s, a: object, b: object, lower: bool, transposed: bool) -> 
     return of_each(s, a, b, products.result_type(s, a, b), one)
 
 
+def cholesky_and_rest(s, a: object, upper: bool) -> View:
+    """scipy.linalg.cho_factor: the factor in one triangle, what a has there in the other one."""
+    factor = cholesky(s, a, upper)
+    given = of_floats(s, products.need_array(s, a, "scipy.linalg.cho_factor"))
+
+    def element(ks: tuple[Value, ...]) -> Value:
+        is_factor = s.b.apply(ops.LE if upper else ops.GE, *ks[-2:])
+        return s.b.select(is_factor, products.element(s, factor, ks), products.element(s, given, ks))
+
+    view = arrays.build(s, factor.shape, element)
+    assert isinstance(view, View)
+    return view
+
+
+def solve_factored(s, factor: object, b: object, lower: bool) -> View:
+    """scipy.linalg.cho_solve of one factor or a stack of them."""
+    what = "scipy.linalg.cho_solve"
+    factor, b = need_real(s, square(s, factor, what), what), of_floats(s, products.need_array(s, b, what))
+    b = need_real(s, b, what)
+    type_ = products.result_type(s, factor, b)
+
+    def one(x: View, a: View, b: View) -> None:
+        l = a if lower else _transposed(a)  # noqa: E741
+        check_diagonal(s, l, ops.NE, "singular matrix: a number on the diagonal is 0")
+        half = new(s, x.shape, type_.dtype)
+        kernel(s, ops.SOLVE_LOWER, (half,), (l, b))
+        kernel(s, ops.SOLVE_LOWER_TRANSPOSED, (x,), (l, half))
+
+    return of_each(s, factor, b, type_, one)
+
+
 # -- factors with orthogonal vectors ---------------------------------------------------------------------------------
 
 
