@@ -481,6 +481,8 @@ LINEAR = """
     scipy.linalg.cholesky(x @ x.T)
     scipy.linalg.cholesky(x @ x.T, lower=True)
     scipy.linalg.expm(x * 0.3)
+    scipy.linalg.expm(x * 4.0 - 8.0)
+    scipy.linalg.expm(-x)[1:] @ x
     scipy.linalg.solve_triangular(x, x[0])
     scipy.linalg.solve_triangular(x, x[0], lower=True)
     scipy.linalg.cho_solve((x, True), x[0])
@@ -692,6 +694,8 @@ def other_rows() -> Iterable[Row]:
     for a, b in itertools.product((DOMINANT, DOMINANT[:, :2], APART[:2]), ((), (2,), (1,))):
         if a is not DOMINANT or not b:
             yield from (Row(r.text, (a, values((len(a), *b), 3)), oracle="double") for r in rows(LEAST_SQUARES))
+    for one in (DOMINANT / 2, STACKED, np.zeros((0, 0))):
+        yield Row("scipy.linalg.expm(x)", (one,), oracle="double")
     for r in rows(NORMS_OF_STACKS):
         yield Row(r.text, (np.stack([4 * APART[:2], 2 * APART.T[1:], 3 * APART[::-2] - 2]) / 16,), oracle="double")
     for b in ((3,), (3, 2), (3, 1)):
@@ -710,7 +714,7 @@ NOT_YET = set(
     .round np.add.reduce np.allclose np.array_equal np.convolve np.fft.fft np.fft.rfft np.gradient
     np.interp np.iscomplexobj np.isin     np.logical_and.reduce np.median np.multiply.outer np.nanmean np.nansum
     np.partition np.percentile np.polyval np.ptp np.quantile np.rollaxis np.unique np.vecdot
-    scipy.linalg.expm scipy.linalg.sqrtm scipy.special.i0 scipy.special.j0
+    scipy.linalg.sqrtm scipy.special.i0 scipy.special.j0
     """.split()
 )  # functions whose rows are refused
 NOT_YET_FORMS = {

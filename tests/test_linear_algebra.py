@@ -381,6 +381,27 @@ def test_only_one_triangle_has_derivatives():
         assert gradient.any()
 
 
+def exponential(a):
+    return np.sum(scipy.linalg.expm(a) ** 2)
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 40.0])
+def test_exponential(scale):
+    """Of no, few and many squarings, both backends against each other and finite differences."""
+    a = scale * (numbers(3, 3) - 0.5)
+    gradient = zg.grad(exponential, backend="python")(a)
+    np.testing.assert_allclose(zg.grad(exponential)(a), gradient, rtol=1e-9)
+    direction, h = numbers(3, 3, phase=1), 1e-6 * scale
+    slope = (exponential(a + h * direction) - exponential(a - h * direction)) / (2 * h)
+    np.testing.assert_allclose(np.sum(gradient * direction), slope, rtol=1e-6)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_exponential_of_what_is_not_finite(bad):
+    a = np.array([[1.0, bad], [0.5, 1.0]])
+    assert np.isnan(zg.jit(lambda a: scipy.linalg.expm(a), backend="python")(a)).all()
+
+
 @pytest.mark.parametrize("uplo", ["A", 1, "lower"])
 def test_uplo(uplo):
     with pytest.raises(zg.UnsupportedError, match="UPLO must be 'L' or 'U'"):

@@ -139,6 +139,11 @@ def cho_solve(s, c_and_lower, b):
     return systems.solve_factored(s, factor, b, reductions.flag(s, lower, "lower"))
 
 
+@builtin(scipy.linalg.expm)
+def expm(s, A):
+    return systems.exponential(s, A)
+
+
 # -- factors with orthogonal vectors ---------------------------------------------------------------------------------
 
 

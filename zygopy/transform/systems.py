@@ -10,6 +10,7 @@ from zygopy.errors import DtypeError, ShapeError
 from zygopy.transform import arrays, elementwise, joining, ops, products, small_systems
 from zygopy.transform.build import constant, integer
 from zygopy.transform.ir import Const, Kernel, Op, Value
+from zygopy.transform.matrix_exponential import expm
 from zygopy.transform.types import FLOAT64, Scalar
 from zygopy.transform.values import Repeated, View
 
@@ -268,6 +269,23 @@ def solve_factored(s, factor: object, b: object, lower: bool) -> View:
         kernel(s, ops.SOLVE_LOWER_TRANSPOSED, (x,), (l, half))
 
     return of_each(s, factor, b, type_, one)
+
+
+# -- functions of matrices -------------------------------------------------------------------------------------------
+
+
+def exponential(s, a: object) -> View:
+    """scipy.linalg.expm"""
+    a = square(s, a, "scipy.linalg.expm")
+    if a.ndim == 2:
+        return s.follow(expm, [a], {})
+    result = new(s, a.shape, a.dtype)
+
+    def one(ks: tuple[Value, ...]) -> None:
+        arrays.assign(s, matrix(s, result, ks), s.follow(expm, [matrix(s, a, ks)], {}))
+
+    over_stack(s, a.shape[:-2], one)
+    return result
 
 
 # -- factors with orthogonal vectors ---------------------------------------------------------------------------------
