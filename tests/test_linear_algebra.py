@@ -211,7 +211,7 @@ def test_tangents_of_kernels_are_transposes_of_their_adjoints(monkeypatch):
             weights = np.resize(c, y.shape)
             a_bar = zg.grad(lambda a, weights, g=g: np.sum(g(a) * weights), backend="python")(a, weights)
             np.testing.assert_allclose(np.sum(weights * y_dot), np.sum(a_bar * d), rtol=1e-10)
-    assert adjoints == tangents == set(ops.KERNELS) - {ops.ARGSORT}  # whose outs are integers
+    assert adjoints == tangents == set(ops.KERNELS) - {ops.ARGSORT} - set(rules.KERNEL_MEANING)  # integers; others
 
 
 # -- errors ----------------------------------------------------------------------------------------------------------
@@ -526,6 +526,36 @@ def test_native_systems(n):
     for name, matrix in (("solve_lower", factor), ("solve_lower_transposed", factor.T)):
         native(name, 3)(x, factor, b)
         np.testing.assert_allclose(x, np.linalg.solve(matrix, b), atol=1e-12)
+        native(name, 3)(x[:, :1], factor, b[:, :1])
+        np.testing.assert_allclose(x[:, :1], np.linalg.solve(matrix, b[:, :1]), atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, 9, 20])
+@pytest.mark.parametrize("triangle", [np.tril, np.triu])
+def test_native_systems_of_triangular_matrices(n, triangle):
+    a = triangle(numbers(n, n)) + n * np.eye(n)
+    lu, pivots = np.empty((n, n)), np.empty(n, np.int32)
+    native("lu_factor", 3)(lu, pivots, a)
+    for columns in (1, 2):
+        x, b = np.empty((n, columns)), numbers(n, columns, phase=1)
+        for name, matrix in (("lu_solve", a), ("lu_solve_transposed", a.T)):
+            native(name, 4)(x, lu, pivots, b)
+            np.testing.assert_allclose(x, np.linalg.solve(matrix, b), atol=1e-13)
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, 32, 33, 70])
+def test_native_adjoint_of_cholesky(n):
+    """Against differences of NumPy's factor, in a direction."""
+    a = numbers(n, n) + n * np.eye(n)
+    a, way = a @ a.T + np.eye(n), np.tril(numbers(n, n, phase=1))
+    l_bar, step = numbers(n, n, phase=2), 1e-6 * n
+    ahead, behind = (np.linalg.cholesky(a + h * (way + np.tril(way, -1).T)) for h in (step, -step))
+    for lay in LAYOUTS.values():
+        a_bar = lay(np.ones((n, n)))
+        native("add_cholesky_adjoint", 3)(a_bar, lay(np.linalg.cholesky(a)), lay(l_bar))
+        np.testing.assert_allclose(
+            np.sum((a_bar - 1.0) * way), np.sum(l_bar * (ahead - behind)) / (2 * step or 1.0), rtol=1e-6, atol=1e-9
+        )
 
 
 @pytest.mark.parametrize(("m", "n"), [(0, 2), (1, 1), (2, 3), (3, 2), (1, 5), (20, 20), (40, 3), (3, 40)])

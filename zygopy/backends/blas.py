@@ -18,7 +18,7 @@ _BYTES = ir.IntType(8).as_pointer()
 _DATA = 4  # field of the array descriptor
 
 NO, YES = ord("N"), ord("T")  # transposed?
-RIGHT, LOWER, UPPER, UNIT = ord("R"), ord("L"), ord("U"), ord("U")
+LEFT, RIGHT, LOWER, UPPER, UNIT = ord("L"), ord("R"), ord("L"), ord("U"), ord("U")
 VECTORS, SMALL = ord("V"), ord("S")  # what is computed beside the values
 
 
@@ -74,6 +74,7 @@ def _address(builder, kind: str, value):
 gemm = _routine("blas", "gemm", "cciiifaiaifai")  # transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc
 gemv = _routine("blas", "gemv", "ciifaiaifai")  # trans, m, n, alpha, a, lda, x, incx, beta, y, incy
 trsm = _routine("blas", "trsm", "cccciifaiai")  # side, uplo, transa, diag, m, n, alpha, a, lda, b, ldb
+trsv = _routine("blas", "trsv", "ccciaiai")  # uplo, trans, diag, n, a, lda, x, incx
 getrf = _routine("lapack", "getrf", "iiaiaa")  # m, n, a, lda, ipiv, info
 potrf = _routine("lapack", "potrf", "ciaia")  # uplo, n, a, lda, info
 syevd = _routine("lapack", "syevd", "cciaiaaiaia", "ds")  # jobz, uplo, n, a, lda, w, work, lwork, iwork, liwork, info

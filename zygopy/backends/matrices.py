@@ -67,6 +67,17 @@ def cholesky(l, a):  # noqa: E741
             l[failed - 1, failed - 1] = np.nan
 
 
+def add_cholesky_adjoint(a_bar, l, l_bar):  # noqa: E741
+    """a_bar += the adjoint of the lower triangle of l @ l.T: below the diagonal s + s.T of s = l^-T p l^-1, on it s"""
+    if not l.size:
+        return
+    p = np.tril(l.T @ np.tril(l_bar))
+    np.fill_diagonal(p, 0.5 * np.diagonal(p))
+    inverse = linalg.solve_triangular(l, np.eye(len(l)), lower=True, check_finite=False)
+    s = inverse.T @ p @ inverse
+    a_bar += np.tril(s + s.T) - np.diag(np.diagonal(s))
+
+
 def _solve_lower(x, l, b, trans):  # noqa: E741
     if x.size:
         (trtrs,) = linalg.get_lapack_funcs(("trtrs",), (l,))
@@ -125,6 +136,7 @@ _FUNCTIONS = (
     lu_determinant,
     lu_log_determinant,
     cholesky,
+    add_cholesky_adjoint,
     solve_lower,
     solve_lower_transposed,
 )

@@ -10,6 +10,7 @@ from zygopy.backends import blas, intrinsics
 from zygopy.backends.matrices_native import copied, inline, leading
 
 _FEW = 8  # rows, up to which loops are faster than LAPACK
+_BLOCK = 32  # columns of a factor whose adjoint is found by loops
 
 
 @inline
@@ -25,12 +26,38 @@ def _swap(x, i, j):
         x[i, k], x[j, k] = x[j, k], x[i, k]
 
 
+@inline
+def _is_lower(a):
+    """Whether a matrix is zero above its diagonal."""
+    for i in range(a.shape[0]):
+        for j in range(i + 1, a.shape[0]):
+            if a[i, j] != 0:
+                return False
+    return True
+
+
+@inline
+def _divide(x, a, rows, triangle, transposed, diagonal):
+    """x = a^-1 x, or a^-T x, in place: a triangular matrix with `rows` numbers from column to column, x by rows."""
+    n, m = x.shape
+    if m == 1:
+        flag = blas.NO if transposed == blas.YES else blas.YES
+        blas.trsv(triangle, flag, diagonal, n, a, rows, x, leading(x))
+    else:
+        one = a[0, 0] * 0 + 1
+        blas.trsm(blas.RIGHT, triangle, transposed, diagonal, m, n, one, a, rows, x, leading(x))
+
+
 # -- LU --------------------------------------------------------------------------------------------------------------
 
 
 def _factor(lu, pivots, a):
     n = a.shape[0]
     _assign(lu, a)
+    if n > _FEW and _is_lower(a):  # a.T is its own factor
+        for k in range(n):
+            pivots[k] = k
+        return
     if n > _FEW:
         info = intrinsics.empty((1,), np.int32)
         blas.getrf(n, n, lu, n, pivots, info)
@@ -76,13 +103,11 @@ def _solve_in_place(x, lu, pivots, b, transposed, n, m):
     if not of_transposed:
         _small_solve(x, lu, transposed)
     elif transposed:
-        one = lu[0, 0] * 0 + 1
-        blas.trsm(blas.RIGHT, blas.LOWER, blas.YES, blas.UNIT, m, n, one, lu, n, x, leading(x))
-        blas.trsm(blas.RIGHT, blas.UPPER, blas.YES, blas.NO, m, n, one, lu, n, x, leading(x))
+        _divide(x, lu, n, blas.LOWER, blas.YES, blas.UNIT)
+        _divide(x, lu, n, blas.UPPER, blas.YES, blas.NO)
     else:
-        one = lu[0, 0] * 0 + 1
-        blas.trsm(blas.RIGHT, blas.UPPER, blas.NO, blas.NO, m, n, one, lu, n, x, leading(x))
-        blas.trsm(blas.RIGHT, blas.LOWER, blas.NO, blas.UNIT, m, n, one, lu, n, x, leading(x))
+        _divide(x, lu, n, blas.UPPER, blas.NO, blas.NO)
+        _divide(x, lu, n, blas.LOWER, blas.NO, blas.UNIT)
     if transposed != of_transposed:
         for k in range(n - 1, -1, -1):
             _swap(x, k, pivots[k])
@@ -151,6 +176,72 @@ def _cholesky(l, a):  # noqa: E741
         _assign(l, work)
 
 
+def _add_cholesky_adjoint(a_bar, l, l_bar):  # noqa: E741
+    """a_bar += the adjoint of the lower triangle of l @ l.T; of l_bar the lower triangle is read.
+
+    Murray (2016), "Differentiation of the Cholesky decomposition", section 3.3: block columns from right to left.
+    """
+    n = l.shape[0]
+    l = l if leading(l) > 0 else copied(l)  # noqa: E741
+    bar, both = copied(l_bar), intrinsics.empty((_BLOCK, _BLOCK), l.dtype)
+    one = l.dtype.type(1)
+    stop = n
+    while stop > 0:
+        start = max(stop - _BLOCK, 0)
+        size, below = stop - start, n - stop
+        d, d_bar = l[start:stop, start:stop], bar[start:stop, start:stop]
+        r, r_bar = l[start:stop, :start], bar[start:stop, :start]
+        if below > 0:
+            c, c_bar = l[stop:, start:stop], bar[stop:, start:stop]
+            blas.trsm(blas.LEFT, blas.UPPER, blas.NO, blas.NO, size, below, one, d, leading(l), c_bar, n)
+            _subtract_product(d_bar, c_bar, True, c, size, size, below)
+            if start > 0:
+                _subtract_product(bar[stop:, :start], c_bar, False, r, below, start, size)
+                _subtract_product(r_bar, c_bar, True, l[stop:, :start], size, start, below)
+        _cholesky_adjoint_in_place(d_bar, d)
+        if start > 0:
+            for i in range(size):
+                for j in range(i + 1):
+                    both[i, j] = both[j, i] = d_bar[i, j]
+                both[i, i] += d_bar[i, i]
+            _subtract_product(r_bar, both, False, r, size, start, size)
+        stop = start
+    for i in range(n):
+        for j in range(i + 1):
+            a_bar[i, j] += bar[i, j]
+
+
+@inline
+def _subtract_product(out, a, transposed, b, m, n, k):
+    """out -= a @ b or a.T @ b, of matrices by rows"""
+    one, flag = out[0, 0] * 0 + 1, blas.YES if transposed else blas.NO
+    blas.gemm(blas.NO, flag, n, m, k, -one, b, _apart(b), a, _apart(a), one, out, _apart(out))
+
+
+@inline
+def _apart(x):
+    return x.strides[0] // x.itemsize
+
+
+@inline
+def _cholesky_adjoint_in_place(bar, l):  # noqa: E741
+    """The same for few columns, one by one (section 3.2)."""
+    for j in range(l.shape[0] - 1, -1, -1):
+        for i in range(j + 1, l.shape[0]):
+            bar[i, j] /= l[j, j]
+            bar[j, j] -= l[i, j] * bar[i, j]
+        bar[j, j] /= l[j, j]
+        for i in range(j, l.shape[0]):
+            factor = bar[i, j]
+            for k in range(j):
+                bar[j, k] -= factor * l[i, k]
+        for i in range(j + 1, l.shape[0]):
+            factor = bar[i, j]
+            for k in range(j):
+                bar[i, k] -= factor * l[j, k]
+        bar[j, j] *= 0.5
+
+
 def _solve_lower(x, l, b, transposed):  # noqa: E741
     """x = l^-1 b, or l^-T b"""
     work = x if leading(x) > 0 else copied(x)
@@ -158,11 +249,10 @@ def _solve_lower(x, l, b, transposed):  # noqa: E741
     n, m = x.shape
     by_rows, by_columns = leading(l), leading(l.T)
     if n > _FEW and m > 0 and by_rows + by_columns > 0:
-        one = l[0, 0] * 0 + 1
         flag = blas.YES if (transposed != 0) == (by_rows > 0) else blas.NO
         triangle = blas.UPPER if by_rows > 0 else blas.LOWER
         rows = by_rows if by_rows > 0 else by_columns
-        blas.trsm(blas.RIGHT, triangle, flag, blas.NO, m, n, one, l, rows, work, leading(work))
+        _divide(work, l, rows, triangle, flag, blas.NO)
     elif transposed != 0:
         for i in range(n - 1, -1, -1):
             for k in range(i + 1, n):
@@ -263,6 +353,7 @@ KERNELS = {  # what emitted text calls
     "lu_determinant": blas.routine(_determinant),
     "lu_log_determinant": blas.routine(_log_determinant),
     "cholesky": blas.routine(_cholesky),
+    "add_cholesky_adjoint": blas.routine(_add_cholesky_adjoint),
     "eigh": blas.routine(_eigh),
     "svd": blas.routine(_svd),
     "qr": blas.routine(_qr),

@@ -37,11 +37,13 @@ from zygopy.transform.ir import (
 )
 from zygopy.transform.kernels import Sideways
 from zygopy.transform.reverse import add_arrays, times
+from zygopy.transform.spell_out import spell_out
 from zygopy.transform.types import Array, Stack
 
 
 def forward(function: Function, wrt: list[str]) -> Function:
     """The function that takes a tangent behind each parameter named in `wrt` and returns (results, their tangents)."""
+    function = spell_out(function)
     sources = [v for p in function.params if p.name in wrt for v in leaves(p.leaves) if _carries(v)]
     push = _Push(Activity(function, sources, [v for v in leaves(function.results) if isinstance(v, Var)]))
     b = Builder(function.loc)

@@ -40,6 +40,7 @@ from zygopy.transform.ir import (
     leaves,
     operands,
     walk,
+    with_blocks,
 )
 from zygopy.transform.memory import AliasClasses, allocations, read_arrays, stored_arrays
 from zygopy.transform.picks import picks
@@ -300,17 +301,11 @@ def narrow(function: Function) -> Function:
 
     def nested(s: Statement) -> Statement:
         match s:
-            case For():
-                return replace(s, body=visit(s.body))
-            case While():
-                return replace(s, test=visit(s.test), body=visit(s.body))
-            case If():
-                return replace(s, then=visit(s.then), orelse=visit(s.orelse))
             case Store() if s.array in rows:
                 return replace(s, array=rows[s.array], index=s.index[1:])
             case Let(op=ops.LOAD) if s.args[0] in rows:
                 return replace(s, args=(rows[s.args[0]], *s.args[2:]))
-        return s
+        return with_blocks(s, visit)
 
     return replace(function, body=visit(function.body))
 

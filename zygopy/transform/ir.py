@@ -261,6 +261,18 @@ def blocks(statement: Statement) -> tuple[Block, ...]:
     return ()
 
 
+def with_blocks(statement: Statement, change: Callable[[Block], Block]) -> Statement:
+    """The statement with its blocks changed."""
+    match statement:
+        case For():
+            return replace(statement, body=change(statement.body))
+        case While():
+            return replace(statement, test=change(statement.test), body=change(statement.body))
+        case If():
+            return replace(statement, then=change(statement.then), orelse=change(statement.orelse))
+    return statement
+
+
 def operands(statement: Statement) -> tuple[Value, ...]:
     """The values a statement itself reads, those of nested blocks left out."""
     match statement:

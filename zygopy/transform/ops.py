@@ -96,13 +96,14 @@ DETERMINANT = _kernel("lu_determinant", 3)  # d[0] = det(a); lu, pivots
 LOG_DETERMINANT = _kernel("lu_log_determinant", 4)  # sign[0], log[0] of |det(a)|; lu, pivots
 # Triangular matrices: what is above the diagonal of l is not read.
 CHOLESKY = _kernel("cholesky", 2)  # l, with l @ l.T = a; the lower triangle of a is read; nan where it does not exist
+ADD_CHOLESKY_ADJOINT = _kernel("add_cholesky_adjoint", 3)  # a_bar += its adjoint; l, l_bar: lower triangles
 SOLVE_LOWER = _kernel("solve_lower", 3)  # x = l^-1 b; l, b
 SOLVE_LOWER_TRANSPOSED = _kernel("solve_lower_transposed", 3)  # x = l^-T b; l, b
 EIGH = _kernel("eigh", 3)  # w, v; a: eigenvalues going up, a @ v = v * w; the lower triangle of a is read
 SVD = _kernel("svd", 4)  # u, s, vt; a = (u * s) @ vt, of min(m, n) singular values; both: nan where none are found
 QR = _kernel("qr", 3)  # q, r; a = q @ r, of at least as many rows as columns; r is zero below the diagonal
 ARGSORT = _kernel("argsort", 2)  # order; x: the indices that sort a vector
-ADDING = (ADD_MATMUL, SUB_MATMUL)  # kernels that add to their outs
+ADDING = (ADD_MATMUL, SUB_MATMUL, ADD_CHOLESKY_ADJOINT)  # kernels that add to their outs
 
 # Scalars.
 CAST = Op("cast", "")

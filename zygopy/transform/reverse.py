@@ -43,9 +43,11 @@ from zygopy.transform.ir import (
     map_leaves,
     new_key,
     param_vars,
+    with_blocks,
 )
 from zygopy.transform.kernels import Backwards
 from zygopy.transform.operands import Operands
+from zygopy.transform.spell_out import spell_out
 from zygopy.transform.types import INT, Array, Scalar, Stack
 
 Adjoints = dict[Var, Value]
@@ -64,6 +66,7 @@ def reverse(function: Function, wrt: list, output: Value, results: object) -> Op
 
     `results` is called with the trees of adjoints and gives the tree of what the new function returns.
     """
+    function = spell_out(function)
     body, counters = _count_trips(function.body)
     function = replace(function, body=body)
     wanted = [v for tree in wrt for v in leaves(tree) if isinstance(v, Var)]
@@ -94,24 +97,19 @@ def _count_trips(block: Block) -> tuple[Block, dict[int, tuple[Var, Var]]]:
         return Block(tuple(statement(s) for s in block.statements), block.yields)
 
     def statement(s: Statement) -> Statement:
-        match s:
-            case For():
-                return replace(s, body=visit(s.body))
-            case If():
-                return replace(s, then=visit(s.then), orelse=visit(s.orelse))
-            case While():
-                trips, total, after = Var("trips", INT), Var("trips", INT), Var("trips", INT)
-                count = Let(after, ops.ADD, (trips, integer(1)), s.loc)
-                body = visit(s.body)
-                counters[s.key] = trips, total
-                return replace(
-                    s,
-                    params=(*s.params, trips),
-                    inits=(*s.inits, integer(0)),
-                    body=Block((*body.statements, count), (*body.yields, after)),
-                    results=(*s.results, total),
-                )
-        return s
+        if not isinstance(s, While):
+            return with_blocks(s, visit)
+        trips, total, after = Var("trips", INT), Var("trips", INT), Var("trips", INT)
+        count = Let(after, ops.ADD, (trips, integer(1)), s.loc)
+        body = visit(s.body)
+        counters[s.key] = trips, total
+        return replace(
+            s,
+            params=(*s.params, trips),
+            inits=(*s.inits, integer(0)),
+            body=Block((*body.statements, count), (*body.yields, after)),
+            results=(*s.results, total),
+        )
 
     return visit(block), counters
 

@@ -168,6 +168,7 @@ def linear(op: Op) -> Callable[[Callable], Callable]:
 
 KERNEL_ADJOINT: dict[Op, Callable] = {}
 KERNEL_TANGENT: dict[Op, Callable] = {}
+KERNEL_MEANING: dict[Op, Callable] = {}
 
 
 def kernel_adjoint(op: Op) -> Callable[[Callable], Callable]:
@@ -178,6 +179,11 @@ def kernel_adjoint(op: Op) -> Callable[[Callable], Callable]:
 def kernel_tangent(op: Op) -> Callable[[Callable], Callable]:
     """Declare the tangent of a kernel: rule(k, *outs, *args) writes statements with a `kernels.Sideways`."""
     return lambda rule: KERNEL_TANGENT.setdefault(op, rule)
+
+
+def kernel_meaning(op: Op) -> Callable[[Callable], Callable]:
+    """Say what a kernel does by kernels that have derivatives: rule(k, *outs, *args) with a `kernels.Matrices`."""
+    return lambda rule: KERNEL_MEANING.setdefault(op, rule)
 
 
 def adjoint_of(op: Op) -> Callable:

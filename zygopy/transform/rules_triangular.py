@@ -7,7 +7,7 @@ from zygopy.transform import ops
 from zygopy.transform.build import Builder, constant
 from zygopy.transform.ir import Const, Op, Value, Var
 from zygopy.transform.kernels import Backwards, Matrices, Sideways
-from zygopy.transform.rules import kernel_adjoint, kernel_tangent
+from zygopy.transform.rules import kernel_adjoint, kernel_meaning, kernel_tangent
 
 # -- systems ---------------------------------------------------------------------------------------------------------
 
@@ -69,16 +69,21 @@ def _halved(k: Matrices, a: Var, n: Value) -> Var:
 
 @kernel_adjoint(ops.CHOLESKY)
 def cholesky_adjoint(k: Backwards, l: Var, a: Var) -> None:  # noqa: E741
+    k.kernel(ops.ADD_CHOLESKY_ADJOINT, (k.bar(a),), (k.primal(l), k.bar(l)))
+
+
+@kernel_meaning(ops.ADD_CHOLESKY_ADJOINT)
+def add_cholesky_adjoint(k: Matrices, a_bar: Var, l: Var, l_bar: Var) -> None:  # noqa: E741
     """With s = l^-T Phi(l.T @ l_bar) l^-1: a_bar += s + s.T below the diagonal, s on it.
 
     Murray (2016), "Differentiation of the Cholesky decomposition", equation 10.
     """
-    n, factor = k.shape(l)[0], k.primal(l)
+    n = k.shape(l)[0]
     product, left, s = k.new_like(l), k.new_like(l), k.new_like(l)
-    k.kernel(ops.MATMUL, (product,), (k.transposed(factor), k.lower_part(k.bar(l), n)))
-    k.kernel(ops.SOLVE_LOWER_TRANSPOSED, (left,), (factor, _halved(k, product, n)))
-    k.kernel(ops.SOLVE_LOWER_TRANSPOSED, (s,), (factor, k.transposed(left)))
-    k.add_symmetric(k.bar(a), s, n)
+    k.kernel(ops.MATMUL, (product,), (k.transposed(l), k.lower_part(l_bar, n)))
+    k.kernel(ops.SOLVE_LOWER_TRANSPOSED, (left,), (l, _halved(k, product, n)))
+    k.kernel(ops.SOLVE_LOWER_TRANSPOSED, (s,), (l, k.transposed(left)))
+    k.add_symmetric(a_bar, s, n)
 
 
 @kernel_tangent(ops.CHOLESKY)

@@ -13,19 +13,17 @@ from zygopy.transform.build import Builder
 from zygopy.transform.ir import (
     Block,
     Effect,
-    For,
     Function,
-    If,
     Kernel,
     Let,
     Statement,
     Substitution,
     Value,
     Var,
-    While,
     blocks,
     map_leaves,
     walk,
+    with_blocks,
 )
 from zygopy.transform.kernels import Matrices
 
@@ -85,11 +83,5 @@ class _Settling:
                             Matrices(copying, lambda array: ()).copy(target, source, shape)
                     out += copying.statements
                     continue
-                case For():
-                    s = replace(s, body=self.without(s.body))
-                case While():
-                    s = replace(s, test=self.without(s.test), body=self.without(s.body))
-                case If():
-                    s = replace(s, then=self.without(s.then), orelse=self.without(s.orelse))
-            out.append(s)
+            out.append(with_blocks(s, self.without))
         return replace(block, statements=tuple(out))

@@ -13,18 +13,16 @@ from zygopy.transform.ir import (
     Block,
     Check,
     Const,
-    For,
     Function,
-    If,
     Leaves,
     Param,
     Print,
     Statement,
     Value,
     Var,
-    While,
     leaves,
     walk,
+    with_blocks,
 )
 from zygopy.transform.memory import stored_parameters
 from zygopy.transform.parse import read
@@ -136,18 +134,9 @@ def with_shape_errors(block: Block) -> Block:
     """The block with errors for the user where other lengths would have other code."""
 
     def statement(t: Statement) -> Statement:
-        match t:
-            case Check() if t.error is MeetingLengthsError:
-                return replace(t, error=ShapeError, message=arrays.DIFFERENT_LENGTHS)
-            case For():
-                return replace(t, body=with_shape_errors(t.body))
-            case While():
-                test, body = (with_shape_errors(inner) for inner in (t.test, t.body))
-                return replace(t, test=test, body=body)
-            case If():
-                then, orelse = (with_shape_errors(inner) for inner in (t.then, t.orelse))
-                return replace(t, then=then, orelse=orelse)
-        return t
+        if isinstance(t, Check) and t.error is MeetingLengthsError:
+            return replace(t, error=ShapeError, message=arrays.DIFFERENT_LENGTHS)
+        return with_blocks(t, with_shape_errors)
 
     return Block(tuple(map(statement, block.statements)), block.yields)
 
