@@ -378,6 +378,23 @@ def test_rows_of_a_matrix_need_one_row_of_memory():
     assert text.count("np.empty((") == 1  # the gradient
 
 
+def masses(x):
+    return np.sum(np.log(np.sum(np.exp(x), axis=1)))
+
+
+@pytest.mark.parametrize("first", [(70, 3), (3, 200)])
+def test_code_for_short_or_long_rows_takes_both(first):
+    """Its gradient is the softmax of each row."""
+    compiled = zg.value_and_grad(masses)
+    for shape in (first, (200, 3), (2, 500), (1, 1), (0, 3), (3, 0), (65, 64)):
+        x = RNG.normal(size=shape)
+        value, gradient = compiled(x)
+        mass = np.exp(x).sum(axis=1)
+        with np.errstate(divide="ignore"):
+            np.testing.assert_allclose(value, np.log(mass).sum(), rtol=1e-13)
+        np.testing.assert_allclose(gradient, np.exp(x) / mass[:, None], rtol=1e-13)
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_long_sums_are_as_accurate_as_numpys(dtype):
     x = RNG.uniform(0, 1, 10**6).astype(dtype)

@@ -590,6 +590,21 @@ def test_products_of_strips():
     assert not any(isinstance(t, For) for s in outer.body.statements if isinstance(s, For) for t in walk(s.body))
 
 
+def masses(x):
+    return np.sum(np.log(np.sum(np.exp(x), axis=1)))
+
+
+@pytest.mark.parametrize(("length", "is_short"), [(10, True), (1000, False), (None, False)])
+def test_short_rows_of_strips(length, is_short):
+    """The exponentials of all short rows of a strip are one loop, a vector."""
+    matrix = Array(FLOAT64, 2, lengths=None if length is None else (500, length))
+    program = build(masses, [matrix], Task("value_and_grad", ("x",)))
+    loops = [s for s in program.function.body.statements if isinstance(s, For)]
+    strips = [s for s in loops if s.step != integer(1)]
+    exponentials = lambda loop: any(isinstance(t, Let) and t.op is ops.EXP for t in loop.body.statements)  # noqa: E731
+    assert [sum(isinstance(t, For) and exponentials(t) for t in s.body.statements) for s in strips] == ([1] if is_short else [])
+
+
 def test_affine_bounds():
     """i in 1 <= i < n - 1: i - 1 and n - i - 2 are never negative, i - 2 may be."""
     n, i = Var("n", INT), Var("i", INT)

@@ -24,6 +24,7 @@ from numba.extending import lower_builtin
 
 from zygopy.errors import DtypeError, ZygopyError
 from zygopy.transform.emit import Source
+from zygopy.transform.signature import ArgumentType, with_lengths
 from zygopy.transform.types import BOOL, COMPLEX, FLOAT, INT, Array, Scalar
 from zygopy.transform.values import Static
 
@@ -213,6 +214,7 @@ class NativeFunction(CPUDispatcher):
         super().__init__(face, targetoptions=dict(OPTIONS))
         self._generate, self._realise = generate, realise
         self.sources: dict[tuple, Source] = {}
+        self._given: tuple = ()  # the arguments of the call that the code is made for
         options = dict(OPTIONS)
         self._compiler = _Compiler(face, self.targetdescr, options, {}, _Passes)
         self._compiler.owner = self
@@ -221,17 +223,22 @@ class NativeFunction(CPUDispatcher):
         """The Python function that Numba compiles for argument types."""
         names = list(self._compiler.pysig.parameters)
         found = tuple(zygopy_type(t, n) for t, n in zip(numba_types, names, strict=True))
+        if len(self._given) == len(found):
+            found = tuple(map(with_lengths, found, self._given))
         source = self._generate(found)
         self.sources[numba_types] = source
         return self._realise(source, names)
 
     def _compile_for_args(self, *args, **kwargs):
+        self._given = () if kwargs else args
         try:
             return super()._compile_for_args(*args, **kwargs)
         except errors.TypingError as error:
             if (own := _own_error(error)) is not None:
                 raise own from None
             raise
+        finally:
+            self._given = ()
 
     def __reduce__(self):
         raise TypeError(f"{self.__name__} cannot be pickled yet; pickle the function and apply the operator again")
@@ -248,7 +255,7 @@ def _own_error(error: BaseException | None) -> ZygopyError | None:
     return None
 
 
-def zygopy_type(t: types.Type, name: str) -> object:
+def zygopy_type(t: types.Type, name: str) -> ArgumentType:
     """The type that a Numba type stands for.
 
     Raises

@@ -76,6 +76,20 @@ class Facts:
             _, _, symbol, rest = max(candidates, key=lambda found: found[:2])
             self.assume_equal(symbol, rest.scale(-gap.coefficient(symbol)), depth)
 
+    def expected(self, value: Value) -> int | None:
+        """What an integer was in the call that the code is made for, where it follows from lengths of arguments."""
+        if isinstance(value, Const):
+            return int(value.value)
+        let = self.definitions.get(value)
+        if let is not None and let.op is ops.DIM:
+            array, axis = let.args
+            return array.type.lengths[axis.value] if array.type.lengths is not None else None
+        form = self.affine(value)
+        if form.terms == ((value, 1),):
+            return None
+        terms = [(self.expected(symbol), c) for symbol, c in form.terms]
+        return None if any(n is None for n, _ in terms) else form.constant + sum(n * c for n, c in terms)
+
     def rests_on(self, form: Affine, symbol: Var) -> bool:
         """Whether the symbols of a form are computed from another one."""
         seen: set[Value] = set()

@@ -62,6 +62,15 @@ def with_ones(type_: ArgumentType, ones: tuple | None) -> ArgumentType:
     return tuple(map(with_ones, type_, ones)) if isinstance(type_, tuple) else type_
 
 
+def with_lengths(type_: ArgumentType, value: object) -> ArgumentType:
+    """The type of an argument with the lengths of its arrays."""
+    if isinstance(type_, Array) and isinstance(value, np.ndarray) and value.ndim == type_.ndim:
+        return replace(type_, lengths=value.shape)
+    if isinstance(type_, tuple) and isinstance(value, tuple) and len(type_) == len(value):
+        return tuple(map(with_lengths, type_, value))
+    return type_
+
+
 def type_of_array(array: np.ndarray, name: str) -> Array:
     """The type of a NumPy array.
 
@@ -76,7 +85,7 @@ def type_of_array(array: np.ndarray, name: str) -> Array:
     if not 1 <= array.ndim <= 8:
         raise DtypeError(f"{name} is an array with {array.ndim} dimensions", help="pass a number: x.item()")
     layout = "C" if array.flags.c_contiguous else "F" if array.flags.f_contiguous else "A"
-    return Array(dtype, array.ndim, layout, array.flags.writeable)
+    return Array(dtype, array.ndim, layout, array.flags.writeable, lengths=array.shape)
 
 
 def specialise(

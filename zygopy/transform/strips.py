@@ -46,6 +46,7 @@ from zygopy.transform.ir import (
 from zygopy.transform.memory import AliasClasses
 from zygopy.transform.orient import any_order
 from zygopy.transform.reassociate import Sum, carried_sum, is_free_sum
+from zygopy.transform.short_rows import as_flat, parted
 from zygopy.transform.strip_products import Product, as_products
 from zygopy.transform.types import INT, Array
 from zygopy.transform.vectorise import SLOW
@@ -67,6 +68,7 @@ class _Group:
     loops: bool
     statements: list[Statement] = field(default_factory=list)
     products: list[Product] = field(default_factory=list)  # all that the statements do, or none
+    flat: tuple[Var, Let] | None = None  # the array and the function of a loop row[j] = function(row[j])
 
 
 class _Strips:
@@ -100,7 +102,7 @@ class _Strips:
     def statement(self, s: Statement) -> list[Statement]:
         match s:
             case For():
-                found = _Loop(s, self).split() if _is_candidate(s) else None
+                found = self.split(s)
                 return [replace(s, body=self.in_loop(s.body))] if found is None else found
             case While():
                 return [replace(s, body=self.in_loop(s.body))]
@@ -108,13 +110,17 @@ class _Strips:
                 return [replace(s, then=self.block(s.then), orelse=self.block(s.orelse))]
         return [s]
 
-
-def _is_candidate(s: For) -> bool:
-    """Whether functions stand beside inner loops that have none; those would take most of the time in any case."""
-    loops = [t for t in s.body.statements if isinstance(t, For)]
-    slow = any(_is_slow(t) for t in s.body.statements if t not in loops)
-    nested = any(isinstance(t, For) for u in s.body.statements if isinstance(u, If) for t in walk(Block((u,))))
-    return bool(loops) and slow and not any(map(_is_slow, loops)) and not nested and s.step == integer(1)
+    def split(self, s: For) -> list[Statement] | None:
+        """Strips of a loop whose functions stand beside inner loops, or in loops over short rows."""
+        nested = any(isinstance(t, For) for u in s.body.statements if isinstance(u, If) for t in walk(Block((u,))))
+        if nested or s.step != integer(1):
+            return None
+        loop = _Loop(s, self)
+        if any(isinstance(t, For) and _is_slow(t) for t in s.body.statements):
+            loop = _Loop(parted(s, loop.own, self.aliases, self.facts), self)
+        inner = [t for t in loop.s.body.statements if isinstance(t, For) and loop.as_flat(t) is None]
+        slow = [t for t in loop.s.body.statements if t not in inner and _is_slow(t)]
+        return loop.split() if inner and slow and not any(map(_is_slow, inner)) else None
 
 
 class _Loop:
@@ -130,6 +136,8 @@ class _Loop:
         self.start = Var(f"{s.index.name}_block", INT)
         self.rows: dict[Var, Var] = {}  # what trips hand on, by number
         self.wide: dict[Var, Var] = {}  # arrays of one trip, and those of a strip
+        self.flat: dict[Var, Var] = {}  # the latter as vectors
+        self.widths: dict[Var, Value] = {}  # elements that a trip has in them
         self.length: Value = integer(STRIP)
         self.most = STRIP
 
@@ -143,6 +151,9 @@ class _Loop:
             for g in groups:
                 g.products = as_products(g.statements, self.s.index, self.inside, self.scope.aliases)
         return self.written(groups, sums) if len(groups) > 1 else None
+
+    def as_flat(self, t: For) -> tuple[Var, Let] | None:
+        return as_flat(t, self.own, self.scope.facts)
 
     # -- what allows it ----------------------------------------------------------------------------------------------
 
@@ -189,7 +200,7 @@ class _Loop:
             after = max((place[v] for v in reads if v in place), default=1)
             moves = not any(_has_effect(u) or self.loads_stored(u) for u in walk(Block((t,))))
             if isinstance(t, For):
-                found.append(_Group(True))
+                found.append(_Group(True, flat=self.as_flat(t)))
                 at = len(found) - 1
             else:
                 first = max(after if moves else len(found) - 1, 1)
@@ -208,7 +219,7 @@ class _Loop:
     def written(self, groups: list[_Group], sums: list[Sum]) -> list[Statement]:
         s = self.s
         before = Builder(s.loc)
-        self.widen(before)
+        self.widen(before, {g.flat[0] for g in groups if g.flat is not None})
         self.lengthen(before, [p for g in groups for p in g.products])
         b = Builder(s.loc)
         end = b.apply(ops.INT_MIN, b.add(self.start, self.length), s.stop)
@@ -220,6 +231,9 @@ class _Loop:
         for g in groups:
             if g.products:
                 parts += self.of_blas(g.products, end)
+                continue
+            if g.flat is not None:
+                parts += self.of_all_rows(*g.flat, end)
                 continue
             index = Var(s.index.name, INT)
             known: dict[Var, Value] = {s.index: index}
@@ -290,8 +304,8 @@ class _Loop:
 
     # -- arrays of one trip ------------------------------------------------------------------------------------------
 
-    def widen(self, b: Builder) -> None:
-        """Give each trip of a strip its own arrays; the longer they are, the shorter are strips."""
+    def widen(self, b: Builder, flat: set[Var]) -> None:
+        """Give each trip of a strip its own arrays, the flat ones as vectors too; longer arrays make strips shorter."""
         sizes = [n for t in self.own.values() for n in t.args]
         if not all(isinstance(n, Const) for n in sizes):
             longest: Value = integer(1)
@@ -303,8 +317,23 @@ class _Loop:
             fitting = b.apply(ops.FLOORDIV, integer(ELEMENTS), longest)
             self.length = b.apply(ops.INT_MAX, b.apply(ops.INT_MIN, fitting, integer(STRIP)), integer(1))
         for v, t in self.own.items():
-            shape = (b.apply(ops.INT_MAX, n, integer(0)) for n in t.args)  # negative ones are there where no trip runs
+            shape = [b.apply(ops.INT_MAX, n, integer(0)) for n in t.args]  # negative ones are there where no trip runs
             self.wide[v] = b.let(t.op, (self.length, *shape), Array(v.type.dtype, v.type.ndim + 1), v.name)
+            if v in flat:
+                size = b.mul(self.length, shape[0])
+                self.widths[v] = shape[0]
+                self.flat[v] = b.let(ops.RESHAPE, (self.wide[v], size), Array(v.type.dtype, 1), v.name)
+
+    def of_all_rows(self, array: Var, function: Let, end: Value) -> list[Statement]:
+        """A function of all elements of a strip's rows, one vector."""
+        b, body = Builder(self.s.loc), Builder(self.s.loc)
+        index, flat = Var("j", INT), self.flat[array]
+        value = body.let(function.op, (body.load(flat, (index,)),), function.var.type, function.var.name)
+        body.store(flat, (index,), value)
+        count = b.mul(b.sub(end, self.start), self.widths[array])
+        header = (index, integer(0), count, integer(1), (), ())
+        b.emit(For(*header, body.block(), (), self.s.loc, new_key(), parallel=True, short=True))
+        return b.statements
 
     def lengthen(self, b: Builder, products: list[Product]) -> None:
         """Give products as many rows at once as fit into fast memory, since each call takes its time."""
@@ -350,17 +379,27 @@ def _joined(groups: list[_Group]) -> list[_Group]:
     """The groups, those without functions joined to the ones behind, neighbours with inner loops to each other."""
     out: list[_Group] = []
     waiting: list[Statement] = []
+
+    def end_waiting() -> None:
+        if waiting and out and out[-1].flat is None:
+            out[-1].statements += waiting
+        elif waiting:
+            out.append(_Group(False, [*waiting]))
+        waiting.clear()
+
     for g in groups:
-        statements = [*waiting, *g.statements]
-        waiting = []
-        if not g.loops and not any(map(_is_slow, statements)):
-            waiting = statements
-        elif out and g.loops and out[-1].loops:
-            out[-1].statements += statements
+        if g.flat is not None:
+            end_waiting()
+            out.append(g)
+        elif not g.loops and not any(map(_is_slow, g.statements)):
+            waiting += g.statements
         else:
-            out.append(_Group(g.loops, statements))
-    if waiting:
-        out[-1].statements += waiting
+            follows = bool(out) and g.loops and out[-1].loops and out[-1].flat is None
+            target = out[-1] if follows else _Group(g.loops)
+            target.statements += [*waiting, *g.statements]
+            waiting.clear()
+            out += [] if follows else [target]
+    end_waiting()
     return out
 
 

@@ -44,7 +44,8 @@ class Scalar:
 class Array:
     """A reference to memory; layout is C (contiguous), F or A (any strides).
 
-    `ones` are the axes that are known to be of length 1.
+    `ones` are the axes that are known to be of length 1; `lengths` those of the call that code is made for, which other
+    calls need not have: they only choose between forms of equal meaning.
     """
 
     dtype: np.dtype
@@ -52,6 +53,7 @@ class Array:
     layout: str = "C"
     writable: bool = field(default=True, compare=False)
     ones: tuple[int, ...] = ()
+    lengths: tuple[int, ...] | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         short = _SHORT.get(self.dtype.name, self.dtype.name)
