@@ -602,7 +602,8 @@ def test_short_rows_of_strips(length, is_short):
     loops = [s for s in program.function.body.statements if isinstance(s, For)]
     strips = [s for s in loops if s.step != integer(1)]
     exponentials = lambda loop: any(isinstance(t, Let) and t.op is ops.EXP for t in loop.body.statements)  # noqa: E731
-    assert [sum(isinstance(t, For) and exponentials(t) for t in s.body.statements) for s in strips] == ([1] if is_short else [])
+    counts = [sum(isinstance(t, For) and exponentials(t) for t in s.body.statements) for s in strips]
+    assert counts == ([1] if is_short else [])
 
 
 def test_affine_bounds():
