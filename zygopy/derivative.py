@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from zygopy.backends import cpu, python
+from zygopy.backends.fingerprint import Fingerprint
 from zygopy.backends.numba_private import NativeFunction
 from zygopy.backends.python import typeof
 from zygopy.errors import ArgumentError, OtherLengthsError, ShapeError
@@ -146,7 +147,7 @@ def call_of(derivative: Derivative) -> Callable:
         names = names + [f"{n}_dot" for n in derivative.task.wrt]
     name = f"{derivative.function.__name__.strip('<>')}_{derivative.task.kind}"
     text = f"def {name}({', '.join(names)}):\n    return derivative({', '.join(names)})\n"
-    file = f"<zygopy {name} {id(derivative)}>"
+    file = f"<zygopy {name} of {', '.join(names)}>"
     linecache.cache[file] = (len(text), None, text.splitlines(True), file)
     namespace: dict[str, Any] = {"derivative": derivative}
     exec(compile(text, file, "exec"), namespace)
@@ -301,18 +302,17 @@ class Native(Derivative, NativeFunction):
 
     def __init__(self, function: Callable, task: Task, backend: str):
         self.function, self.task, self.backend = function, task, backend
-        self.guarded = self.captures = False
         face = jvp_face(function, task.wrt) if task.kind == "jvp" else function
-        NativeFunction.__init__(self, face, self.generate, cpu.function)
+        NativeFunction.__init__(self, face, self.generate, cpu.function, self.identity)
 
     def _compile_for_args(self, *args, **kwargs):
         """Numba's hook for new argument types; with functions, strings or None, Python binds from now on."""
         if any(is_static(getattr(a, "value", a)) for a in args):
             return self.bound()
         compiled = super()._compile_for_args(*args, **kwargs)
-        if self.captures:
+        if self.notes.get("captures"):
             return self.bound()
-        if not self.guarded:
+        if not self.notes.get("guarded"):
             return compiled
         self.__class__ = _CLASSES[_FACES[self.task.kind], Guarded]
         return self.__call__
@@ -323,12 +323,18 @@ class Native(Derivative, NativeFunction):
         self._entries: dict = {}
         return self.__call__
 
+    def identity(self) -> str | None:
+        """What the code depends on beside types and lengths."""
+        found = Fingerprint(self.function).digest
+        lengths = self.lengths and (self.lengths.ones, sorted(self.lengths.refused))
+        return None if found is None else repr((found, self.task, lengths))
+
     def generate(self, types: tuple) -> Source:
         """The source for argument types; tangents follow the primals."""
         count = len(parameter_names(self.function))
         program = build(self.function, list(types[:count]), self.task, self.lengths)
-        self.guarded |= program.guarded
-        self.captures |= bool(program.numbers)
+        self.notes["guarded"] = program.guarded or self.notes.get("guarded", False)
+        self.notes["captures"] = bool(program.numbers) or self.notes.get("captures", False)
         if program.captured:
             names = ", ".join(name for _, name in program.captured)
             raise ArgumentError(

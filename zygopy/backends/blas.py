@@ -5,14 +5,12 @@ which only the address of the data is used; leading dimensions are arguments of 
 """
 
 from collections.abc import Callable
-from functools import cache, partial
 
-import llvmlite.binding as llvm
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import get_cython_function_address
 
-from zygopy.backends.numba_private import compiled_once, instruction
+from zygopy.backends.numba_private import instruction, provider, use
 
 _BYTES = ir.IntType(8).as_pointer()
 _DATA = 4  # field of the array descriptor
@@ -25,8 +23,8 @@ VECTORS, SMALL = ord("V"), ord("S")  # what is computed beside the values
 _LETTERS = {types.float64: "d", types.float32: "s", types.complex128: "z", types.complex64: "c"}
 
 
-def _routine(module: str, name: str, kinds: str, letters: str = "dszc") -> Callable:
-    """The routine `name` for numbers of one dtype, that of its first array; `letters` of the dtypes it is there for.
+def _routine(module: str, name: str, kinds: str) -> Callable:
+    """The routine `name` for numbers of one dtype, that of its first array.
 
     `kinds` has a letter for each argument: c character, i int, f number of the arrays' dtype, a array of any dtype.
     """
@@ -38,29 +36,21 @@ def _routine(module: str, name: str, kinds: str, letters: str = "dszc") -> Calla
 
     def generate(context, builder, signature, args):
         letter = _LETTERS[next(t.dtype for t, kind in zip(signature.args, kinds, strict=True) if kind == "a")]
-        symbol = f"zygopy_{letter}{name}"
+        symbol = f"zygopy.blas.{module}:{letter}{name}"
+        use(builder.module, symbol)
         function = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(ir.VoidType(), [_BYTES] * len(args)), symbol
         )
         builder.call(function, [_address(builder, kind, value) for kind, value in zip(kinds, args, strict=True)])
         return context.get_dummy_value()
 
-    _routines.extend((module, letter, name) for letter in letters)
     return instruction(generate, typing)
 
 
-_routines: list[tuple[str, str, str]] = []
-
-
-@cache
-def _name_symbols() -> None:
-    """Tell LLVM the addresses of all routines, which code that comes from Numba's disk cache asks for by name."""
-    for module, letter, name in _routines:
-        address = get_cython_function_address(f"scipy.linalg.cython_{module}", letter + name)
-        llvm.add_symbol(f"zygopy_{letter}{name}", address)
-
-
-routine = partial(compiled_once, prepare=_name_symbols)  # a function of arrays that calls BLAS and LAPACK
+@provider("blas")
+def _address_of(what: str) -> int:
+    module, name = what.split(":")
+    return get_cython_function_address(f"scipy.linalg.cython_{module}", name)
 
 
 def _address(builder, kind: str, value):
@@ -77,8 +67,8 @@ trsm = _routine("blas", "trsm", "cccciifaiai")  # side, uplo, transa, diag, m, n
 trsv = _routine("blas", "trsv", "ccciaiai")  # uplo, trans, diag, n, a, lda, x, incx
 getrf = _routine("lapack", "getrf", "iiaiaa")  # m, n, a, lda, ipiv, info
 potrf = _routine("lapack", "potrf", "ciaia")  # uplo, n, a, lda, info
-syevd = _routine("lapack", "syevd", "cciaiaaiaia", "ds")  # jobz, uplo, n, a, lda, w, work, lwork, iwork, liwork, info
+syevd = _routine("lapack", "syevd", "cciaiaaiaia")  # jobz, uplo, n, a, lda, w, work, lwork, iwork, liwork, info
 # jobz, m, n, a, lda, s, u, ldu, vt, ldvt, work, lwork, iwork, info
-gesdd = _routine("lapack", "gesdd", "ciiaiaaiaiaiaa", "ds")
-geqrf = _routine("lapack", "geqrf", "iiaiaaia", "ds")  # m, n, a, lda, tau, work, lwork, info
-orgqr = _routine("lapack", "orgqr", "iiiaiaaia", "ds")  # m, n, k, a, lda, tau, work, lwork, info
+gesdd = _routine("lapack", "gesdd", "ciiaiaaiaiaiaa")
+geqrf = _routine("lapack", "geqrf", "iiaiaaia")  # m, n, a, lda, tau, work, lwork, info
+orgqr = _routine("lapack", "orgqr", "iiiaiaaia")  # m, n, k, a, lda, tau, work, lwork, info

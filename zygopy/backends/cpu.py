@@ -7,6 +7,7 @@ import ast
 import itertools
 import linecache
 import math
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 from numba import njit
 
 from zygopy.backends import (
+    generated,
     intrinsics,
     matrices_native,
     python,
@@ -30,6 +32,7 @@ from zygopy.transform.emit import Source
 from zygopy.transform.naming import OWN
 
 _numbers = itertools.count(1)
+_PROCESS = uuid.uuid4().hex[:12]  # in the names of functions: those of code from disk are of other processes
 _ON_STACK = 512  # elements
 _FLOAT64 = ast.Attribute(ast.Name("np", ast.Load()), "float64", ast.Load())
 
@@ -46,12 +49,14 @@ def function(source: Source, parameters: list[str] | None = None) -> Callable:
     if parameters is not None:
         definition.args.args = [ast.arg(name) for name in parameters]
     file = next((loc.file for loc in source.lines.values()), f"<zygopy {source.name} {next(_numbers)}>")
-    namespace: dict[str, Any] = {"np": np, "math": math, "__name__": f"zygopy.generated.{source.name}"}
+    namespace: dict[str, Any] = {"np": np, "math": math, "__name__": generated.__name__}
     namespace |= {OWN + name: own for name, own in (helpers() | rewriting.names).items()}
     namespace |= {**helpers(), **source.errors}
     linecache.checkcache(file)
     exec(compile(ast.fix_missing_locations(tree), file, "exec"), namespace)
-    return namespace[source.name]
+    made = namespace[source.name]
+    made.__qualname__ = f"{source.name}_{_PROCESS}"
+    return made
 
 
 _compiled: dict[str, Callable] = {}

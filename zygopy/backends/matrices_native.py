@@ -7,6 +7,7 @@ and which by columns, others are copied.
 from numba import njit
 
 from zygopy.backends import blas, intrinsics
+from zygopy.backends.numba_private import compiled_once
 
 _FEW = 3 * 3 * 3  # multiplications, up to which loops are faster than BLAS
 inline = njit(error_model="numpy", forceinline=True)
@@ -96,7 +97,7 @@ def _product(out, a, b, alpha, beta):
 
 
 KERNELS = {  # what emitted text calls
-    "matmul": blas.routine(_product, (1.0, 0.0)),
-    "add_matmul": blas.routine(_product, (1.0, 1.0)),
-    "sub_matmul": blas.routine(_product, (-1.0, 1.0)),
+    "matmul": compiled_once(_product, (1.0, 0.0)),
+    "add_matmul": compiled_once(_product, (1.0, 1.0)),
+    "sub_matmul": compiled_once(_product, (-1.0, 1.0)),
 }

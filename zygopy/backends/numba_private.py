@@ -7,23 +7,42 @@ Numba's own dispatcher compiles one Python function for the types of a call. `Na
 the same cost per call, whose Python function is made for these types by `generate`. It is callable from `@njit` code.
 """
 
+import pickle
+import sys
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from types import BuiltinFunctionType
 from typing import Any
 
 import llvmlite.binding as llvm
+import llvmlite.ir as llvm_ir
 import numpy as np
 from numba import njit
-from numba.core import cgutils, compiler, compiler_machinery, errors, ir, lowering, typed_passes, types, untyped_passes
+from numba.core import (
+    cgutils,
+    compiler,
+    compiler_machinery,
+    config,
+    errors,
+    ir,
+    lowering,
+    serialize,
+    typed_passes,
+    types,
+    untyped_passes,
+)
 from numba.core import dispatcher as numba_dispatcher
-from numba.core.registry import CPUDispatcher
+from numba.core.registry import CPUDispatcher, cpu_target
+from numba.core.runtime import rtsys
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import lower_builtin
 
+from zygopy.backends import cache as files
+from zygopy.backends.fingerprint import OF_BACKENDS, OF_PACKAGE
 from zygopy.errors import DtypeError, ZygopyError
 from zygopy.transform.emit import Source
+from zygopy.transform.short_rows import LONGEST
 from zygopy.transform.signature import ArgumentType, with_lengths
 from zygopy.transform.types import BOOL, COMPLEX, FLOAT, INT, Array, Scalar
 from zygopy.transform.values import Static
@@ -52,37 +71,43 @@ def instruction(generate: Callable, typing: Callable) -> Callable:
     return handle
 
 
-_BY_ADDRESS: dict[str, Any] = {
-    "error_model": "numpy",
-    "nogil": True,
-    "no_cpython_wrapper": True,
-    "no_cfunc_wrapper": True,
-}
+# -- code that other code calls by address ---------------------------------------------------------------------------
+# The names of such functions, "zygopy.kind.what", tell how to make them: so code from disk finds them again.
+
+_PROVIDERS: dict[str, Callable[[str], int]] = {}
+_OUR_SYMBOLS = "zygopy."
+_MARK = "numba.dynamic.globals.zygopy"
+
+
+def provider(kind: str) -> Callable:
+    """Declare the function that gives the address of what a name stands for; it gets the part behind the kind."""
+    return lambda give: _PROVIDERS.setdefault(kind, give)
 
 
 @cache
-def _address(function: Callable, signature: tuple) -> tuple[str, int]:
-    """The symbol and the address of a function compiled for a signature, now or in an earlier process."""
-    compiled: Any = njit(**_BY_ADDRESS)(function)
-    with suppress(RuntimeError):  # no folder to keep code in
-        compiled.enable_caching()
-    compiled.compile(signature)
-    found = compiled.overloads[signature]
-    _kept.append(compiled)
-    name = found.fndesc.llvm_func_name
-    return name, found.library.get_pointer_to_function(name)
+def provide(symbol: str) -> None:
+    """Tell LLVM where a function of ours is."""
+    _, kind, what = symbol.split(".", 2)
+    llvm.add_symbol(symbol, _PROVIDERS[kind](what))
 
 
-_kept: list = []  # functions whose code others call by address
+def use(module: llvm_ir.Module, symbol: str) -> None:
+    """Have a function of ours for a module that calls it, and keep Numba from caching the module on disk.
+
+    Numba does that where it finds a name that begins so: it could not provide the function in another process.
+    """
+    provide(symbol)
+    if _MARK not in module.globals:
+        mark = llvm_ir.GlobalVariable(module, llvm_ir.IntType(8), _MARK)
+        mark.linkage, mark.global_constant = "weak_odr", True
+        mark.initializer = llvm_ir.Constant(mark.value_type, 0)
 
 
-def compiled_once(
-    function: Callable, constants: tuple[float, ...] = (), prepare: Callable[[], object] | None = None
-) -> Callable:
+def compiled_once(function: Callable, constants: tuple[float, ...] = ()) -> Callable:
     """A function of arrays, and of constants behind them, that is compiled once for each dtype and called by address.
 
     The arrays may have any strides; the constants have the dtype of the first array. What calls it holds none of its
-    code. `prepare` runs before the code is linked.
+    code. The function is a name of its module.
     """
 
     def typing(*arrays):
@@ -92,18 +117,110 @@ def compiled_once(
         dtype = signature.args[0].dtype
         given = (*signature.args, *(dtype for _ in constants))
         args = [*args, *(context.get_constant_generic(builder, dtype, c) for c in constants)]
-        if prepare is not None:
-            prepare()
-        name, pointer = _address(function, given)
-        llvm.add_symbol(name, pointer)
+        kinds = "-".join([*(f"{t.dtype}:{t.ndim}" for t in signature.args), *(f"{dtype}:0" for _ in constants)])
+        symbol = f"{_OUR_SYMBOLS}routine.{function.__module__}:{function.__name__}-{kinds}"
+        use(builder.module, symbol)
         convention = context.call_conv
-        callee = cgutils.get_or_insert_function(builder.module, convention.get_function_type(types.none, given), name)
+        type_ = convention.get_function_type(types.none, given)
+        callee = cgutils.get_or_insert_function(builder.module, type_, symbol)
         status, _ = convention.call_function(builder, callee, types.none, given, args)
         with cgutils.if_unlikely(builder, status.is_error):
             convention.return_status_propagate(builder, status)
         return context.get_dummy_value()
 
     return instruction(generate, typing)
+
+
+_BY_ADDRESS: dict[str, Any] = {
+    "error_model": "numpy",
+    "nogil": True,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+_held: list = []  # functions whose code others call
+
+
+@provider("routine")
+def _address_of_routine(what: str) -> int:
+    """The address of a function compiled for a signature, now or in an earlier process."""
+    place, *kinds = what.split("-")
+    module, name = place.split(":")
+    signature: tuple = ()
+    for kind in kinds:
+        dtype, ndim = kind.split(":")
+        number = getattr(types, dtype)
+        signature += (number if ndim == "0" else types.Array(number, int(ndim), "A"),)
+    compiled: Any = njit(**_BY_ADDRESS)(getattr(import_module(module), name))
+    compiled._cache = _Kept(lambda _: what, {}, of_library=True)
+    compiled.compile(signature)
+    _held.append(compiled)
+    found = compiled.overloads[signature]
+    return found.library.get_pointer_to_function(found.fndesc.llvm_func_name)
+
+
+# -- code on disk ----------------------------------------------------------------------------------------------------
+
+
+@cache
+def _machine(of_library: bool) -> str:
+    """What code depends on beside its source: versions, the processor, how LLVM is to work."""
+    settings = [getattr(config, name) for name in ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT")]
+    source = OF_BACKENDS if of_library else OF_PACKAGE
+    return repr((source, cpu_target.target_context.codegen().magic_tuple(), settings))
+
+
+class _Kept:
+    """What Numba asks for code before it compiles any, and gives new code to: the files of `cache`.
+
+    `identity` gives the name of the code for a signature, None where there can be none; `notes` are kept with it.
+    """
+
+    cache_path = None
+
+    def __init__(self, identity: Callable[[Any], str | None], notes: dict[str, bool], of_library: bool = False):
+        self._identity, self._notes, self._of_library = identity, notes, of_library
+
+    def _name(self, signature) -> str | None:
+        identity = self._identity(signature)
+        return identity and files.name(self._of_library, _machine(self._of_library), str(signature), identity)
+
+    def load_overload(self, signature, target_context):
+        name = self._name(signature)
+        data = files.read(name) if name is not None else None
+        if data is None:
+            return None
+        rtsys.initialize(target_context)
+        notes, symbols, reduced = pickle.loads(data)
+        for symbol in symbols:
+            provide(symbol)
+        self._notes.update(notes)
+        return compiler.CompileResult._rebuild(target_context, *reduced)
+
+    def save_overload(self, signature, result) -> None:
+        name = self._name(signature)
+        library = result.library
+        stays = self._notes.get("stays") or {*library._dynamic_globals} - {_MARK}
+        if name is None or stays or files.folder() is None:
+            return
+        called = [f.name for f in library._final_module.functions if f.is_declaration]
+        symbols = [symbol for symbol in called if symbol.startswith(_OUR_SYMBOLS)]
+        files.write(name, serialize.dumps((self._notes, symbols, result._reduce())))
+
+
+def kept_library(name: str, define: Callable):
+    """The code of functions without Python, which `define` writes into an LLVM module; compiled or from disk."""
+    codegen = cpu_target.target_context.codegen()
+    file = files.name(True, _machine(True), name)
+    if (data := files.read(file)) is not None:
+        return codegen.unserialize_library(pickle.loads(data))
+    library = codegen.create_library(name)
+    module = library.create_ir_module(name)
+    define(module)
+    library.add_ir_module(module)
+    library.enable_object_caching()
+    library.finalize()
+    files.write(file, pickle.dumps(library.serialize_using_object_code()))
+    return library
 
 
 class _Typing:
@@ -208,10 +325,21 @@ class NativeFunction(CPUDispatcher):
         Takes the tuple of argument types, gives the `Source`.
     realise : callable
         Takes a source and the names of the parameters, gives the Python function that Numba compiles.
+    identity : callable
+        Names what the code depends on beside the types; None if code is not to be kept on disk.
     """
 
-    def __init__(self, face: Callable, generate: Callable[[tuple], Source], realise: Callable):
+    def __init__(
+        self,
+        face: Callable,
+        generate: Callable[[tuple], Source],
+        realise: Callable,
+        identity: Callable[[], str | None] = lambda: None,
+    ):
         super().__init__(face, targetoptions=dict(OPTIONS))
+        self.notes: dict[str, bool] = {}  # what is known of the code, and is kept with it
+        self._cache = _Kept(self._name, self.notes)
+        self._identity = identity
         self._generate, self._realise = generate, realise
         self.sources: dict[tuple, Source] = {}
         self._given: tuple = ()  # the arguments of the call that the code is made for
@@ -226,8 +354,17 @@ class NativeFunction(CPUDispatcher):
         if len(self._given) == len(found):
             found = tuple(map(with_lengths, found, self._given))
         source = self._generate(found)
+        if not all(map(_is_importable, source.errors.values())):
+            self.notes["stays"] = True  # another process would have another class of that name
         self.sources[numba_types] = source
         return self._realise(source, names)
+
+    def _name(self, signature) -> str | None:
+        """What the code of a signature depends on beside it."""
+        if not all(map(_is_importable, _classes(signature))):
+            return None
+        identity = self._identity()
+        return identity and repr((identity, *map(_short_axes, self._given)))
 
     def _compile_for_args(self, *args, **kwargs):
         self._given = () if kwargs else args
@@ -242,6 +379,27 @@ class NativeFunction(CPUDispatcher):
 
     def __reduce__(self):
         raise TypeError(f"{self.__name__} cannot be pickled yet; pickle the function and apply the operator again")
+
+
+def _is_importable(class_: type) -> bool:
+    """Whether another process finds the same class by name."""
+    found: object = None if class_.__module__ == "__main__" else sys.modules.get(class_.__module__)
+    for name in class_.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is class_
+
+
+def _classes(signature: tuple) -> list[type]:
+    """The classes of the NamedTuples in a signature."""
+    found = [t.instance_class for t in signature if isinstance(t, types.BaseNamedTuple)]
+    return found + [c for t in signature if isinstance(t, types.BaseTuple) for c in _classes(tuple(t.types))]
+
+
+def _short_axes(value: object) -> object:
+    """What the choice of forms by lengths depends on."""
+    if isinstance(value, np.ndarray):
+        return tuple(n <= LONGEST for n in value.shape)
+    return tuple(map(_short_axes, value)) if isinstance(value, tuple) else None
 
 
 def _own_error(error: BaseException | None) -> ZygopyError | None:

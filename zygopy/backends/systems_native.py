@@ -8,6 +8,7 @@ import numpy as np
 
 from zygopy.backends import blas, intrinsics
 from zygopy.backends.matrices_native import copied, inline, leading
+from zygopy.backends.numba_private import compiled_once
 
 _FEW = 8  # rows, up to which loops are faster than LAPACK
 _BLOCK = 32  # columns of a factor whose adjoint is found by loops
@@ -347,16 +348,16 @@ def _qr(q, r, a):
 
 
 KERNELS = {  # what emitted text calls
-    "lu_factor": blas.routine(_factor),
-    "lu_solve": blas.routine(_solve, (0.0,)),
-    "lu_solve_transposed": blas.routine(_solve, (1.0,)),
-    "lu_determinant": blas.routine(_determinant),
-    "lu_log_determinant": blas.routine(_log_determinant),
-    "cholesky": blas.routine(_cholesky),
-    "add_cholesky_adjoint": blas.routine(_add_cholesky_adjoint),
-    "eigh": blas.routine(_eigh),
-    "svd": blas.routine(_svd),
-    "qr": blas.routine(_qr),
-    "solve_lower": blas.routine(_solve_lower, (0.0,)),
-    "solve_lower_transposed": blas.routine(_solve_lower, (1.0,)),
+    "lu_factor": compiled_once(_factor),
+    "lu_solve": compiled_once(_solve, (0.0,)),
+    "lu_solve_transposed": compiled_once(_solve, (1.0,)),
+    "lu_determinant": compiled_once(_determinant),
+    "lu_log_determinant": compiled_once(_log_determinant),
+    "cholesky": compiled_once(_cholesky),
+    "add_cholesky_adjoint": compiled_once(_add_cholesky_adjoint),
+    "eigh": compiled_once(_eigh),
+    "svd": compiled_once(_svd),
+    "qr": compiled_once(_qr),
+    "solve_lower": compiled_once(_solve_lower, (0.0,)),
+    "solve_lower_transposed": compiled_once(_solve_lower, (1.0,)),
 }

@@ -18,7 +18,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-import llvmlite.binding
 import numpy as np
 from llvmlite import ir
 from numba.core import types
@@ -26,7 +25,7 @@ from numba.core.registry import cpu_target
 
 from zygopy.backends import vector_math
 from zygopy.backends.llvm_values import Value
-from zygopy.backends.numba_private import instruction
+from zygopy.backends.numba_private import instruction, kept_library, provider, use
 
 _WIDTHS = {ir.DoubleType(): (2, 4, 8), ir.FloatType(): (4, 8, 16)}  # of vectors of 16, 32 and 64 bytes
 _POINTER = ir.IntType(8).as_pointer()
@@ -55,7 +54,7 @@ class _Function:
         return 1, *_WIDTHS[self.element]
 
     def symbol(self, width: int) -> str:
-        return f"zygopy_{self.name}_{self.element}_{width}"
+        return f"zygopy.vector.{self.name}:{self.element}:{self.parameters}:{width}"
 
     def declared(self, module: ir.Module, width: int) -> ir.Function:
         """The function of vectors of a width, 1 for numbers, in a module that may have it already."""
@@ -78,8 +77,9 @@ class _Function:
         builder.ret(self.kernels.general(*args).llvm)
 
     def call(self, args: list[Value]) -> Value:
-        _compile(self)
         builder = args[0].builder
+        for width in self.widths:
+            use(builder.module, self.symbol(width))
         self.keep(builder.module)
         called = builder.call(self.declared(builder.module, 1), [arg.llvm for arg in args])
         pattern = f"_ZGV_LLVM_N{{}}{'v' * self.parameters}_{self.symbol(1)}({{}})"
@@ -90,11 +90,8 @@ class _Function:
         return Value(builder, called)
 
     def keep(self, module: ir.Module) -> None:
-        """Refer to the functions of vectors, or LLVM drops their declarations before it vectorises.
-
-        Numba finds the name's beginning and refuses to cache the code on disk: another process has no such functions.
-        """
-        name = f"numba.dynamic.globals.zygopy_{self.name}_{self.element}"
+        """Refer to the functions of vectors, or LLVM drops their declarations before it vectorises."""
+        name = f"zygopy.all.{self.name}:{self.element}"
         if name in module.globals:
             return
         functions = [self.declared(module, width).bitcast(_POINTER) for width in self.widths[1:]]
@@ -113,25 +110,31 @@ class _Attributes(set):
         return name
 
 
-_libraries: list[object] = []  # compiled code lives as long as its library
+_KERNELS: dict[str, _Kernels] = {}  # by the name of the function
 
 
 @cache
-def _compile(function: _Function) -> None:
-    """Compile a function for all widths and make it known to the linker of generated code."""
-    library = cpu_target.target_context.codegen().create_library(function.symbol(0))
-    module = library.create_ir_module(library.name)
-    for width in function.widths:
-        function.define(module, width)
-    library.add_ir_module(module)
-    library.finalize()
-    _libraries.append(library)
-    for width in function.widths:
-        symbol = function.symbol(width)
-        llvmlite.binding.add_symbol(symbol, library.get_pointer_to_function(symbol))
+def _library(function: _Function):
+    """The code of a function for all widths."""
+
+    def define(module: ir.Module) -> None:
+        for width in function.widths:
+            function.define(module, width)
+
+    return kept_library(function.symbol(0), define)
+
+
+@provider("vector")
+def _address_of(what: str) -> int:
+    name, element, parameters, width = what.split(":")
+    type_ = ir.DoubleType() if element == "double" else ir.FloatType()
+    function = _Function(name, _KERNELS[name], type_, int(parameters))
+    return _library(function).get_pointer_to_function(function.symbol(int(width)))
 
 
 def _generator(name: str, kernels: _Kernels) -> Callable:
+    _KERNELS[name] = kernels
+
     def generate(context, builder, signature, args):
         values = [Value(builder, arg) for arg in args]
         return _Function(name, kernels, values[0].element, len(values)).call(values).llvm
