@@ -13,7 +13,6 @@ from functools import cache
 
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.np import arrayobj
 
 from zygopy.backends.numba_private import instruction
 
@@ -134,6 +133,13 @@ exp2 = instruction(_exp2, _exp2_type)  # Numba's own fails where one function ta
 # -- arrays ----------------------------------------------------------------------------------------------------------
 
 
+def _arrays_of_numba():
+    """Numba's module of arrays, which takes 60 ms to import."""
+    from numba.np import arrayobj
+
+    return arrayobj
+
+
 def array_of(shape, dtype):
     """The type of a new array of a shape and dtype, and the signature of the function that makes it."""
     array = types.Array(dtype.dtype, len(shape), "C")
@@ -163,6 +169,7 @@ def lengths_and_strides(context, builder, array_type, shape):
 
 def array_value(context, builder, array_type, lengths, strides, data, owner):
     """The descriptor of a new array."""
+    arrayobj = _arrays_of_numba()
     array = arrayobj.make_array(array_type)(context, builder)
     arrayobj.populate_array(
         array,
@@ -232,7 +239,7 @@ def on_stack(shape: tuple[int, ...], filled: bool) -> Callable:
 
 def _row(context, builder, signature, args):
     array_type, result = signature.args[0], signature.return_type
-    old = arrayobj.make_array(array_type)(context, builder, args[0])
+    old = _arrays_of_numba().make_array(array_type)(context, builder, args[0])
     fixed, zeros_ = args[1:], [_ZERO] * result.ndim
     data = _address(builder, array_type, args[0], [*fixed, *zeros_])
     lengths = cgutils.unpack_tuple(builder, old.shape, array_type.ndim)[len(fixed) :]
@@ -256,7 +263,7 @@ hold = instruction(_hold, lambda *arrays: types.void(*arrays))  # does nothing, 
 
 def _grow(context, builder, signature, args):
     array_type = signature.return_type
-    old = arrayobj.make_array(array_type)(context, builder, args[0])
+    old = _arrays_of_numba().make_array(array_type)(context, builder, args[0])
     rows, width = cgutils.unpack_tuple(builder, old.shape, 2)
     doubled = cgutils.pack_array(builder, [builder.mul(rows, ir.Constant(rows.type, 2)), width])
     lengths, strides, size = lengths_and_strides(context, builder, array_type, doubled)

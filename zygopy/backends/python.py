@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from zygopy.backends import matrices, runtime, runtime_arrays
+from zygopy.backends import runtime, runtime_arrays
 from zygopy.errors import DtypeError, ZygopyError
 from zygopy.transform.emit import Source
 from zygopy.transform.signature import type_of_array
@@ -21,6 +21,8 @@ _numbers = itertools.count(1)
 
 def compile(source: Source) -> Callable:
     """The function of a source; its text can be seen in tracebacks."""
+    from zygopy.backends import matrices  # imports scipy.linalg
+
     file = f"<zygopy {source.name} {next(_numbers)}>"
     linecache.cache[file] = (len(source.text), None, source.text.splitlines(True), file)
     namespace: dict[str, Any] = {

@@ -3,7 +3,6 @@
 from functools import reduce
 
 import numpy as np
-import scipy.linalg
 
 from zygopy.errors import UnsupportedError
 from zygopy.transform import einsums, elementwise, least_squares, norms, products, reductions, systems
@@ -111,13 +110,11 @@ def cholesky(s, a, *, upper=None):
     return systems.cholesky(s, a, reductions.flag(s, upper, "upper"))
 
 
-@builtin(scipy.linalg.cholesky)
 def scipy_cholesky(s, a, lower=None):
     """scipy.linalg.cholesky: the upper factor unless `lower`."""
     return systems.cholesky(s, a, not reductions.flag(s, lower, "lower"))
 
 
-@builtin(scipy.linalg.solve_triangular)
 def solve_triangular(s, a, b, trans=None, lower=None):
     known = trans.value if isinstance(trans, Static | Const) else trans
     if known not in (None, 0, 1, "N", "T"):
@@ -125,13 +122,11 @@ def solve_triangular(s, a, b, trans=None, lower=None):
     return systems.solve_triangular(s, a, b, reductions.flag(s, lower, "lower"), known in (1, "T"))
 
 
-@builtin(scipy.linalg.cho_factor)
 def cho_factor(s, a, lower=None):
     is_lower = reductions.flag(s, lower, "lower")
     return systems.cholesky_and_rest(s, a, not is_lower), constant(is_lower)
 
 
-@builtin(scipy.linalg.cho_solve)
 def cho_solve(s, c_and_lower, b):
     if not (isinstance(c_and_lower, tuple) and len(c_and_lower) == 2):
         raise UnsupportedError("scipy.linalg.cho_solve needs a pair of a factor and lower", s.loc)
@@ -139,7 +134,6 @@ def cho_solve(s, c_and_lower, b):
     return systems.solve_factored(s, factor, b, reductions.flag(s, lower, "lower"))
 
 
-@builtin(scipy.linalg.expm)
 def expm(s, A):
     return systems.exponential(s, A)
 

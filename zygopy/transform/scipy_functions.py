@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 
-from zygopy.transform import arrays, elementwise, ops, reductions
+from zygopy.transform import arrays, elementwise, linear_algebra_functions, ops, reductions
 from zygopy.transform.build import constant, where, zero
 from zygopy.transform.calls import builtin
 from zygopy.transform.compositions import apply, as_float, cast
@@ -22,10 +22,21 @@ _declared: set[str] = set()
 
 def declare() -> None:
     """Make known the functions of those modules of SciPy that the program has imported."""
-    for module, declare_module in (("scipy.special", _declare_special), ("scipy.stats", _declare_stats)):
+    parts = {"special": _declare_special, "stats": _declare_stats, "linalg": _declare_linear_algebra}
+    for part, declare_module in parts.items():
+        module = f"scipy.{part}"
         if module in sys.modules and module not in _declared:
             _declared.add(module)
             declare_module(sys.modules[module])
+
+
+# -- scipy.linalg ----------------------------------------------------------------------------------------------------
+
+
+def _declare_linear_algebra(linalg) -> None:
+    builtin(linalg.cholesky)(linear_algebra_functions.scipy_cholesky)
+    for name in ("solve_triangular", "cho_factor", "cho_solve", "expm"):
+        builtin(getattr(linalg, name))(getattr(linear_algebra_functions, name))
 
 
 # -- scipy.special ---------------------------------------------------------------------------------------------------
