@@ -142,33 +142,21 @@ async def coroutine(x):
     return x
 
 
-@refused("a dict", zg.UnsupportedError, 1.0)
-def dict_display(x):
-    d = {"a": x}
-    return d["a"]
-
-
 @refused("a set", zg.UnsupportedError, 1.0)
 def set_display(x):
     s = {x, 1.0}
     return x + len(s)
 
 
-@refused("a list comprehension", zg.UnsupportedError, 1.0)
-def list_comprehension(x):
-    squares = [x * k for k in range(3)]
+@refused("a comprehension over an array or a range of unknown length", zg.UnsupportedError, X)
+def list_comprehension(a):
+    squares = [v * v for v in a]
     return squares[1]
 
 
-@refused("a generator expression", zg.UnsupportedError, 1.0)
-def generator_expression(x):
-    return sum(x * k for k in range(3))
-
-
-@refused("a dict comprehension", zg.UnsupportedError, 1.0)
-def dict_comprehension(x):
-    d = {k: x for k in range(3)}
-    return d[0]
+@refused("a comprehension whose condition is known only at run time", zg.UnsupportedError, 1.0)
+def filtering_comprehension(x):
+    return len([k for k in (1.0, 2.0) if k < x]) * x
 
 
 @refused("an assignment expression", zg.UnsupportedError, 1.0)
@@ -193,20 +181,20 @@ def all_singular_vectors(a):
     return np.linalg.svd(a)[1][0]
 
 
-@refused("`**` in a call", zg.UnsupportedError, 1.0)
+@refused("keywords for a function of numbers", zg.UnsupportedError, 1.0)
 def keyword_unpacking(x):
     return math.sin(**{"x": x})
 
 
-@refused("assigning to an attribute", zg.UnsupportedError, X)
+@refused("assigning to an attribute of an array", zg.UnsupportedError, X)
 def attribute_assigned(a):
     a.scale = 2.0
     return a[0]
 
 
-@refused("storing into a tuple or list", zg.UnsupportedError, 1.0)
-def list_stored_into(x):
-    items = [x, x]
+@refused("storing into a tuple", zg.UnsupportedError, 1.0)
+def tuple_stored_into(x):
+    items = (x, x)
     items[0] = 2.0
     return items[0]
 
@@ -215,6 +203,105 @@ def list_stored_into(x):
 def tuple_index(x, n):
     t = (x, x * x)
     return t[n]
+
+
+@dataclass
+class Spring:
+    """A dataclass that programs take."""
+
+    stiffness: float
+
+
+@dataclass(frozen=True)
+class Rigid:
+    """A frozen one."""
+
+    stiffness: float
+
+
+@refused("changing an object of the caller", zg.UnsupportedError, {"a": 1.0})
+def caller_object_changed(d):
+    d["b"] = d["a"]
+    return d["b"]
+
+
+@refused("changing a field of the caller's object", zg.UnsupportedError, Spring(1.0))
+def caller_field_changed(spring):
+    spring.stiffness += 1.0
+    return spring.stiffness
+
+
+@refused("changing an object that the function captures", zg.UnsupportedError, 1.0)
+def captured_dict_changed(x):
+    NAMES["a"] = 2.0
+    return x * NAMES["a"]
+
+
+@refused("changing one of two objects, by a condition", zg.UnsupportedError, 1.0)
+def one_of_two_changed(x):
+    first, second = [x], [2.0]
+    chosen = first if x > 0 else second
+    chosen[0] = 3.0
+    return first[0] + second[0]
+
+
+@refused("changing an object that a loop replaces", zg.UnsupportedError, 1.0, 3)
+def replaced_object_changed(x, n):
+    state = {"v": x}
+    for _ in range(n):
+        state["v"] = 1.0
+        state = {"v": state["v"] * x}
+    return state["v"]
+
+
+@refused("a list that grows in a loop", zg.UnsupportedError, 1.0, 3)
+def growing_list(x, n):
+    values = [x]
+    for _ in range(n):
+        values.append(values[-1] * x)
+    return values[-1]
+
+
+@refused("an object with other members on another path", zg.TypeJoinError, 1.0)
+def other_members(x):
+    d = {"a": x}
+    if x > 0:
+        d["b"] = x
+    return d["a"]
+
+
+@refused("changing a frozen dataclass", zg.UnsupportedError, 1.0)
+def frozen_changed(x):
+    spring = Rigid(x)
+    spring.stiffness = 2.0
+    return spring.stiffness
+
+
+@refused("an attribute that is no field", zg.UnsupportedError, Spring(1.0))
+def unknown_field(spring):
+    return spring.length
+
+
+@refused("a key that is not there", zg.OutOfBoundsError, {"a": 1.0})
+def unknown_key(d):
+    return d["b"]
+
+
+@refused("a key that is known only at run time", zg.UnsupportedError, {0: 1.0, 1: 2.0}, 1)
+def runtime_key(d, k):
+    return d[k]
+
+
+@refused("the identity of an object that is not known", zg.UnsupportedError, {"a": 1.0}, {"a": 2.0})
+def identity(d, e):
+    return d["a"] if d is e else e["a"]
+
+
+@refused("other methods of lists and dicts: `sort`, `remove`, `popitem`", zg.UnsupportedError, 1.0)
+def sorted_list(x):
+    values = [x, 2.0]
+    values.sort()
+    return values[0]
 
 
 @refused("a decorated inner function", zg.UnsupportedError, 1.0)
@@ -622,19 +709,24 @@ def zero_dimensional(a):
     return a * 2.0
 
 
-@refused("a list as an argument", zg.DtypeError, call=lambda f: zg.grad(f, backend="python")([1.0, 2.0]))
-def list_argument(a):
-    return a[0]
-
-
-@refused("a dict as an argument", zg.DtypeError, {"a": 1.0})
+@refused("a dict whose keys are no strings or ints", zg.DtypeError, {1.5: 1.0})
 def dict_argument(d):
-    return d["a"]
+    return d[1.5]
 
 
-@refused("a captured dict", zg.UnsupportedError, 1.0)
-def captured_dict(x):
-    return x * NAMES["a"]
+@refused("an object without a number in it", zg.DtypeError, {"name": "a"})
+def dict_without_numbers(d):
+    return 1.0
+
+
+@refused("an object with an array of integers", zg.DtypeError, {"w": [np.arange(3)]})
+def dict_of_integers(d):
+    return 1.0 * d["w"][0][0]
+
+
+@refused("an object with a member of another type", zg.DtypeError, {"w": [1.0, {2.0}]})
+def dict_of_sets(d):
+    return d["w"][0]
 
 
 @refused("an array of clongdouble", zg.DtypeError, np.zeros(3, np.clongdouble))

@@ -7,13 +7,22 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "zygopy"
 FILES = sorted(PACKAGE.rglob("*.py"))
-LAYERS = {"errors": 0, "show_source": 0, "transform": 1, "backends": 2, "derivative": 3, "api": 4, "check": 4}
+LAYERS = {
+    "errors": 0,
+    "show_source": 0,
+    "transform": 1,
+    "backends": 2,
+    "structures": 3,
+    "derivative": 3,
+    "api": 4,
+    "check": 4,
+}
 LAYERS |= {"": 5, "demo": 6, "__main__": 7}  # the package itself, and what uses it as users do
 
-READ_PYTHON = {"parse", "specialise", "expressions", "iteration"}  # the user's syntax
+READ_PYTHON = {"parse", "specialise", "expressions", "iteration", "comprehensions"}  # the user's syntax
 
 # Within transform: the grammar knows nothing of what is done with it, and passes nothing of the Python it came from.
-GRAMMAR = {"types", "ir", "ops"}
+GRAMMAR = {"types", "ir", "ops", "records"}
 READERS = READ_PYTHON | {"calls", "arrays", "bounds", "loops", "values", "signature"}
 READERS |= {
     "elementwise",
@@ -26,6 +35,7 @@ READERS |= {
     "small_systems",
     "ruled_calls",
     "ruled_kernels",
+    "objects",
 }
 READERS |= {
     "least_squares",

@@ -17,6 +17,7 @@ from zygopy.transform import Task
 from zygopy.transform.calls import builtin, stop_gradient
 from zygopy.transform.ir import Const
 from zygopy.transform.parse import parameter_names
+from zygopy.transform.records import alike, keys_of, place, record_of
 from zygopy.transform.values import Static
 
 Argnums = int | str | tuple[int | str, ...]
@@ -116,12 +117,17 @@ def jvp(f: Callable, primals: tuple, tangents: tuple, *, backend: str = "cpu") -
 
 def _check_tangent(name: str, primal: object, tangent: object) -> None:
     """Refuse a tangent that does not have the structure, shape and dtype of its primal."""
-    if isinstance(primal, tuple) and isinstance(tangent, tuple) and len(primal) == len(tangent):
-        for k, (p, t) in enumerate(zip(primal, tangent, strict=True)):
-            _check_tangent(f"{name}[{k}]", p, t)
+    if tangent is None or is_static(primal):
+        return
+    if (members := record_of(primal)) is not None:
+        given = record_of(tangent)
+        if given is None or not alike(members, given):
+            raise ArgumentError(f"the tangent of {name} has another structure than {name}")
+        for key, p, t in zip(keys_of(members), members, given, strict=True):
+            _check_tangent(place(name, members, key), p, t)
     elif isinstance(primal, float | np.floating) and isinstance(tangent, complex | np.complexfloating):
         raise DtypeError(f"the tangent of {name} is a complex number, {name} is a real one")
-    elif isinstance(primal, np.ndarray) and primal.dtype.kind in "fc" and tangent is not None:
+    elif isinstance(primal, np.ndarray) and primal.dtype.kind in "fc":
         if not isinstance(tangent, np.ndarray):
             raise DtypeError(f"the tangent of {name} is a {type(tangent).__name__}, not an array")
         if tangent.shape != primal.shape:

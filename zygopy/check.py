@@ -8,6 +8,8 @@ import numpy as np
 
 from zygopy.api import grad, jvp, python_function, value_and_grad
 from zygopy.errors import ArgumentError, GradientCheckError
+from zygopy.structures import is_static, remade
+from zygopy.transform.records import Record, members_of, record_of
 
 _SEED = 20
 
@@ -55,7 +57,9 @@ def check_grads(
     argnums = argnums if argnums is not None else tuple(k for k, a in enumerate(args) if _is_inexact(a))
     if not argnums:
         raise ArgumentError("none of the arguments holds a float or complex number")
-    single = any(np.asarray(x).dtype in (np.float32, np.complex64) for k in argnums for x in _flat(args[k]))
+    single = any(
+        np.asarray(x).dtype in (np.float32, np.complex64) for k in argnums for x in _flat(args[k]) if _is_inexact(x)
+    )
     rtol = rtol if rtol is not None else (2e-2 if single else 1e-5)
     step = 1e-2 if single else 1e-5
     direction = _directions(args, argnums)
@@ -94,23 +98,25 @@ def _compare(what: str, function: Callable, found: float, wanted: float, rtol: f
 
 
 def _is_inexact(value: object) -> bool:
-    if isinstance(value, tuple):
-        return all(_is_inexact(v) for v in value)
+    if (members := record_of(value)) is not None:
+        moving = [v for v in members if not (isinstance(members, Record) and (is_static(v) or isinstance(v, bool)))]
+        return bool(moving) and all(_is_inexact(v) for v in moving)
     if isinstance(value, np.ndarray):
         return value.dtype.kind in "fc"
     return isinstance(value, float | complex | np.inexact)
 
 
 def _flat(value: object) -> list:
-    return [x for item in value for x in _flat(item)] if isinstance(value, tuple) else [value]
+    members = record_of(value)
+    return [value] if members is None else [x for item in members for x in _flat(item)]
 
 
 def _directions(args: tuple, argnums: tuple[int, ...]) -> tuple:
     random = np.random.default_rng(_SEED)
 
     def draw(value, active):
-        if isinstance(value, tuple):
-            return tuple(draw(v, active) for v in value)
+        if (members := record_of(value)) is not None:
+            return remade(members, [draw(v, active) for v in members])
         if not active or not _is_inexact(value):
             return value if not _is_inexact(value) else value * 0
         drawn = random.uniform(-1.0, 1.0, np.shape(value))
@@ -123,8 +129,8 @@ def _directions(args: tuple, argnums: tuple[int, ...]) -> tuple:
 
 def _moved(args: tuple, direction: tuple, t: float) -> tuple:
     def move(value, along):
-        if isinstance(value, tuple):
-            return tuple(move(v, d) for v, d in zip(value, along, strict=True))
+        if (members := record_of(value)) is not None:
+            return remade(members, [move(v, d) for v, d in zip(members, members_of(along), strict=True)])
         return (
             type(value)(value + t * along)
             if isinstance(value, float | complex)
@@ -140,7 +146,9 @@ def _at(function: Callable, args: tuple, direction: tuple, t: float) -> float:
 
 
 def _inner(a: Any, b: Any) -> float:
-    if isinstance(a, tuple):
-        return sum(_inner(x, y) for x, y in zip(a, b, strict=True))
+    if (members := record_of(a)) is not None:
+        return sum((_inner(x, y) for x, y in zip(members, members_of(b), strict=True)), 0.0)
+    if not (_is_inexact(a) and _is_inexact(b)):
+        return 0.0
     wide = np.result_type(a, b, np.float64)  # of complex numbers, the real part of the plain product
     return float(np.sum(np.asarray(a, dtype=wide) * np.asarray(b, dtype=wide)).real)

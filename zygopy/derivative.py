@@ -1,8 +1,8 @@
 """The objects that operators return: functions that generate and compile their code for the types of a call.
 
 A `Derivative` knows what is wanted of which function; `Native` runs it as machine code, `Interpreted` as plain
-Python. A function with arguments or surroundings that Numba cannot type (functions, strings, None; captured arrays,
-captured numbers that may change) is called through a thin layer of Python, `Native.__call__` in `Bound`.
+Python. A function with arguments, results or surroundings that Numba cannot type (lists, dicts, dataclasses; functions,
+strings, None; captured arrays, captured numbers that may change) is called through a thin layer of Python, `Bound`.
 """
 
 import dis
@@ -10,8 +10,8 @@ import inspect
 import linecache
 import types
 from collections.abc import Callable
-from dataclasses import replace
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -19,15 +19,15 @@ import numpy as np
 from zygopy.backends import cpu, python
 from zygopy.backends.fingerprint import Fingerprint
 from zygopy.backends.numba_private import NativeFunction
-from zygopy.backends.python import typeof
-from zygopy.errors import ArgumentError, OtherLengthsError, ShapeError
+from zygopy.errors import ArgumentError, OtherLengthsError, OutputError, ShapeError
 from zygopy.show_source import Text
+from zygopy.structures import builder, flat, flattener, is_native, is_static, refilled, skeleton, type_of
 from zygopy.transform import Lengths, Program, Task, build, emit, ones_of, show
 from zygopy.transform.emit import Source
+from zygopy.transform.ir import Function
 from zygopy.transform.parse import parameter_names
-from zygopy.transform.signature import ArgumentType
+from zygopy.transform.records import is_record_class, record_of
 from zygopy.transform.user_rules import rules_of
-from zygopy.transform.values import Static
 
 
 class Derivative:
@@ -48,7 +48,14 @@ class Derivative:
         """The types of a call's arguments, in the order of the parameters (those of tangents left out)."""
         names = parameter_names(self.function)
         values = bind(self.function, args[: len(names)] if self.task.kind == "jvp" else args, kwargs)
-        return [type_of_argument(v, n) for n, v in zip(names, values, strict=True)]
+        return [type_of(v, n) for n, v in zip(names, values, strict=True)]
+
+    def structure(self, types: list) -> list:
+        """The types of all that a call takes, tangents included."""
+        if self.task.kind != "jvp":
+            return types
+        by_name = dict(zip(parameter_names(self.function), types, strict=True))
+        return [*types, *(by_name[name] for name in self.task.wrt)]
 
     def ir(self, *args, **kwargs) -> Text:
         """The intermediate representation for arguments like these, as text."""
@@ -56,7 +63,7 @@ class Derivative:
 
     def source(self, *args, **kwargs) -> Text:
         """The generated Python for arguments like these: readable, and what the backends run."""
-        return Text(emit(self.program(*args, **kwargs).function).text, "python")
+        return Text(emit(readable(self.program(*args, **kwargs).function)).text, "python")
 
     def for_lengths(self, error: OtherLengthsError, args: tuple, kwargs: dict) -> "Derivative":
         """The same for arguments whose lengths are other than the code takes them to be, as an error says."""
@@ -197,20 +204,6 @@ def bind(function: Callable, args: tuple, kwargs: dict) -> list:
     return [bound.arguments[name] for name in parameter_names(function)]
 
 
-def is_static(value: object) -> bool:
-    """Whether an argument steers the compilation: a function, string or None."""
-    return (
-        value is None
-        or isinstance(value, str | type | types.ModuleType)
-        or (callable(value) and not isinstance(value, np.generic | np.ndarray))
-    )
-
-
-def type_of_argument(value: object, name: str) -> ArgumentType:
-    """The type of an argument; functions, strings and None are themselves."""
-    return Static(value) if is_static(value) else typeof(value, name)
-
-
 def needs_binding(function: Callable, seen: set | None = None) -> bool:
     """Whether a function, or one that it names, captures numbers or arrays, or has a default that Numba cannot type."""
     seen = set() if seen is None else seen
@@ -232,7 +225,11 @@ def needs_binding(function: Callable, seen: set | None = None) -> bool:
         except ValueError:
             continue
         value = getattr(value, "function", getattr(value, "py_func", value))
-        if isinstance(value, int | float | complex | np.generic | np.ndarray | tuple) and not isinstance(value, type):
+        if isinstance(value, type | types.ModuleType):
+            continue
+        if isinstance(value, int | float | complex | np.generic | np.ndarray | tuple | partial | types.MethodType):
+            return True
+        if type(value) in (list, dict) or is_record_class(type(value)):
             return True
         if isinstance(value, types.FunctionType) and needs_binding(value, seen):
             return True
@@ -258,24 +255,46 @@ class Interpreted(Derivative):
     def __init__(self, function: Callable, task: Task, backend: str):
         self.function, self.task, self.backend = function, task, backend
         self.__name__, self.__doc__ = function.__name__, function.__doc__
-        self._entries: dict[tuple, tuple[Callable, Program]] = {}
+        self._entries: dict[tuple, tuple[Callable, Program, Callable, Callable | None]] = {}
 
     def __call__(self, *args, **kwargs):
         """Call with the arguments of the function."""
-        count = len(parameter_names(self.function))
-        tangents = args[count:] if self.task.kind == "jvp" else ()
-        values = bind(self.function, args[:count] if tangents else args, kwargs)
-        key = tuple(type_of_argument(v, n) for n, v in zip(parameter_names(self.function), values, strict=True))
-        entry = self._entries.get(key)
+        values = all_values(self, args, kwargs)
+        types = self.types(args, kwargs)
+        entry = self._entries.get(key := tuple(types))
         if entry is None or not unchanged(entry[1]):
-            program = build(self.function, list(key), self.task, self.lengths)
-            entry = self._entries[key] = python.compile(emit(program.function)), program
-        compiled, program = entry
-        kept = [k for k, v in enumerate(values) if not is_static(v)]
+            program = build(self.function, types, self.task, self.lengths)
+            compiled = python.compile(emit(flat(program.function)))
+            entry = compiled, program, flattener(self.structure(types)), builder(program.function.results)
+            self._entries[key] = entry
+        compiled, program, flatten, built = entry
         try:
-            return compiled(*(values[k] for k in kept), *captured_arrays(program), *tangents)
+            result = compiled(*with_captured(program, taken_apart(flatten, values)))
         except OtherLengthsError as error:
             return self.for_lengths(error, args, kwargs)(*args, **kwargs)
+        return result if built is None else built(result)
+
+
+def all_values(derivative: Derivative, args: tuple, kwargs: dict) -> list:
+    """The values of a call in the order of the parameters, then the tangents."""
+    if derivative.task.kind != "jvp":
+        return bind(derivative.function, args, kwargs)
+    count = len(parameter_names(derivative.function))
+    return [*bind(derivative.function, args[:count], kwargs), *args[count:]]
+
+
+def taken_apart(flatten: Callable, values: list) -> tuple:
+    """The leaves of a call's values, of which the primals are known to have the structure."""
+    found = flatten(*values)
+    if found is None:
+        raise ArgumentError("a tangent has another structure than its primal")
+    return found
+
+
+def readable(function: Function) -> Function:
+    """A function as text can show it: with objects as compiled code takes and returns them."""
+    natural = is_native(function.results) and all(is_native(p.leaves) for p in function.params)
+    return function if natural else flat(function)
 
 
 def unchanged(program: Program) -> bool:
@@ -287,11 +306,15 @@ def unchanged(program: Program) -> bool:
     return True
 
 
+def with_captured(program: Program, leaves: tuple) -> tuple:
+    """The leaves of a call and what the program captures, which stands behind the primals."""
+    arrays = captured_arrays(program)
+    return (*leaves[: program.primals], *arrays, *leaves[program.primals :])
+
+
 def captured_arrays(program: Program) -> list[object]:
     """The arrays that a program captures, as they are now."""
-    from zygopy.transform.values import Scope
-
-    return [Scope(function).find(name)[1] for function, name in program.captured]
+    return [scope.find(name)[1] for scope, name in program.captured]
 
 
 # -- machine code ----------------------------------------------------------------------------------------------------
@@ -306,10 +329,13 @@ class Native(Derivative, NativeFunction):
         NativeFunction.__init__(self, face, self.generate, cpu.function, self.identity)
 
     def _compile_for_args(self, *args, **kwargs):
-        """Numba's hook for new argument types; with functions, strings or None, Python binds from now on."""
-        if any(is_static(getattr(a, "value", a)) for a in args):
+        """Numba's hook for new argument types; with what Numba cannot type, Python binds from now on."""
+        if any(needs_python(getattr(a, "value", a)) for a in (*args, *kwargs.values())):
             return self.bound()
-        compiled = super()._compile_for_args(*args, **kwargs)
+        try:
+            compiled = super()._compile_for_args(*args, **kwargs)
+        except ReturnsObjectError:
+            return self.bound()
         if self.notes.get("captures"):
             return self.bound()
         if not self.notes.get("guarded"):
@@ -320,7 +346,8 @@ class Native(Derivative, NativeFunction):
     def bound(self) -> Callable:
         """Have Python bind arguments from now on; what to call."""
         self.__class__ = _CLASSES[_FACES[self.task.kind], Bound]
-        self._entries: dict = {}
+        self._entries: dict[tuple, Entry] = {}
+        self._last: Entry | None = None
         return self.__call__
 
     def identity(self) -> str | None:
@@ -336,12 +363,28 @@ class Native(Derivative, NativeFunction):
         self.notes["guarded"] = program.guarded or self.notes.get("guarded", False)
         self.notes["captures"] = bool(program.numbers) or self.notes.get("captures", False)
         if program.captured:
-            names = ", ".join(name for _, name in program.captured)
+            names = ", ".join(str(name) for _, name in program.captured)
             raise ArgumentError(
                 f"{self.function.__name__} captures the array {names}, which was not there when it was decorated",
                 help="define the array before the function is decorated, or pass it as an argument",
             )
+        if not is_native(program.function.results):
+            raise ReturnsObjectError(
+                f"{self.function.__name__} returns an object that compiled code cannot pass on",
+                help="call it from Python, or return a tuple or NamedTuple of numbers and arrays",
+            )
         return emit(program.function)
+
+
+class ReturnsObjectError(OutputError):
+    """Machine code cannot make the objects that a function returns."""
+
+
+def needs_python(value: object) -> bool:
+    """Whether Numba has no type for an argument, or one that does not say enough."""
+    if record_of(value) is None:
+        return is_static(value)
+    return not is_native(type_of(value, "an argument"))
 
 
 def jvp_face(function: Callable, wrt: tuple[str, ...]) -> Callable:
@@ -366,45 +409,56 @@ class Guarded(Native):
         return NativeFunction._compile_for_args(self, *args, **kwargs)
 
 
+@dataclass
+class Entry:
+    """Native code for arguments of one structure."""
+
+    native: NativeFunction
+    program: Program
+    flatten: Callable
+    built: Callable | None
+
+
 class Bound(Native):
-    """Native code behind a layer of Python that binds static arguments and what the function captures."""
+    """Native code behind a layer of Python that takes objects apart and binds static arguments and what is captured."""
 
     def __init__(self, function: Callable, task: Task, backend: str):
         super().__init__(function, task, backend)
-        self._entries: dict[tuple, tuple[NativeFunction, Program, list[int]]] = {}
+        self.bound()
 
     def __call__(self, *args, **kwargs):
         """Call with the arguments of the function."""
-        names = parameter_names(self.function)
-        tangents = args[len(names) :] if self.task.kind == "jvp" else ()
-        values = bind(self.function, args[: len(names)] if tangents else args, kwargs)
-        key = tuple(v if is_static(v) else None for v in values)
-        entry = self._entries.get(key)
-        if entry is None or not unchanged(entry[1]):
-            entry = self._entries[key] = self._entry(names, values)
-        native, program, kept = entry
+        values = all_values(self, args, kwargs)
+        entry = self._last
+        if entry is None or not unchanged(entry.program) or (leaves := entry.flatten(*values)) is None:
+            entry = self._last = self._entry(self.types(args, kwargs))
+            leaves = taken_apart(entry.flatten, values)
         try:
-            return native(*(values[k] for k in kept), *captured_arrays(program), *tangents)
+            result = entry.native(*(with_captured(entry.program, leaves) if entry.program.captured else leaves))
         except OtherLengthsError as error:
             return self.for_lengths(error, args, kwargs)(*args, **kwargs)
+        return result if entry.built is None else entry.built(result)
 
-    def _entry(self, names: list[str], values: list) -> tuple[NativeFunction, Program, list[int]]:
-        """The native function for a call's static arguments and the surroundings of now."""
-        types = [type_of_argument(v, n) for n, v in zip(names, values, strict=True)]
+    def _entry(self, types: list) -> Entry:
+        """The native function for arguments of a structure and the surroundings of now."""
+        key = tuple(map(skeleton, types))
+        entry = self._entries.get(key)
+        if entry is not None and unchanged(entry.program):
+            return entry
         program = build(self.function, types, self.task, self.lengths)
-        kept = [k for k, v in enumerate(values) if not is_static(v)]
-        statics = {k: Static(v) for k, v in enumerate(values) if k not in kept}
 
-        def generate(types: tuple) -> Source:
-            native = iter(types[: len(kept)])
-            full = [statics[k] if k in statics else next(native) for k in range(len(values))]
-            return emit(build(self.function, full, self.task, self.lengths).function)
+        def generate(leaves: tuple) -> Source:
+            found = iter(leaves)
+            full = [refilled(type_, found) for type_ in types]
+            return emit(flat(build(self.function, full, self.task, self.lengths).function))
 
-        params = [p.name for p in program.function.params]
+        function = flat(program.function)
         namespace: dict = {}
-        name = program.function.name
-        exec(f"def {name}({', '.join(params)}): pass", namespace)
-        return NativeFunction(namespace[name], generate, cpu.function), program, kept
+        exec(f"def {function.name}({', '.join(p.name for p in function.params)}): pass", namespace)
+        native = NativeFunction(namespace[function.name], generate, cpu.function)
+        made = Entry(native, program, flattener(self.structure(types)), builder(program.function.results))
+        self._entries[key] = made
+        return made
 
 
 _CLASSES = {

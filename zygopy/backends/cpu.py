@@ -51,7 +51,7 @@ def function(source: Source, parameters: list[str] | None = None) -> Callable:
     file = next((loc.file for loc in source.lines.values()), f"<zygopy {source.name} {next(_numbers)}>")
     namespace: dict[str, Any] = {"np": np, "math": math, "__name__": generated.__name__}
     namespace |= {OWN + name: own for name, own in (helpers() | rewriting.names).items()}
-    namespace |= {**helpers(), **source.errors}
+    namespace |= {**helpers(), **source.errors, **source.constructors}
     linecache.checkcache(file)
     exec(compile(ast.fix_missing_locations(tree), file, "exec"), namespace)
     made = namespace[source.name]

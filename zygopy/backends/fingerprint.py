@@ -112,7 +112,8 @@ class Fingerprint:
                 self._value(vars(module)[name], names)
 
     def _class(self, class_: type) -> None:
-        self._add("class", class_.__module__, class_.__qualname__)
+        fields = {name: str(type_) for name, type_ in getattr(class_, "__annotations__", {}).items()}
+        self._add("class", class_.__module__, class_.__qualname__, fields)
         for base in class_.__mro__:
             if base.__module__.partition(".")[0] in _BY_VERSION:
                 continue

@@ -39,9 +39,10 @@ from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import lower_builtin
 
 from zygopy.backends import cache as files
-from zygopy.backends.fingerprint import OF_BACKENDS, OF_PACKAGE
+from zygopy.backends.fingerprint import OF_BACKENDS, OF_PACKAGE, Fingerprint
 from zygopy.errors import DtypeError, ZygopyError
 from zygopy.transform.emit import Source
+from zygopy.transform.records import Record
 from zygopy.transform.short_rows import LONGEST
 from zygopy.transform.signature import ArgumentType, with_lengths
 from zygopy.transform.types import BOOL, COMPLEX, FLOAT, INT, Array, Scalar
@@ -361,10 +362,11 @@ class NativeFunction(CPUDispatcher):
 
     def _name(self, signature) -> str | None:
         """What the code of a signature depends on beside it."""
-        if not all(map(_is_importable, _classes(signature))):
+        classes = [(class_, Fingerprint(class_).digest) for class_ in _classes(signature)]
+        if not all(_is_importable(class_) and digest for class_, digest in classes):
             return None
         identity = self._identity()
-        return identity and repr((identity, *map(_short_axes, self._given)))
+        return identity and repr((identity, [digest for _, digest in classes], *map(_short_axes, self._given)))
 
     def _compile_for_args(self, *args, **kwargs):
         self._given = () if kwargs else args
@@ -425,7 +427,9 @@ def zygopy_type(t: types.Type, name: str) -> ArgumentType:
         return Static(t.value)
     t = types.unliteral(t)
     if isinstance(t, types.BaseTuple):
-        return tuple(zygopy_type(item, f"{name}[{k}]") for k, item in enumerate(t.types))
+        items = [zygopy_type(item, f"{name}[{k}]") for k, item in enumerate(t.types)]
+        named = isinstance(t, types.BaseNamedTuple)
+        return Record(items, t.instance_class, t.fields) if named else tuple(items)
     if isinstance(t, types.Boolean):
         return BOOL
     if t == types.float64:

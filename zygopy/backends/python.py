@@ -34,6 +34,7 @@ def compile(source: Source) -> Callable:
         **runtime_arrays.HELPERS,
         **matrices.KERNELS,
         **source.errors,
+        **source.constructors,
     }
     tree = ast.fix_missing_locations(_StrongConstants().visit(locate_errors(ast.parse(source.text), source)))
     exec(_compile(tree, file, "exec"), namespace)
@@ -72,21 +73,26 @@ class _StrongConstants(ast.NodeTransformer):
 def _strong(value: object) -> object:
     """Python's floats and complex numbers as NumPy's, so that 1 / 0 is inf."""
     if isinstance(value, tuple):
-        return tuple(_strong(v) for v in value)
+        return _like(value, map(_strong, value))
     if isinstance(value, float):
         return np.float64(value)
     return np.complex128(value) if isinstance(value, complex) else value
 
 
+def _like(value: tuple, items) -> tuple:
+    """A tuple, or a NamedTuple of the same class."""
+    return tuple(items) if type(value) is tuple else type(value)(*items)
+
+
 def _plain(value: object) -> object:
     """float64, complex128, int64 and bool results as Python's."""
     if isinstance(value, tuple):
-        return tuple(_plain(v) for v in value)
+        return _like(value, map(_plain, value))
     return value.item() if isinstance(value, np.float64 | np.complex128 | np.int64 | np.bool_) else value
 
 
 def typeof(value: Any, name: str) -> Any:
-    """The type of an argument.
+    """The type of a number or array.
 
     Raises
     ------
@@ -95,8 +101,6 @@ def typeof(value: Any, name: str) -> Any:
     """
     if isinstance(value, np.ndarray):
         return type_of_array(value, name)
-    if type(value) is tuple:
-        return tuple(typeof(item, f"{name}[{k}]") for k, item in enumerate(value))
     if isinstance(value, bool | np.bool_):
         return BOOL
     if isinstance(value, float):  # np.float64 is one
@@ -107,9 +111,7 @@ def typeof(value: Any, name: str) -> Any:
         return COMPLEX
     if isinstance(value, np.number) and is_supported(value.dtype):
         return Scalar(value.dtype)
-    if isinstance(value, list):
-        raise DtypeError(f"{name} is a list", help="pass an array: np.array(x, float), or a tuple")
     raise DtypeError(
         f"{name} is of a type that is not supported ({type(value).__name__})",
-        help="pass numbers, arrays, or tuples of them",
+        help="pass numbers, arrays, or tuples, lists, dicts, NamedTuples and dataclasses of them",
     )

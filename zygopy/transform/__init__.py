@@ -37,6 +37,7 @@ from zygopy.transform.orient import orient
 from zygopy.transform.overwrite import overwrite
 from zygopy.transform.promote import promote
 from zygopy.transform.reassociate import reassociate
+from zygopy.transform.records import Record, keys_of, place
 from zygopy.transform.reverse import reverse
 from zygopy.transform.rotate import rotate
 from zygopy.transform.settle import settle
@@ -47,7 +48,7 @@ from zygopy.transform.simplify import simplify
 from zygopy.transform.strips import strips
 from zygopy.transform.tape import close
 from zygopy.transform.types import BOOL, FLOAT, Array
-from zygopy.transform.values import Static
+from zygopy.transform.values import Static, describe
 from zygopy.transform.vectorise import vectorise
 from zygopy.transform.verify import verify
 from zygopy.transform.winners import winners
@@ -70,6 +71,7 @@ class Program:
     function: Function
     captured: tuple[tuple, ...]
     numbers: tuple[tuple, ...]
+    primals: int  # the number of parameters, by leaves, that are not captured and not tangents
     guarded: bool = False  # it raises OtherLengthsError at entry unless lengths are as equal as it takes them to be
 
 
@@ -89,7 +91,8 @@ def build(function: Callable, types: list[ArgumentType], task: Task, lengths: Le
     primal = checked(reassociate(checked(fuse(checked(double_buffer(primal))))))
     is_inner = lengths is not None and lengths.ask is not None
     derived = _derive(primal, found, task, settled=(lambda inner: inner) if is_inner else settle)
-    return Program(derived, found.captured, tuple(found.numbers), found.guarded)
+    primals = sum(len(_numbers_of(type_)) for type_ in types)
+    return Program(derived, found.captured, tuple(found.numbers), primals, found.guarded)
 
 
 def _derive(primal: Function, found: Specialised, task: Task, settled: Callable[[Function], Function]) -> Function:
@@ -155,8 +158,11 @@ def differentiable(function: Callable, types: list[ArgumentType], task: Task) ->
 
 def _check_inexact(name: str, type_: ArgumentType) -> None:
     if isinstance(type_, tuple):
-        for k, item in enumerate(type_):
-            _check_inexact(f"{name}[{k}]", item)
+        for key, item in zip(keys_of(type_), type_, strict=True):
+            if not isinstance(item, Static):
+                _check_inexact(place(name, type_, key), item)
+        if isinstance(type_, Record) and not _numbers_of(type_):
+            raise DtypeError(f"cannot differentiate with respect to {name}: it holds no numbers")
     elif isinstance(type_, Static):
         raise DtypeError(
             f"cannot differentiate with respect to {name}: it is {type(type_.value).__name__}, not a number or array",
@@ -170,14 +176,22 @@ def _check_inexact(name: str, type_: ArgumentType) -> None:
         )
 
 
+def _numbers_of(type_: ArgumentType) -> list:
+    """The types of the leaves of an argument."""
+    if isinstance(type_, tuple):
+        return [leaf for item in type_ for leaf in _numbers_of(item)]
+    return [] if isinstance(type_, Static) else [type_]
+
+
 def _output(primal: Function, has_aux: bool) -> tuple[Var | Const, Leaves]:
     value, aux = primal.results, ()
     if has_aux:
-        if not (isinstance(value, tuple) and len(value) == 2):
+        is_tuple = isinstance(value, tuple) and not (isinstance(value, Record) and not value.is_named_tuple)
+        if not (is_tuple and len(value) == 2):
             raise OutputError(f"{primal.name} must return a pair (value, aux), as has_aux=True says", primal.loc)
         value, aux = value
     if isinstance(value, tuple) or isinstance(value.type, Array):
-        what = "an array" if not isinstance(value, tuple) else f"a tuple of {len(value)}" if value else "None"
+        what = "an array" if not isinstance(value, tuple) else describe(value) if len(value) else "None"
         raise OutputError(
             f"{primal.name} returns {what}; a gradient needs one real number",
             primal.loc,

@@ -1,5 +1,6 @@
 """Calls: what each callable becomes, user functions followed, builtins and NumPy's array constructors known by name."""
 
+import dataclasses
 import math
 import operator
 import types
@@ -9,15 +10,17 @@ from functools import partial
 import numpy as np
 
 from zygopy.errors import ArgumentError, DtypeError, UnsupportedError
-from zygopy.transform import elementwise, ops
+from zygopy.transform import elementwise, objects, ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import apply_function, is_scalar_function
 from zygopy.transform.ir import Const, Print, Value
+from zygopy.transform.records import Record, is_record_class
 from zygopy.transform.types import FLOAT, FLOAT64, INT, Scalar, is_supported
 from zygopy.transform.values import (
     Closure,
     Enumerate,
     Method,
+    Object,
     Partial,
     Range,
     Reversed,
@@ -29,6 +32,8 @@ from zygopy.transform.values import (
 )
 
 _BUILTINS: dict[Callable, Callable] = {}
+_OF_OBJECTS = {len, zip, enumerate, reversed, tuple, list, dict, isinstance, partial, callable, sum, any, all, type}
+_OF_OBJECTS |= {hasattr, getattr, setattr, object.__setattr__, super, dataclasses.replace}
 _METHODS: dict[str, Callable] = {}
 
 
@@ -63,6 +68,9 @@ def call(s, callee: object, args: list, kwargs: dict, name: str = "") -> object:
             return _call_method(s, callee, args, kwargs)
         case Static():
             return _call_object(s, callee.value, args, kwargs, name)
+        case Object() | Record():
+            if (found := objects.method_of(s, callee, "__call__")) is not None:
+                return call(s, found, args, kwargs, name)
     raise DtypeError(f"{describe(callee)} cannot be called", s.loc)
 
 
@@ -71,8 +79,11 @@ def _call_object(s, function: object, args: list, kwargs: dict, name: str) -> ob
 
     scipy_functions.declare()
     if (handler := handler_of(function)) is not None:
+        if function not in _OF_OBJECTS:
+            args, kwargs = [s.opened(a) for a in args], {k: s.opened(v) for k, v in kwargs.items()}
         return _bind_handler(s, function, handler, args, kwargs)
     if is_scalar_function(function):
+        args = [s.opened(a) for a in args]
         return _scalar_call(s, function, args, kwargs)
     if (inline := getattr(type(function), "__zygopy_call__", None)) is not None:
         return inline(function, s, args, kwargs)
@@ -84,6 +95,10 @@ def _call_object(s, function: object, args: list, kwargs: dict, name: str) -> ob
         bound = [s.from_python(a, None) for a in function.args]
         named = {k: s.from_python(v, None) for k, v in function.keywords.items()}
         return call(s, Static(function.func), bound + args, named | kwargs, name)
+    if isinstance(function, types.MethodType):  # a class method, looked up on its class
+        return call(s, Static(function.__func__), [s.from_python(function.__self__, None), *args], kwargs, name)
+    if isinstance(function, type) and is_record_class(function):
+        return objects.construct(s, function, args, kwargs)
     if isinstance(function, type) and issubclass(function, np.generic):
         return cast(s, np.dtype(function), args)
     raise _unknown(s, function)
@@ -151,7 +166,10 @@ def _scalar_call(s, function: Callable, args: list, kwargs: dict) -> object:
 
 def _call_method(s, bound: Method, args: list, kwargs: dict) -> object:
     owner, name = bound.owner, bound.name
+    if isinstance(owner, Object | Record):
+        return objects.call_method(s, owner, name, args, kwargs)
     if isinstance(owner, View) and name in _METHODS:
+        args, kwargs = [s.opened(a) for a in args], {k: s.opened(v) for k, v in kwargs.items()}
         return _bind_handler(s, _METHODS[name], _METHODS[name], [owner, *args], kwargs)
     if is_number(owner) and name == "item" and not args:
         return owner
@@ -187,6 +205,10 @@ def length(s, value):
     match value:
         case tuple():
             return integer(len(value))
+        case Object() if value.cls in (list, dict):
+            return integer(len(s.content(value)))
+        case Object() if (found := objects.method_of(s, value, "__len__")) is not None:
+            return call(s, found, [], {})
         case View() if value.ndim:
             return value.spans[0].length
         case Range():
@@ -210,16 +232,77 @@ def enumerate_(s, item, start=None):
 
 @builtin(reversed)
 def reversed_(s, item):
-    return item[::-1] if isinstance(item, tuple) else Reversed(item)
+    return tuple(item)[::-1] if isinstance(item, tuple) else Reversed(item)
 
 
-@builtin(tuple, list)
+@builtin(tuple)
 def tuple_(s, items=()):
     from zygopy.transform.expressions import items_of
     from zygopy.transform.iteration import static_items
 
     found = static_items(s, items)
     return tuple(found) if found is not None else items_of(s, items)
+
+
+@builtin(list)
+def list_(s, items=()):
+    return objects.make_list(s, tuple_(s, items))
+
+
+@builtin(dict)
+def dict_(s, pairs=None, /, **more):
+    return objects.make_dict(s, [*(objects.dict_pairs(s, pairs) if pairs is not None else ()), *more.items()])
+
+
+@builtin(dataclasses.replace)
+def replace_(s, value, /, **changes):
+    return objects.replaced(s, value, changes)
+
+
+def _text(s, value: object) -> str:
+    if isinstance(value, Static) and isinstance(value.value, str):
+        return value.value
+    raise UnsupportedError("the name of an attribute must be known at compile time", s.loc)
+
+
+@builtin(hasattr)
+def hasattr_(s, value, name):
+    if not isinstance(value, Object | Record):
+        raise UnsupportedError(f"hasattr of {describe(value)} is not supported", s.loc)
+    return constant(objects.has_attribute(s, value, _text(s, name)))
+
+
+@builtin(getattr)
+def getattr_(s, value, name, default=None):
+    from zygopy.transform.expressions import attribute_named
+
+    text = _text(s, name)
+    known = isinstance(value, Object | Record)
+    if default is not None and not (objects.has_attribute(s, value, text) if known else True):
+        return default
+    return attribute_named(s, value, text)
+
+
+@builtin(setattr)
+def setattr_(s, value, name, new):
+    objects.assign_attribute(s, value, _text(s, name), new)
+    return Static(None)
+
+
+@builtin(object.__setattr__)
+def set_unguarded(s, value, name, new):
+    objects.assign_attribute(s, value, _text(s, name), new, unguarded=True)
+    return Static(None)
+
+
+@builtin(super)
+def super_(s):
+    return objects.super_of(s)
+
+
+@builtin(type)
+def type_(s, value):
+    return Static(_python_type(value))
 
 
 @builtin(float)
@@ -293,6 +376,8 @@ def _python_type(value: object) -> type:
         return {"c": complex, "f": float, "i": int, "b": bool}[dtype.kind] if value.type.weak else dtype.type
     if isinstance(value, View):
         return np.ndarray
+    if isinstance(value, Object | Record):
+        return value.cls
     return type(value.value) if isinstance(value, Static) else type(value)
 
 
@@ -306,9 +391,34 @@ def sum_(s, items, start=None):
     if values is None:
         raise UnsupportedError(f"sum() of {describe(items)} is not supported", s.loc, help="sum in a loop")
     total = integer(0) if start is None else start
+    from zygopy.transform.expressions import binary
+
     for value in values:
-        total = apply_function(s.b, operator.add, [total, value], False)
+        total = binary(s, operator.add, total, value, s.node)
     return total
+
+
+@builtin(any)
+def any_(s, items):
+    from zygopy.transform.expressions import any_of, truth
+
+    return any_of(s, [lambda v=v: truth(s, v) for v in _static_items(s, items, "any")])
+
+
+@builtin(all)
+def all_(s, items):
+    from zygopy.transform.expressions import all_of, truth
+
+    return all_of(s, [lambda v=v: truth(s, v) for v in _static_items(s, items, "all")])
+
+
+def _static_items(s, items: object, what: str) -> list:
+    from zygopy.transform.iteration import static_items
+
+    values = static_items(s, items)
+    if values is None:
+        raise UnsupportedError(f"{what}() of {describe(items)} is not supported", s.loc, help=f"use np.{what}")
+    return values
 
 
 @builtin(divmod)
@@ -325,7 +435,7 @@ def _refuse(function: Callable) -> None:
         raise UnsupportedError(f"{label} is not supported yet", s.loc, help="write a loop")
 
 
-for _function in (math.fsum, math.prod, any, all, sorted, map, filter, iter, next):
+for _function in (math.fsum, math.prod, sorted, map, filter, iter, next):
     _refuse(_function)
 
 

@@ -40,6 +40,7 @@ from zygopy.transform.ir import (
 )
 from zygopy.transform.memory import AliasClasses
 from zygopy.transform.naming import Naming, name
+from zygopy.transform.records import Record
 from zygopy.transform.types import BOOL_, COMPLEX128, FLOAT64, INT64, Array, Scalar, Stack
 
 _ATOM = 20
@@ -59,6 +60,7 @@ class Source:
     parallel: set[int] = field(default_factory=set)  # the lines of loops over whole arrays, whose sums have no order
     short: set[int] = field(default_factory=set)  # those of them with few trips
     local: set[str] = field(default_factory=set)  # arrays made outside loops whose memory no result shares
+    constructors: dict[str, type] = field(default_factory=dict)  # the NamedTuples that it makes
 
 
 def emit(function: Function, comments: bool = True) -> Source:
@@ -66,7 +68,9 @@ def emit(function: Function, comments: bool = True) -> Source:
     if function.name in _RESERVED:
         function = replace(function, name=f"{function.name}_")
     errors = {s.error.__name__: s.error for s in walk(function.body) if isinstance(s, Check)}
-    writer = _Writer(name(function, {*errors, function.name, *_RESERVED}), comments)
+    constructors = _constructors(function.results, {*errors, function.name, *_RESERVED})
+    writer = _Writer(name(function, {*errors, function.name, *_RESERVED, *constructors}), comments)
+    writer.constructors = {class_: own for own, class_ in constructors.items()}
     writer.shapes = {s.var: s.args for s in function.body.statements if isinstance(s, Let) and s.op is ops.SCRATCH}
     params = ", ".join(p.name for p in function.params)
     writer.loc = function.loc
@@ -81,7 +85,27 @@ def emit(function: Function, comments: bool = True) -> Source:
     classes = _class_numbers(aliases, writer.names)
     local = _local(function, aliases, writer.names)
     text = "\n".join(writer.lines) + "\n"
-    return Source(function.name, text, errors, writer.locs, classes, writer.parallel, writer.short, local)
+    lines = writer.locs
+    return Source(function.name, text, errors, lines, classes, writer.parallel, writer.short, local, constructors)
+
+
+def _constructors(tree: Leaves, taken: set[str]) -> dict[str, type]:
+    """The NamedTuples in a tree by the names that the text has for them."""
+    found: dict[str, type] = {}
+
+    def visit(tree: Leaves) -> None:
+        if not isinstance(tree, tuple):
+            return
+        if isinstance(tree, Record) and tree.cls not in found.values():
+            name, number = tree.cls.__name__, 1
+            while name in taken or name in found:
+                name, number = f"{tree.cls.__name__}_{number}", number + 1
+            found[name] = tree.cls
+        for item in tree:
+            visit(item)
+
+    visit(tree)
+    return found
 
 
 def _class_numbers(aliases: AliasClasses, names: dict[Var, str]) -> dict[str, int]:
@@ -106,6 +130,7 @@ class _Writer:
     def __init__(self, naming: Naming, comments: bool):
         self.names, self.inlined = naming.names, naming.inlined
         self.shapes: dict[Value, tuple[Value, ...]] = {}  # of tapes
+        self.constructors: dict[type, str] = {}
         self.lines: list[str] = []
         self.locs: dict[int, Loc] = {}
         self.parallel: set[int] = set()
@@ -242,6 +267,8 @@ class _Writer:
             if not tree:
                 return "()"
             inner = ", ".join(self.tree(item) for item in tree)
+            if isinstance(tree, Record):
+                return f"{self.constructors[tree.cls]}({inner})"
             return f"({inner},)" if len(tree) == 1 else f"({inner})"
         return self.value(tree)
 

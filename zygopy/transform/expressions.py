@@ -6,18 +6,23 @@ from collections.abc import Callable
 
 import numpy as np
 
-from zygopy.errors import DtypeError, OutOfBoundsError, TypeJoinError, UnsupportedError
-from zygopy.transform import arrays, calls, elementwise, indexing, ops, products, shaping
+from zygopy.errors import ArgumentError, DtypeError, OutOfBoundsError, TypeJoinError, UnsupportedError
+from zygopy.transform import arrays, calls, comprehensions, elementwise, indexing, objects, ops, products, shaping
 from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import apply_function
 from zygopy.transform.ir import Block, Const, Effect, Let, Store, Value, Var, walk
 from zygopy.transform.parse import parse_function
+from zygopy.transform.records import Record
 from zygopy.transform.types import BOOL
 from zygopy.transform.values import (
     Closure,
     Method,
+    Object,
     Range,
     Static,
+    Super,
+    Template,
+    UnknownMemberError,
     View,
     describe,
     is_number,
@@ -71,8 +76,14 @@ def evaluate(s, node: ast.expr, name: str = "") -> object:
             return _value_of_branch(
                 s, s.branch(test, lambda: evaluate(s, node.body, name), lambda: evaluate(s, node.orelse, name)), node
             )
-        case ast.Tuple() | ast.List():
+        case ast.Tuple():
             return tuple(_elements(s, node.elts))
+        case ast.List():
+            return objects.make_list(s, _elements(s, node.elts))
+        case ast.Dict():
+            return _dict(s, node)
+        case ast.ListComp() | ast.DictComp() | ast.GeneratorExp():
+            return comprehensions.collected(s, node)
         case ast.Subscript():
             return _subscript(s, node, name)
         case ast.Attribute():
@@ -83,8 +94,24 @@ def evaluate(s, node: ast.expr, name: str = "") -> object:
             defaults = default_values(s, node.args)
             return Closure(parse_function(node, s.frame.parsed.file), s.frame, defaults)
         case ast.JoinedStr():
-            return Static(message_text(s, node))
+            return Static(_text(s, node))
     return s.refuse(node)
+
+
+def _text(s, node: ast.JoinedStr) -> str:
+    parts: list[str] = []
+    for part in node.values:
+        if isinstance(part, ast.Constant):
+            parts.append(str(part.value))
+            continue
+        assert isinstance(part, ast.FormattedValue)
+        value = evaluate(s, part.value)
+        spec = "" if part.format_spec is None else _text(s, part.format_spec)
+        if not isinstance(value, Const | Static):
+            return Template(message_text(s, node))
+        known = repr(value.value) if part.conversion == ord("r") else value.value
+        parts.append(format(known, spec))
+    return "".join(parts)
 
 
 def named(value: object, name: str) -> object:
@@ -114,10 +141,25 @@ def _elements(s, nodes: list[ast.expr]) -> list:
     return values
 
 
+def _dict(s, node: ast.Dict) -> Object:
+    pairs: list = []
+    for key, value in zip(node.keys, node.values, strict=True):
+        if key is None:
+            pairs += objects.dict_pairs(s, evaluate(s, value))
+        else:
+            pairs.append((objects.key_of(s, evaluate(s, key)), evaluate(s, value)))
+    s.at(node)
+    return objects.make_dict(s, pairs)
+
+
 def items_of(s, value: object) -> tuple:
     """The items of a value that is unpacked."""
+    from zygopy.transform.iteration import static_items
+
     if isinstance(value, tuple):
-        return value
+        return tuple(value)
+    if isinstance(value, Object) and (found := static_items(s, value)) is not None:
+        return tuple(found)
     if isinstance(value, View) and value.ndim >= 1:
         length = value.spans[0].length
         if isinstance(length, Const):
@@ -135,19 +177,46 @@ def items_of(s, value: object) -> tuple:
 
 def binary(s, function: Callable, a: object, b: object, node: ast.AST) -> object:
     """a op b for numbers; tuples add and repeat."""
-    if function is operator.matmul:
-        return products.matmul(s, a, b)
     if is_number(a) and is_number(b):
         return number_operator(s, function, a, b)
+    if (found := _overloaded(s, function, a, b)) is not None:
+        return found
+    if function is operator.matmul:
+        return products.matmul(s, s.opened(a), s.opened(b))
     if isinstance(a, tuple) and isinstance(b, tuple) and function is operator.add:
-        return a + b
+        return (*a, *b)
     if isinstance(a, tuple) and isinstance(b, Const) and function is operator.mul:
-        return a * b.value
+        return tuple(a) * b.value
+    if _is_list(a) and _is_list(b) and function is operator.add:
+        return objects.make_list(s, (*s.content(a), *s.content(b)))
+    if _is_list(a) and isinstance(b, Const) and function is operator.mul:
+        return objects.make_list(s, tuple(s.content(a)) * b.value)
+    if _is_dict(a) and _is_dict(b) and function is operator.or_:
+        return objects.make_dict(s, objects.dict_pairs(s, a) + objects.dict_pairs(s, b))
+    a, b = s.opened(a), s.opened(b)
     if isinstance(a, Static) and isinstance(b, Static) and isinstance(a.value, str):
         return Static(function(a.value, b.value))
     if isinstance(a, View) or isinstance(b, View):
         return elementwise.apply(s, function, [a, b])
     raise DtypeError(f"cannot compute with {describe(a)} and {describe(b)}", s.loc)
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Object) and value.cls is list
+
+
+def _is_dict(value: object) -> bool:
+    return isinstance(value, Object) and value.cls is dict
+
+
+def _overloaded(s, function: Callable, a: object, b: object) -> object | None:
+    """a op b by the method of an operand's class, if it defines one."""
+    name = function.__name__.strip("_")
+    if (found := objects.method_of(s, a, f"__{name}__")) is not None:
+        return calls.call(s, found, [b], {})
+    if (found := objects.method_of(s, b, f"__r{name}__")) is not None:
+        return calls.call(s, found, [a], {})
+    return None
 
 
 def number_operator(s, function: Callable, a: Value, b: Value) -> Value:
@@ -182,6 +251,8 @@ def _unary(s, node: ast.UnaryOp) -> object:
     function = {ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Invert: operator.invert}[type(node.op)]
     if isinstance(value, View):
         return elementwise.apply(s, function, [value])
+    if (found := objects.method_of(s, value, f"__{function.__name__.strip('_')}__")) is not None:
+        return calls.call(s, found, [], {})
     if not is_number(value):
         raise DtypeError(f"cannot compute with {describe(value)}", s.loc)
     return apply_function(s.b, function, [value], False)
@@ -199,6 +270,10 @@ def truth(s, value: object) -> Value:
         return constant(bool(value.value)) if isinstance(value, Const) else s.b.apply(ops.NE, value, integer(0))
     if isinstance(value, tuple):
         return constant(bool(value))
+    if isinstance(value, Object) and value.cls in (list, dict):
+        return constant(bool(s.content(value)))
+    if objects.method_of(s, value, "__bool__") or objects.method_of(s, value, "__len__"):
+        raise UnsupportedError(f"the truth value of {describe(value)} is not supported", s.loc, help="call a method")
     if isinstance(value, Static):
         return constant(bool(value.value))
     if isinstance(value, View):
@@ -225,6 +300,9 @@ def _comparison(s, node: ast.Compare) -> object:
 def compare(s, op: ast.cmpop, a: object, b: object) -> Value:
     """One comparison."""
     if isinstance(op, ast.Is | ast.IsNot):
+        if isinstance(a, Object) and isinstance(b, Object):
+            is_same = objects.is_same(s, a, b)
+            return is_same if isinstance(op, ast.Is) else negate(s, is_same)
         same = a.value is b.value if isinstance(a, Static) and isinstance(b, Static) else a is b
         return constant(same is isinstance(op, ast.Is))
     if isinstance(op, ast.In | ast.NotIn):
@@ -233,7 +311,17 @@ def compare(s, op: ast.cmpop, a: object, b: object) -> Value:
     function = _COMPARE[type(op)]
     if is_number(a) and is_number(b):
         return apply_function(s.b, function, [a, b], False)
+    if (found := objects.method_of(s, a, f"__{function.__name__}__")) is not None:
+        return calls.call(s, found, [b], {})
+    if isinstance(a, Object) and isinstance(b, Object):
+        if a.cls is not b.cls or (a.cls is dict and {*s.content(a).keys} != {*s.content(b).keys}):
+            return constant(isinstance(op, ast.NotEq))
+        a, b = s.content(a), s.content(b)
+        if a.cls is dict:
+            b = Record((b.member(key) for key in a.keys), dict, a.keys)
     if isinstance(a, Static) and isinstance(b, Static):
+        if isinstance(a.value, Template) or isinstance(b.value, Template):
+            raise UnknownMemberError("comparing a text that is known only at run time is not supported", s.loc)
         return constant(bool(function(a.value, b.value)))
     if isinstance(a, View) or isinstance(b, View):
         return elementwise.apply(s, function, [a, b])
@@ -270,6 +358,8 @@ def _short_circuit(s, tests: list, op: ops.Op, stop: bool) -> Value:
     s.frame.names = dict(names)
     with s.nested() as builder:
         second = _short_circuit(s, tests[1:], op, stop)
+    if any(value is not names.get(name, value) for name, value in s.objects_now().items()):
+        raise UnsupportedError("changing an object behind `and` or `or` is not supported", s.loc, help="use an if")
     if all(isinstance(x, Let) and x.op.effect is Effect.PURE and x.op.cheap for x in builder.statements):
         s.frame.names = names
         adopt(s, builder)
@@ -351,14 +441,32 @@ def _subscript(s, node: ast.Subscript, name: str) -> object:
     value = evaluate(s, node.value)
     if isinstance(value, tuple):
         return _tuple_item(s, value, node)
+    if isinstance(value, Object):
+        index = _object_index(s, value, node.slice)
+        s.at(node)
+        if (found := objects.method_of(s, value, "__getitem__")) is not None:
+            return calls.call(s, found, [index], {})
+        return objects.item(s, value, index)
     if isinstance(value, View):
         items = _index_items(s, node.slice)
         s.at(node)
         return at(s, value, items, name)
-    if isinstance(value, Static) and isinstance(value.value, dict | list):
-        what = type(value.value).__name__
-        raise UnsupportedError(f"a {what} is not supported here", s.loc, help="use a tuple or an array")
     raise DtypeError(f"cannot index {describe(value)}", s.loc)
+
+
+def _object_index(s, owner: Object, node: ast.expr) -> object:
+    """The index of a list or dict: a value, or a slice of Python's numbers."""
+    if not isinstance(node, ast.Slice):
+        return evaluate(s, node)
+    return _constant_slice(s, node, f"a {owner.cls.__name__}")
+
+
+def _constant_slice(s, node: ast.Slice, what: str) -> slice:
+    bounds = _slice(s, node)
+    parts = (bounds.start, bounds.stop, bounds.step)
+    if all(p is None or isinstance(p, Const) for p in parts):
+        return slice(*(None if p is None else p.value for p in parts))
+    raise UnsupportedError(f"a slice of {what} needs constant bounds", s.loc, help="use an array")
 
 
 def at(s, view: View, items: tuple, name: str = "") -> object:
@@ -371,18 +479,14 @@ def at(s, view: View, items: tuple, name: str = "") -> object:
 
 def _tuple_item(s, value: tuple, node: ast.Subscript) -> object:
     if isinstance(node.slice, ast.Slice):
-        bounds = _slice(s, node.slice)
-        parts = (bounds.start, bounds.stop, bounds.step)
-        if all(p is None or isinstance(p, Const) for p in parts):
-            return value[slice(*(None if p is None else p.value for p in parts))]
-        raise UnsupportedError("a slice of a tuple needs constant bounds", s.loc, help="use an array")
+        return tuple(value)[_constant_slice(s, node.slice, "a tuple")]
     index = evaluate(s, node.slice)
     s.at(node)
     if isinstance(index, Const) and index.type.is_integer:
         if not -len(value) <= index.value < len(value):
             raise OutOfBoundsError(f"index {index.value} is out of range for a tuple of {len(value)}", s.loc)
         return value[index.value]
-    raise UnsupportedError(
+    raise UnknownMemberError(
         "the index of a tuple must be known at compile time",
         s.loc,
         "its items may have different types",
@@ -400,8 +504,8 @@ def _index_items(s, node: ast.expr) -> tuple:
             items += items_of(s, evaluate(s, item.value))
         else:
             value = evaluate(s, item)
-            if isinstance(item, ast.List) and isinstance(value, tuple):
-                items.append(shaping.as_array(s, value))
+            if _is_list(value):
+                items.append(shaping.as_array(s, s.opened(value)))
             else:
                 items += value if isinstance(value, tuple) else (value,)
     return tuple(items)
@@ -418,9 +522,13 @@ def _slice(s, node: ast.Slice) -> slice:
 
 
 def attribute(s, value: object, node: ast.Attribute) -> object:
-    """value.name"""
-    name = node.attr
+    """The value of an attribute's node."""
     s.at(node)
+    return attribute_named(s, value, node.attr)
+
+
+def attribute_named(s, value: object, name: str) -> object:
+    """value.name"""
     if isinstance(value, View):
         lengths = value.shape
         match name:
@@ -446,6 +554,10 @@ def attribute(s, value: object, node: ast.Attribute) -> object:
         if name == "dtype" and not value.type.weak:
             return Static(value.type.dtype)
         return Method(value, name)
+    if isinstance(value, Object | Record):
+        return objects.attribute(s, value, name)
+    if isinstance(value, Super):
+        return objects.attribute_of_super(s, value, name)
     if isinstance(value, Static):
         try:
             return s.from_python(getattr(value.value, name), None)
@@ -459,12 +571,18 @@ def attribute(s, value: object, node: ast.Attribute) -> object:
 
 def _call(s, node: ast.Call, name: str) -> object:
     callee = evaluate(s, node.func)
+    if isinstance(callee, Static) and comprehensions.is_reduction(callee.value, node):
+        return comprehensions.reduced(s, callee.value, node)
     args = _elements(s, node.args)
     kwargs = {}
     for keyword in node.keywords:
+        pairs = [(keyword.arg, keyword.value)]
         if keyword.arg is None:
-            raise UnsupportedError("** in a call is not supported yet", s.loc, help="name the arguments")
-        kwargs[keyword.arg] = evaluate(s, keyword.value)
+            pairs = objects.dict_pairs(s, evaluate(s, keyword.value))
+        for key, value in pairs:
+            if key in kwargs:
+                raise ArgumentError(f"{key} was given twice", s.loc)
+            kwargs[key] = value if keyword.arg is None else evaluate(s, value)
     s.at(node)
     return calls.call(s, callee, args, kwargs, name)
 
@@ -508,11 +626,18 @@ def assign(s, target: ast.expr, value: object) -> None:
             _unpack(s, target.elts, value)
         case ast.Subscript():
             owner = evaluate(s, target.value)
+            if isinstance(owner, Object):
+                index = _object_index(s, owner, target.slice)
+                s.at(target)
+                objects.assign_item(s, owner, index, value)
+                return
             items = _index_items(s, target.slice)
             s.at(target)
-            assign_item(s, owner, items, value)
+            assign_item(s, owner, items, s.opened(value))
         case ast.Attribute():
-            raise UnsupportedError("assigning to an attribute is not supported", s.loc, help="use a local variable")
+            owner = evaluate(s, target.value)
+            s.at(target)
+            objects.assign_attribute(s, owner, target.attr, value)
         case _:
             s.refuse(target)
 
@@ -523,7 +648,7 @@ def _unpack(s, targets: list[ast.expr], value: object) -> None:
     if star is not None:
         count = len(values) - len(targets) + 1
         if count >= 0:
-            middle = tuple(values[star : star + count])
+            middle = objects.make_list(s, values[star : star + count])
             values[star : star + count] = [middle]
             targets = [t.value if isinstance(t, ast.Starred) else t for t in targets]
     if len(values) != len(targets):
@@ -535,7 +660,7 @@ def _unpack(s, targets: list[ast.expr], value: object) -> None:
 def assign_item(s, owner: object, items: tuple, value: object) -> None:
     """owner[items] = value"""
     if isinstance(owner, tuple):
-        raise UnsupportedError("tuples and lists cannot be stored into", s.loc, help="use an array: np.zeros(n)")
+        raise UnsupportedError("tuples cannot be stored into", s.loc, help="use a list, or an array: np.zeros(n)")
     if not isinstance(owner, View):
         raise DtypeError(f"cannot store into {describe(owner)}", s.loc)
     if indexing.is_advanced(items):
@@ -589,15 +714,49 @@ def augmented_assign(s, node: ast.AugAssign) -> None:
             else:
                 _update_view(s, view, function, value)
             return
-        assign_item(s, owner, (), None)
+        if not isinstance(owner, Object):
+            assign_item(s, owner, (), None)
+        index = _object_index(s, owner, target.slice)
+        before = objects.item(s, owner, index)
+        new = _updated(s, function, before, node)
+        if new is not before:
+            objects.assign_item(s, owner, index, new)
+        return
+    if isinstance(target, ast.Attribute):
+        owner = evaluate(s, target.value)
+        before = attribute(s, owner, target)
+        new = _updated(s, function, before, node)
+        if new is not before:
+            objects.assign_attribute(s, owner, target.attr, new)
+        return
     current = evaluate(s, target)
+    if isinstance(current, View) or _is_list(current) or _is_dict(current):
+        _updated(s, function, current, node)
+        return
+    value = evaluate(s, node.value)
+    s.at(node)
+    hint = target.id.split("@")[0] if isinstance(target, ast.Name) else ""
+    assign(s, target, named(binary(s, function, current, value, node), hint))
+
+
+def _updated(s, function: Callable, current: object, node: ast.AugAssign) -> object:
+    """What current op= value leaves: the same array or object, changed in place, or another value."""
     value = evaluate(s, node.value)
     s.at(node)
     if isinstance(current, View):
-        _update_view(s, current, function, value)
-        return
-    hint = target.id.split("@")[0] if isinstance(target, ast.Name) else ""
-    assign(s, target, named(binary(s, function, current, value, node), hint))
+        _update_view(s, current, function, s.opened(value))
+        return current
+    if _is_list(current) and function is operator.add:
+        calls.call(s, Method(current, "extend"), [value], {})
+        return current
+    if _is_dict(current) and function is operator.or_:
+        calls.call(s, Method(current, "update"), [value], {})
+        return current
+    if objects.method_of(s, current, f"__i{function.__name__.strip('_')}__") is not None:
+        raise UnsupportedError(f"this update of {describe(current)} is not supported", s.loc, help="write x = x + ...")
+    if _is_list(current) or _is_dict(current):
+        raise UnsupportedError(f"this update of {describe(current)} is not supported", s.loc, help="make a new one")
+    return binary(s, function, current, value, node)
 
 
 def _update_view(s, view: View, function: Callable, value: object) -> None:

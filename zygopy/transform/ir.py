@@ -24,6 +24,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from zygopy.errors import Loc
+from zygopy.transform.records import rebuilt
 from zygopy.transform.types import Array, Scalar, Stack, Type
 
 
@@ -196,7 +197,7 @@ class Pop:
 
 Statement = Let | Store | Kernel | For | While | If | Check | Print | Push | Pop
 
-Leaves = Value | tuple["Leaves", ...]  # a number or array, or a tuple of such, nested
+Leaves = Value | tuple["Leaves", ...]  # a number or array, or a tuple or Record of such, nested
 
 
 @dataclass(frozen=True)
@@ -240,7 +241,7 @@ def leaves(tree: Leaves) -> list[Value]:
 def map_leaves(f: Callable, tree: Leaves) -> Leaves:
     """The tree with `f` applied to each leaf."""
     if isinstance(tree, tuple):
-        return tuple(map_leaves(f, item) for item in tree)
+        return rebuilt(tree, (map_leaves(f, item) for item in tree))
     return f(tree)
 
 

@@ -4,21 +4,53 @@ import ast
 from collections.abc import Callable
 
 from zygopy.errors import DtypeError, UnsupportedError
-from zygopy.transform import arrays, expressions, loops, ops
+from zygopy.transform import arrays, expressions, loops, objects, ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.ir import Const, Value, Var
 from zygopy.transform.parse import assigned_names
 from zygopy.transform.types import INT
-from zygopy.transform.values import Enumerate, Range, Reversed, View, Zip, describe
+from zygopy.transform.values import Enumerate, Object, Range, Reversed, UnknownMemberError, View, Zip, describe
 
 
 def for_loop(s, node: ast.For) -> None:
-    """Interpret a for statement: unrolled over a tuple, a counted loop otherwise, a while loop if it may stop early."""
+    """Interpret a for statement: unrolled over a tuple, a counted loop otherwise, a while loop if it may stop early.
+
+    A loop over few known numbers is unrolled, too, if it asks for the members of a tuple or object by them.
+    """
     iterable = expressions.evaluate(s, node.iter)
     s.at(node)
     if (items := static_items(s, iterable)) is not None:
-        _unroll(s, node, items)
+        _unroll(s, node, iterable, items)
         return
+    numbers = known_numbers(iterable)
+    if numbers is None:
+        _counted(s, node, iterable)
+        return
+    before, marks = s.frame.names, [(level.builder, len(level.builder.statements)) for level in s.levels]
+    assumed, equal = [list(forms) for forms in s.facts.assumed], [dict(forms) for forms in s.facts.equal]
+    s.frame.names = dict(before)
+    try:
+        _counted(s, node, iterable)
+    except UnknownMemberError:
+        s.frame.names, s.facts.assumed, s.facts.equal = before, assumed, equal
+        for builder, length in marks:
+            del builder.statements[length:]
+        _unroll(s, node, iterable, numbers)
+
+
+_FEW = 64
+
+
+def known_numbers(iterable: object) -> list | None:
+    """The numbers of a range that is short and known at compile time."""
+    match iterable:
+        case Range(Const() as start, Const() as stop, Const() as step):
+            numbers = range(int(start.value), int(stop.value), int(step.value))
+            return [integer(k) for k in numbers] if len(numbers) <= _FEW else None
+    return None
+
+
+def _counted(s, node: ast.For, iterable: object) -> None:
     names = assigned_names([node])
     range_, element = iteration(s, iterable)
     hint = node.target.id if isinstance(node.target, ast.Name) and isinstance(iterable, Range | Reversed) else "i"
@@ -57,9 +89,20 @@ def _stoppable(s, node: ast.For, range_: Range, body: Callable, names: list[str]
     del s.frame.names[counter]
 
 
-def _unroll(s, node: ast.For, items: list) -> None:
+def _unroll(s, node: ast.For, iterable: object, items: list) -> None:
+    lists = _lists(iterable)
+    seen = [list(map(s.content, lists)), items]
+
+    def current() -> list:
+        """The items, as they are in the lists by now."""
+        now = list(map(s.content, lists))
+        if any(a is not b for a, b in zip(now, seen[0], strict=True)):
+            seen[:] = [now, static_items(s, iterable)]
+        return seen[1]
+
     def trip(position: int) -> None:
-        if position == len(items):
+        items = current()
+        if position >= len(items):
             return
         expressions.assign(s, node.target, items[position])
         s.statements(node.body)
@@ -73,11 +116,27 @@ def _unroll(s, node: ast.For, items: list) -> None:
     trip(0)
 
 
+def _lists(iterable: object) -> list[Object]:
+    """The lists that an iterable walks."""
+    match iterable:
+        case Object():
+            return [iterable]
+        case Zip():
+            return [found for item in iterable.items for found in _lists(item)]
+        case Enumerate() | Reversed():
+            return _lists(iterable.item)
+    return []
+
+
 def static_items(s, iterable: object) -> list | None:
     """The items of an iterable whose number is known at compile time and whose items may differ in type."""
     match iterable:
         case tuple():
             return list(iterable)
+        case Object() if iterable.cls is list:
+            return list(s.content(iterable))
+        case Object() if iterable.cls is dict:
+            return [objects.key_value(key) for key in s.content(iterable).keys]
         case Zip():
             columns = [static_items(s, item) for item in iterable.items]
             if any(c is not None for c in columns) and all(

@@ -1,7 +1,8 @@
 """Loops while a function is specialised: what each variable of a loop is at its head.
 
 A loop is interpreted again until the kinds of its variables no longer change: a number of some type, an array that the
-loop rebinds, a tuple of such, something fixed, or something that is bound inside only.
+loop rebinds, a tuple of such, an object, something fixed, or something that is bound inside only. What the objects hold
+that exist before the loop are variables of it too, fixed ones unless the loop changes them.
 """
 
 from collections.abc import Callable
@@ -11,16 +12,20 @@ from zygopy.errors import TypeJoinError, UnsupportedError
 from zygopy.transform import arrays, ops
 from zygopy.transform.build import Builder, constant, zero
 from zygopy.transform.ir import Const, For, Value, Var, While, new_key
+from zygopy.transform.records import Record, alike, rebuilt
 from zygopy.transform.types import BOOL, Array, Type, unify
 from zygopy.transform.values import (
     Conflict,
     Maybe,
+    Object,
     Raises,
     Range,
     Unbound,
+    UnknownMemberError,
     View,
     describe,
     is_number,
+    is_object_name,
     numeric,
     optional,
     plain_name,
@@ -36,7 +41,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Items:
-    items: tuple
+    items: tuple  # or a Record
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,14 @@ class Handle:
 
     type: Array
     shape: tuple[Value | None, ...]
+
+
+@dataclass(frozen=True)
+class Rebound:
+    """An object variable that the loop rebinds: which object it is, nobody knows, so that none of them may change."""
+
+    cls: type
+    content: object
 
 
 @dataclass(frozen=True)
@@ -75,11 +88,19 @@ class _Handle:
     var: Var
 
 
+@dataclass(frozen=True)
+class _Rebound:
+    """An object of a loop, before a block gives it members."""
+
+    which: Object
+    content: object
+
+
 def _kind(value: object) -> object:
     if is_number(value):
         return Number(value.type)
     if isinstance(value, tuple):
-        return Items(tuple(_kind(v) for v in value))
+        return Items(rebuilt(value, map(_kind, value)))
     if isinstance(value, Maybe):
         return Optional(_kind(value.value))
     return Fixed(value)
@@ -100,6 +121,8 @@ def _width(kind: object) -> int:
             return 1
         case Items():
             return sum(_width(item) for item in kind.items)
+        case Rebound():
+            return _width(kind.content)
         case Optional():
             return _width(kind.kind) + 1
     return 0
@@ -110,7 +133,9 @@ def _describe_kind(kind: object) -> str:
         case Number():
             return describe(Var("", kind.type))
         case Items():
-            return f"a tuple of {len(kind.items)}"
+            return describe(kind.items)
+        case Rebound():
+            return f"a {kind.cls.__name__}"
         case Handle():
             return f"an array of {kind.type.dtype} with {kind.type.ndim} dimensions"
         case Fixed():
@@ -119,7 +144,7 @@ def _describe_kind(kind: object) -> str:
 
 
 def _zeros_of(kind: object) -> object:
-    return zero(kind.type) if isinstance(kind, Number) else tuple(_zeros_of(i) for i in kind.items)
+    return zero(kind.type) if isinstance(kind, Number) else rebuilt(kind.items, map(_zeros_of, kind.items))
 
 
 # -- interpretation ---------------------------------------------------------------------------------------------------
@@ -136,7 +161,11 @@ def while_loop(s, test: Callable, stop_flags: tuple, body: Callable, names: list
     def build(enter, run):
         with s.nested("while") as test_b:
             enter()
+            held = s.objects_now()
             go = whole_test()
+            if s.objects_now() != held:
+                what = "changing an object in the test of a while loop is not supported"
+                raise UnsupportedError(what, s.loc, help="change it in the body")
         with s.nested("while") as body_b:
             run(body)
         return test_b, go, body_b
@@ -176,7 +205,8 @@ def loop(s, names: list[str], build: Callable, finish: Callable, sure: bool = Fa
     interprets the body. `finish` emits the loop; `sure`: it runs at least once.
     """
     before = s.frame.names
-    kinds = {name: _kind(before.get(name, Unbound())) for name in names}
+    names = [*names, *filter(is_object_name, before)]
+    kinds = {n: Fixed(before[n]) if is_object_name(n) else _kind(before.get(n, Unbound())) for n in names}
     marks = [(level.builder, len(level.builder.statements)) for level in s.levels]
     assumed = [list(forms) for forms in s.facts.assumed]
     equal = [dict(forms) for forms in s.facts.equal]
@@ -199,6 +229,7 @@ def loop(s, names: list[str], build: Callable, finish: Callable, sure: bool = Fa
         except Raises:
             raise UnsupportedError("a loop whose body always raises is not supported", s.loc) from None
         after = ends["names"]
+        s.objects_of_loop = before, after
         wider = {name: _widen(s, kinds[name], after.get(name, Unbound())) for name in names}
         if all(_same_entry(kinds[n], wider[n]) for n in names):
             kinds = wider
@@ -214,7 +245,8 @@ def loop(s, names: list[str], build: Callable, finish: Callable, sure: bool = Fa
 
 
 def _enter_block(s, before: dict, heads: dict) -> None:
-    s.frame.names = before | {n: _views(s, v, True) for n, v in heads.items()}
+    s.frame.names = dict(before)
+    s.frame.names |= {n: _views(s, v, True) for n, v in heads.items()}
 
 
 def _finish_loop(s, names, kinds, before, ends, built, finish, params, sure) -> None:
@@ -233,9 +265,9 @@ def _finish_loop(s, names, kinds, before, ends, built, finish, params, sure) -> 
             kind = Optional(kind.kind)
         count = _width(kind)
         if count:
-            flat_inits = _flatten(s, kind, before.get(name, Unbound()), s.b)
+            flat_inits = _flatten(s, kind, before.get(name, Unbound()), s.b, before)
             with s.reopened(ends["builder"]):
-                flat_yields = _flatten(s, kind, ends["names"][name], s.b)
+                flat_yields = _flatten(s, kind, ends["names"][name], s.b, ends["names"])
             mine = [Var(p.name, p.type) for p in all_params[position : position + count]]
             for var, param in zip(mine, all_params[position:], strict=False):
                 s.homes[var] = len(s.levels) - 1
@@ -251,9 +283,10 @@ def _finish_loop(s, names, kinds, before, ends, built, finish, params, sure) -> 
             position += count
             joined[name] = _rebuild(s, kind, list(mine), sure and isinstance(kinds[name], Late))
         else:
-            joined[name] = kind.value
+            joined[name] = _rebuild(s, kind, [])
     finish(built, tuple(all_params), tuple(inits), tuple(yields), tuple(results))
-    s.frame.names = {n: _views(s, v, False) for n, v in joined.items()}
+    s.frame.names = {}
+    s.frame.names |= {n: _views(s, v, False) for n, v in joined.items()}
 
 
 def _enter(s, name: str, kind: object, params: list[Var]) -> object:
@@ -263,7 +296,11 @@ def _enter(s, name: str, kind: object, params: list[Var]) -> object:
             params.append(Var(plain_name(name), kind.type))
             return params[-1]
         case Items():
-            return tuple(_enter(s, name, item, params) for item in kind.items)
+            hints = map(str, kind.items.keys) if isinstance(kind.items, Record) else [name] * len(kind.items)
+            pairs = zip(hints, kind.items, strict=True)
+            return rebuilt(kind.items, [_enter(s, hint, item, params) for hint, item in pairs])
+        case Rebound():
+            return _Rebound(s.name_object(kind.cls), _enter(s, name, kind.content, params))
         case Handle():
             params.append(_array_var(s, name, kind))
             return _Handle(params[-1])
@@ -293,9 +330,16 @@ def _views(s, value: object, ask: bool) -> object:
             s.unshaped.add(value.var)
             arrays.bind_shape(s, value.var)
         return arrays.whole(s, value.var)
+    if isinstance(value, _Rebound):
+        s.fix(value.which, _REBOUND)
+        s.frame.names[value.which.name] = _views(s, value.content, ask)
+        return value.which
     if isinstance(value, tuple):
-        return tuple(_views(s, v, ask) for v in value)
+        return rebuilt(value, [_views(s, v, ask) for v in value])
     return value
+
+
+_REBOUND = "a loop puts other objects in its place"
 
 
 def _widen(s, kind: object, end: object) -> object:
@@ -304,10 +348,27 @@ def _widen(s, kind: object, end: object) -> object:
         case Number() if is_number(end):
             type_ = unify(kind.type, end.type)
             return Fixed(Conflict(str(kind.type), describe(end))) if type_ is None else Number(type_)
-        case Items() if isinstance(end, tuple) and len(end) == len(kind.items):
-            items = tuple(_widen(s, k, e) for k, e in zip(kind.items, end, strict=True))
+        case Fixed(Record() as content) if isinstance(end, Record):  # of an object: a NamedTuple's kind is Items
+            return kind if content is end or content == end else _widen(s, _kind(content), end)
+        case Items() if alike(kind.items, end):
+            items = rebuilt(kind.items, [_widen(s, k, e) for k, e in zip(kind.items, end, strict=True)])
             bad = next((i for i in items if isinstance(i, Fixed) and isinstance(i.value, Conflict)), None)
             return bad or Items(items)
+        case Items(Record(cls=cls)) if cls in (list, dict) and isinstance(end, Record):
+            raise UnknownMemberError(
+                f"a {cls.__name__} grows or shrinks in this loop",
+                s.loc,
+                "how many members it has must be known at compile time, the number of trips is not",
+                "fill an array: np.zeros(n)",
+            )
+        case Fixed(Object(cls=cls) as first) if isinstance(end, Object) and end != first and cls is end.cls:
+            s.fix(first, _REBOUND)
+            head, tail = s.objects_of_loop
+            content = _widen(s, Fixed(head[first.name]), tail[end.name])
+            return content if _is_conflict(content) else Rebound(cls, content)
+        case Rebound() if isinstance(end, Object) and end.cls is kind.cls:
+            content = _widen(s, kind.content, s.objects_of_loop[1][end.name])
+            return content if _is_conflict(content) else Rebound(kind.cls, content)
         case Handle() if isinstance(end, View):
             return _widen_handle(s, kind, end)
         case Fixed(View() as view) if isinstance(end, View):
@@ -325,6 +386,10 @@ def _widen(s, kind: object, end: object) -> object:
         case Fixed() if kind.value is end or (type(kind.value) is type(end) and kind.value == end):
             return kind
     return Fixed(Conflict(_describe_kind(kind), describe(end)))
+
+
+def _is_conflict(kind: object) -> bool:
+    return isinstance(kind, Fixed) and isinstance(kind.value, Conflict)
 
 
 def _widen_handle(s, kind: Handle, end: View) -> object:
@@ -349,18 +414,20 @@ def _widen_unbound(s, kind: object, end: object) -> object:
     return Late(inner) if sure and not isinstance(kind, Optional) else Optional(inner)
 
 
-def _flatten(s, kind: object, value: object, builder: Builder) -> list[Value]:
+def _flatten(s, kind: object, value: object, builder: Builder, names: dict) -> list[Value]:
     match kind:
         case Number():
             return [builder.cast(value, kind.type)]
         case Items():
-            return [v for k, item in zip(kind.items, value, strict=True) for v in _flatten(s, k, item, builder)]
+            return [v for k, i in zip(kind.items, value, strict=True) for v in _flatten(s, k, i, builder, names)]
+        case Rebound():
+            return _flatten(s, kind.content, names[value.name], builder, names)
         case Handle():
             return [arrays.materialise(s, value)]
         case Optional():
             inner, flag = optional(value)
             inner = _zeros_of(kind.kind) if inner is None else inner
-            return [*_flatten(s, kind.kind, inner, builder), flag]
+            return [*_flatten(s, kind.kind, inner, builder, names), flag]
     return []
 
 
@@ -369,7 +436,9 @@ def _rebuild(s, kind: object, vars: list[Var], sure: bool = False) -> object:
         case Number():
             return vars.pop(0)
         case Items():
-            return tuple(_rebuild(s, item, vars) for item in kind.items)
+            return rebuilt(kind.items, [_rebuild(s, item, vars) for item in kind.items])
+        case Rebound():
+            return _Rebound(s.name_object(kind.cls), _rebuild(s, kind.content, vars))
         case Handle():
             return _Handle(vars.pop(0))
         case Optional():

@@ -9,9 +9,10 @@ from zygopy.transform.affine import Affine
 from zygopy.transform.build import integer
 from zygopy.transform.ir import For, If, Leaves, Let, Substitution, Value, Var, leaves, walk
 from zygopy.transform.parse import read
+from zygopy.transform.records import Known, keys_of, rebuilt
 from zygopy.transform.specialise import Named, bind
 from zygopy.transform.types import Array
-from zygopy.transform.values import Scope, Static, View, is_number
+from zygopy.transform.values import Static, View, is_number
 
 
 def call_program(s, function: Callable, task: Task, args: list, kwargs: dict) -> object:
@@ -28,11 +29,11 @@ def call_program(s, function: Callable, task: Task, args: list, kwargs: dict) ->
     if task.kind == "primal":
         return s.call_function(function, args, kwargs)
     values = [bound[n] for n in names]
-    ask = partial(_ask, s, _numbers(dict(zip(names, values, strict=True))))
+    ask = partial(_ask, s, _numbers(s, dict(zip(names, values, strict=True))))
     lengths = Lengths((), ask=ask, numbers=s.captured_numbers)
-    program = build(function, [_type(v) for v in values], task, lengths)
+    program = build(function, [_type(s, v) for v in values], task, lengths)
     given = [_leaves(s, v) for v in values if not isinstance(v, Static)]
-    given += [s._captured_array(Scope(f).find(n)[1], (Scope(f), n)).base for f, n in program.captured]
+    given += [s._captured_array(scope.find(n)[1], (scope, n)).base for scope, n in program.captured]
     given += [_leaves(s, v) for v in args[len(names) :]] if task.kind == "jvp" else []
     mapping: dict[Var, Value] = {}
     for param, tree in zip(program.function.params, given, strict=True):
@@ -45,12 +46,13 @@ def call_program(s, function: Callable, task: Task, args: list, kwargs: dict) ->
     return _value(s, program.function.results, copying)
 
 
-def _numbers(arguments: dict[str, object]) -> dict[tuple, Value]:
+def _numbers(s, arguments: dict[str, object]) -> dict[tuple, Value]:
     """The numbers that are arguments or lengths of them, by name and axis, as the inner program calls them."""
     found: dict[tuple, Value] = {}
     for name, value in arguments.items():
-        if isinstance(value, tuple):
-            found |= _numbers({f"{name}_{k}": item for k, item in enumerate(value)})
+        if (members := s.members(value)) is not None:
+            pairs = zip(keys_of(members), members, strict=True)
+            found |= _numbers(s, {f"{name}_{key}": item for key, item in pairs})
         elif isinstance(value, View):
             found |= {(name, axis): n for axis, n in enumerate(value.shape)}
         elif is_number(value):
@@ -84,9 +86,9 @@ def _register(s, statement) -> None:
             s.homes[var] = len(s.levels) - 1
 
 
-def _type(value: object) -> object:
-    if isinstance(value, tuple):
-        return tuple(_type(v) for v in value)
+def _type(s, value: object) -> object:
+    if (members := s.members(value)) is not None:
+        return rebuilt(members, [_type(s, v) for v in members])
     if is_number(value):
         return value.type
     if isinstance(value, View):
@@ -96,14 +98,18 @@ def _type(value: object) -> object:
 
 
 def _leaves(s, value: object) -> Leaves:
-    if isinstance(value, tuple):
-        return tuple(_leaves(s, v) for v in value)
+    if (members := s.members(value)) is not None:
+        return rebuilt(members, [_leaves(s, v) for v in members])
+    if isinstance(value, Static):
+        return Known(value.value)
     return arrays.materialise(s, value) if isinstance(value, View) else value
 
 
 def _value(s, tree: Leaves, copying: Substitution) -> object:
+    if isinstance(tree, Known):
+        return Static(tree.value)
     if isinstance(tree, tuple):
-        return tuple(_value(s, item, copying) for item in tree)
+        return s.made(rebuilt(tree, [_value(s, item, copying) for item in tree]))
     value = copying.value(tree)
     if isinstance(value, Var) and isinstance(value.type, Array):
         if value not in s.facts.shapes:

@@ -13,7 +13,7 @@ The names of the flags contain "@", so that they cannot meet a user's.
 import ast
 import linecache
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -123,6 +123,11 @@ def _normalise(body: list[ast.stmt], owner: ast.AST) -> list[ast.stmt]:
     return start + sequence.statements
 
 
+def normalised(body: list[ast.stmt]) -> list[ast.stmt]:
+    """Statements that leave no block early, as they are followed."""
+    return _sequence(body, None).statements
+
+
 def _sequence(body: list[ast.stmt], loop: str | None) -> _Sequence:
     """Normalise a list of statements; `loop` names the innermost loop around it."""
     out: list[ast.stmt] = []
@@ -218,7 +223,7 @@ def _at(node: ast.AST, like: ast.AST):
     return ast.copy_location(node, like)
 
 
-def assigned_names(statements: list[ast.stmt]) -> list[str]:
+def assigned_names(statements: Sequence[ast.AST]) -> list[str]:
     """The names that statements assign, in order, inner functions and comprehensions left out."""
     found: dict[str, None] = {}
 

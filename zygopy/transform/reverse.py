@@ -69,7 +69,7 @@ def reverse(function: Function, wrt: list, output: Value, results: object) -> Op
     function = spell_out(function)
     body, counters = _count_trips(function.body)
     function = replace(function, body=body)
-    wanted = [v for tree in wrt for v in leaves(tree) if isinstance(v, Var)]
+    wanted = [v for tree in wrt for v in leaves(tree) if isinstance(v, Var) and _has_adjoint(v)]
     activity = Activity(function, wanted, [output])
     rebound = rebound_classes(function, activity.aliases) & activity.nodes
     function, numbers = identify(function, rebound, activity.aliases)
@@ -81,7 +81,9 @@ def reverse(function: Function, wrt: list, output: Value, results: object) -> Op
     if sweep.activity.active(output):
         adjoints[output] = constant(1.0, output.type)
     sweep.block(function.body, adjoints, b)
-    bars = [map_leaves(lambda v: sweep.adjoint_of_parameter(v, adjoints, b), tree) for tree in wrt]
+    bars = [
+        map_leaves(lambda v: sweep.adjoint_of_parameter(v, adjoints, b) if _has_adjoint(v) else v, tree) for tree in wrt
+    ]
     tree = results(bars)
     primal = sweep.operands.finished(function.body)
     body = Block((*primal.statements, *b.statements), tuple(leaves(tree)))
@@ -112,6 +114,11 @@ def _count_trips(block: Block) -> tuple[Block, dict[int, tuple[Var, Var]]]:
         )
 
     return visit(block), counters
+
+
+def _has_adjoint(var: Var) -> bool:
+    """Whether a parameter holds real or complex numbers; a count among its members stands for itself."""
+    return isinstance(var.type, Array) or var.type.is_inexact
 
 
 class _Sweep:

@@ -26,11 +26,12 @@ from zygopy.transform.ir import (
 )
 from zygopy.transform.memory import stored_parameters
 from zygopy.transform.parse import read
+from zygopy.transform.records import Known, Record, counting_fields, keys_of, rebuilt, record_of
 from zygopy.transform.specialise import Lengths, Specialiser
 from zygopy.transform.types import FLOAT, Array, Scalar, Type, is_supported
 from zygopy.transform.values import Raises, Static, View, describe, is_number
 
-ArgumentType = Type | Static | tuple  # a leaf, an object known at compile time, or a tuple of such
+ArgumentType = Type | Static | tuple  # a leaf, an object known at compile time, or a tuple or Record of such
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,18 @@ class Specialised:
 
 
 def ones_of(value: object) -> tuple | None:
-    """For an argument the axes that have length 1; for a tuple those of its items."""
+    """For an argument the axes that have length 1; for a tuple or object those of its members."""
     if isinstance(value, np.ndarray):
         return tuple(k for k, n in enumerate(value.shape) if n == 1)
-    return tuple(ones_of(v) for v in value) if type(value) is tuple else None
+    members = record_of(value)
+    return None if members is None else tuple(ones_of(v) for v in members)
 
 
 def with_ones(type_: ArgumentType, ones: tuple | None) -> ArgumentType:
     """The type of an argument with these axes of length 1."""
     if isinstance(type_, Array):
         return replace(type_, ones=ones)
-    return tuple(map(with_ones, type_, ones)) if isinstance(type_, tuple) else type_
+    return rebuilt(type_, map(with_ones, type_, ones)) if isinstance(type_, tuple) else type_
 
 
 def with_lengths(type_: ArgumentType, value: object) -> ArgumentType:
@@ -67,7 +69,7 @@ def with_lengths(type_: ArgumentType, value: object) -> ArgumentType:
     if isinstance(type_, Array) and isinstance(value, np.ndarray) and value.ndim == type_.ndim:
         return replace(type_, lengths=value.shape)
     if isinstance(type_, tuple) and isinstance(value, tuple) and len(type_) == len(value):
-        return tuple(map(with_lengths, type_, value))
+        return rebuilt(type_, map(with_lengths, type_, value))
     return type_
 
 
@@ -107,7 +109,7 @@ def specialise(
         wrt[name] = tree
         if name in promote:
             values[name] = _promoted(s, values[name])
-            wrt[name] = _leaves_of(values[name])
+            wrt[name] = _leaves_of(s, values[name])
         if not isinstance(type_, Static):
             params.append(Param(name, tree))
     entered = len(s.b.statements)
@@ -167,8 +169,13 @@ def argument(s: Specialiser, name: str, type_: ArgumentType | Const) -> tuple[Le
     if isinstance(type_, Const):
         return (), type_
     if isinstance(type_, tuple):
-        pairs = [argument(s, f"{name}_{k}", item) for k, item in enumerate(type_)]
-        return tuple(p[0] for p in pairs), tuple(p[1] for p in pairs)
+        pairs = []
+        for key, item in zip(keys_of(type_), type_, strict=True):
+            known = isinstance(item, Static)
+            leaves, value = argument(s, f"{name}_{key}", item)
+            pairs.append((Known(item.value) if known else leaves, value))
+        members = rebuilt(type_, [p[1] for p in pairs])
+        return rebuilt(type_, [p[0] for p in pairs]), s.made(members, _ARGUMENT)
     var = Var(name, type_)
     s.parameters.add(var)
     if isinstance(type_, Array):
@@ -177,17 +184,24 @@ def argument(s: Specialiser, name: str, type_: ArgumentType | Const) -> tuple[Le
     return var, var
 
 
-def _leaves_of(value: object) -> Leaves:
+_ARGUMENT = "it comes from the caller, who would not see the change"
+
+
+def _leaves_of(s: Specialiser, value: object) -> Leaves:
     """The leaves of a parameter's value."""
-    if isinstance(value, tuple):
-        return tuple(_leaves_of(item) for item in value)
+    if (members := s.members(value)) is not None:
+        return rebuilt(members, [_leaves_of(s, item) for item in members])
+    if isinstance(value, Static):
+        return Known(value.value)
     return value.base if isinstance(value, View) else value
 
 
 def _promoted(s: Specialiser, value: object) -> object:
-    """Ints of a parameter as floats."""
-    if isinstance(value, tuple):
-        return tuple(_promoted(s, item) for item in value)
+    """Ints of a parameter as floats, but for fields that are declared to count."""
+    if (members := s.members(value)) is not None:
+        counting = counting_fields(members.cls) if isinstance(members, Record) else set()
+        pairs = zip(keys_of(members), members, strict=True)
+        return s.made(rebuilt(members, [m if k in counting else _promoted(s, m) for k, m in pairs]), _ARGUMENT)
     if isinstance(value, Var) and isinstance(value.type, Scalar) and not value.type.is_inexact:
         return s.b.cast(value, FLOAT)
     return value
@@ -196,13 +210,17 @@ def _promoted(s: Specialiser, value: object) -> object:
 def _result(s: Specialiser, value: object) -> Leaves:
     if is_number(value):
         return value
-    if isinstance(value, tuple):
-        return tuple(_result(s, item) for item in value)
+    if (members := s.members(value)) is not None:
+        return rebuilt(members, [_member_result(s, item) for item in members])
     if isinstance(value, View):
         return arrays.materialise(s, value)
     if isinstance(value, Static) and value.value is None:
         return ()
     raise DtypeError(f"the function returns {describe(value)}", s.loc, help="return numbers, arrays or tuples of them")
+
+
+def _member_result(s: Specialiser, value: object) -> Leaves:
+    return Known(value.value) if isinstance(value, Static) else _result(s, value)
 
 
 __all__ = ["Lengths", "Scalar", "Specialised", "Value", "specialise", "type_of_array"]

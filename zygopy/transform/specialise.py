@@ -5,6 +5,9 @@ are interpreted until the types of their variables no longer change.
 """
 
 import ast
+import functools
+import itertools
+import types
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -37,21 +40,30 @@ from zygopy.transform.ir import (
     map_leaves,
 )
 from zygopy.transform.parse import RESULT, Parsed, assigned_names, loc_of, parse_function, read
+from zygopy.transform.records import Record, alike, keys_of, rebuilt, record_of
 from zygopy.transform.types import INT, Array, is_supported, unify
 from zygopy.transform.values import (
+    OBJECT,
     Closure,
     Conflict,
     Frame,
+    Inside,
     Maybe,
+    Object,
+    Partial,
     Raises,
     Scope,
+    Shape,
     Static,
     Unbound,
     View,
     describe,
     is_number,
+    is_object_name,
     optional,
+    path_of,
     plain_name,
+    shape_of,
     zeros,
 )
 
@@ -98,11 +110,14 @@ class Specialiser:
         self.captured_numbers: list[tuple[Scope, str, object]] = []  # rules add theirs, as late as they are run
         if lengths is not None and lengths.numbers is not None:
             self.captured_numbers = lengths.numbers
-        self.frame: Frame | None = None
+        self.frame = Frame(None, None, None)  # of the function that is followed; first what arguments hold
         self.node: ast.AST | None = None
         self.parameters: set[Var] = set()
         self.merged: set[Var] = set()  # array variables that may stand for more than one array
         self.calls: list[object] = []
+        self.fixed: dict[str, str] = {}  # the objects that may not change any more, and why
+        self.objects = itertools.count(1)
+        self.objects_of_loop: tuple[dict, dict] = ({}, {})  # all names before a loop, and at the end of its body
         self.unshaped: set[Var] = set()  # array variables of loops whose shape each block asks for
         self.known_axes: dict[Var, tuple] = {}  # what is known of the shapes of array variables of loops
         self.pending: list = []  # questions for the shape of a join, to be asked after it
@@ -228,8 +243,70 @@ class Specialiser:
         if isinstance(value, View):
             return replace(value, frozen=True)
         if isinstance(value, tuple):
-            return tuple(self.freeze(v) for v in value)
+            return rebuilt(value, [self.freeze(v) for v in value])
+        if isinstance(value, Object):
+            return self.new_object(self.freeze(self.content(value)))
         return value
+
+    # -- objects -----------------------------------------------------------------------------------------------------
+
+    def name_object(self, cls: type) -> Object:
+        """An object without members yet."""
+        return Object(cls, f"{OBJECT}{next(self.objects)}")
+
+    def new_object(self, content: Record, fixed: str = "") -> Object:
+        """A list, dict or dataclass of these members; `fixed`: why it may not change."""
+        made = self.name_object(content.cls)
+        self.frame.names[made.name] = content
+        if fixed:
+            self.fix(made, fixed)
+        return made
+
+    def made(self, content: tuple, fixed: str = "") -> object:
+        """The value of a tree of members: an object for a Record that is no NamedTuple."""
+        is_object = isinstance(content, Record) and not content.is_named_tuple
+        return self.new_object(content, fixed) if is_object else content
+
+    def content(self, value: Object) -> Record:
+        """What an object holds now."""
+        content = self.frame.names[value.name]
+        if isinstance(content, Conflict):
+            raise TypeJoinError(
+                f"a {value.cls.__name__} holds different things on different paths: {content.a} and {content.b}",
+                self.loc,
+                "compiled code needs one type where paths meet",
+                "give it the same members, of the same types, on every path",
+            )
+        return content
+
+    def change(self, value: Object, content: Record) -> None:
+        """Have an object hold other members, or others of the same names."""
+        if value.name in self.fixed:
+            raise UnsupportedError(
+                f"changing a {value.cls.__name__} is not supported here",
+                self.loc,
+                self.fixed[value.name],
+                "make a new one",
+            )
+        self.frame.names[value.name] = content
+
+    def objects_now(self) -> dict[str, object]:
+        """What each object holds."""
+        return {name: value for name, value in self.frame.names.items() if is_object_name(name)}
+
+    def fix(self, value: Object, why: str) -> None:
+        """From now on an object may not change."""
+        self.fixed.setdefault(value.name, why)
+
+    def opened(self, value: object) -> object:
+        """A value whose lists are tuples, for what reads them at once."""
+        if isinstance(value, Object):
+            return tuple(map(self.opened, self.content(value))) if value.cls is list else value
+        return rebuilt(value, map(self.opened, value)) if isinstance(value, tuple) else value
+
+    def members(self, value: object) -> tuple | None:
+        """The members of a tuple or object; None for what has none."""
+        return self.content(value) if isinstance(value, Object) else value if isinstance(value, tuple) else None
 
     # -- functions ---------------------------------------------------------------------------------------------------
 
@@ -239,7 +316,8 @@ class Specialiser:
 
         user_rules.follow(function)
         if (rules := user_rules.rules_of(function)) is not None:
-            return ruled_calls.call(self, rules, args, kwargs)
+            opened = [self.opened(a) for a in args], {k: self.opened(v) for k, v in kwargs.items()}
+            return ruled_calls.call(self, rules, *opened)
         return self.follow(function, args, kwargs)
 
     def follow(self, function: Callable, args: list, kwargs: dict) -> object:
@@ -267,11 +345,15 @@ class Specialiser:
             )
         frame.names.update(bind(frame.parsed, args, kwargs, defaults, self.loc))
         caller, loc = self.frame, self.loc
+        frame.names |= self.objects_now()
         self.frame = frame
+        if (rest := frame.parsed.args.kwarg) is not None:
+            frame.names[rest.arg] = self.new_object(frame.names[rest.arg])
         self.calls.append(key)
         try:
             self.statements(frame.parsed.body)
             result = frame.names.get(RESULT, Static(None))
+            caller.names |= self.objects_now()
         finally:
             self.calls.pop()
             self.frame = caller
@@ -340,15 +422,30 @@ class Specialiser:
             return constant(obj)
         if isinstance(obj, np.ndarray) and origin is not None:
             return self._captured_array(obj, origin)
-        if isinstance(obj, tuple) and type(obj) is tuple:
-            return tuple(self.from_python(item, None if not isinstance(item, np.ndarray) else origin) for item in obj)
+        if (found := record_of(obj)) is not None:
+            return self._captured_object(obj, found, origin)
+        if isinstance(obj, types.MethodType) and not isinstance(obj.__self__, type):
+            inside = None if origin is None else (Inside(*origin), "__self__")
+            return Partial(Static(obj.__func__), (self.from_python(obj.__self__, inside),), {})
+        if isinstance(obj, functools.partial) and origin is not None:
+            given = [self.from_python(getattr(obj, n), (Inside(*origin), n)) for n in ("args", "keywords")]
+            keywords = self.content(given[1])
+            return Partial(Static(obj.func), tuple(given[0]), dict(zip(keywords.keys, keywords, strict=True)))
         return Static(obj)
 
-    def _captured_array(self, array, origin: tuple[Scope, str]) -> View:
+    def _captured_object(self, obj: object, found: tuple, origin: tuple | None) -> object:
+        """A tuple, list, dict, NamedTuple or dataclass found outside the function, which may not change it."""
+        if origin is None:
+            return self.made(rebuilt(found, [self.from_python(item, None) for item in found]), _CAPTURED)
+        self.captured_numbers.append((Shape(origin[0]), origin[1], shape_of(obj)))
+        inside = Inside(*origin)
+        members = [self.from_python(item, (inside, key)) for key, item in zip(keys_of(found), found, strict=True)]
+        return self.made(rebuilt(found, members), _CAPTURED)
+
+    def _captured_array(self, array, origin: tuple) -> View:
         from zygopy.transform.signature import ones_of, type_of_array, with_ones
 
-        scope, name = origin
-        key = (scope.function, name)
+        key, name = origin, path_of(*origin)
         if key not in self.captured_arrays:
             type_ = type_of_array(array, name)
             if self.lengths is not None:
@@ -458,8 +555,11 @@ class Specialiser:
         if then_raises or else_raises:
             return self._raising_branch(test, sides)
         results: list[tuple[Var, Value, Value]] = []
-        joined = {}
+        joined: dict[str, object] = {}
+        self.paths = _Paths(before, then_names, else_names, joined)
         for name in dict.fromkeys([*then_names, *else_names]):
+            if is_object_name(name) and name not in before:
+                continue
             a, b = then_names.get(name, Unbound()), else_names.get(name, Unbound())
             joined[name] = self.join(name, a, b, then_b, else_b, results)
         value = self.join("value", then_value, else_value, then_b, else_b, results) if then_value is not None else None
@@ -513,8 +613,12 @@ class Specialiser:
             var = Var(plain_name(name), type_)
             results.append((var, then.cast(a, type_), orelse.cast(b, type_)))
             return var
-        if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
-            return tuple(self.join(name, x, y, then, orelse, results) for x, y in zip(a, b, strict=True))
+        if isinstance(a, tuple) and isinstance(b, tuple) and alike(a, b):
+            hints = map(str, a.keys) if isinstance(a, Record) else [name] * len(a)
+            triples = zip(hints, a, b, strict=True)
+            return rebuilt(a, [self.join(hint, x, y, then, orelse, results) for hint, x, y in triples])
+        if isinstance(a, Object) and isinstance(b, Object) and a.cls is b.cls:
+            return self._join_objects(name, a, b, then, orelse, results)
         if isinstance(a, View) and isinstance(b, View) and a.frozen == b.frozen and not (a.part or b.part):
             type_ = unify(Array(a.dtype, a.ndim, "A"), Array(b.dtype, b.ndim, "A"))
             if type_ is not None:
@@ -541,6 +645,25 @@ class Specialiser:
     def _materialise_in(self, builder: Builder, view: View) -> Var:
         with self.reopened(builder):
             return arrays.materialise(self, replace(view, frozen=False))
+
+    def _join_objects(self, name: str, a: Object, b: Object, then: Builder, orelse: Builder, results: list) -> object:
+        """The object that is `a` after one branch and `b` after the other.
+
+        It is a new one if both were made in the branches; otherwise nobody knows which of them would change.
+        """
+        paths = self.paths
+        if (a, b) in paths.objects:
+            return paths.objects[a, b]
+        content = self.join(name, paths.then[a.name], paths.orelse[b.name], then, orelse, results)
+        if isinstance(content, Conflict):
+            return content
+        joined = paths.objects[a, b] = self.name_object(a.cls)
+        paths.joined[joined.name] = content
+        others = [(pair, made) for pair, made in paths.objects.items() if (pair[0] == a) != (pair[1] == b)]
+        if others or a.name in paths.before or b.name in paths.before:
+            for each in (a, b, joined, *(made for _, made in others)):
+                self.fix(each, "it is one of two objects, by a condition")
+        return joined
 
     def _join_unbound(self, name, a, b, then, orelse, results) -> object:
         (value_a, flag_a), (value_b, flag_b) = optional(a), optional(b)
@@ -609,6 +732,10 @@ def bind(parsed: Parsed, args: list, kwargs: dict, defaults: dict, loc: Loc) -> 
     elif rest:
         raise ArgumentError(f"{parsed.name} takes {len(names)} arguments, {len(args)} were given", loc)
     keywords = [a.arg for a in parsed.args.kwonlyargs]
+    if parsed.args.kwarg is not None:
+        others = {name: value for name, value in kwargs.items() if name not in [*names, *keywords]}
+        kwargs = {name: value for name, value in kwargs.items() if name not in others}
+        bound[parsed.args.kwarg.arg] = Record(others.values(), dict, others)
     for name, value in kwargs.items():
         if name in bound or name not in [*names, *keywords]:
             problem = "was given twice" if name in bound else "is not one of its parameters"
@@ -620,6 +747,20 @@ def bind(parsed: Parsed, args: list, kwargs: dict, defaults: dict, loc: Loc) -> 
     if missing := [n for n in [*names, *keywords] if n not in bound]:
         raise ArgumentError(f"{parsed.name} needs a value for {', '.join(missing)}", loc)
     return bound
+
+
+@dataclass
+class _Paths:
+    """The names before a branch, after each side, and joined; what pairs of objects of the sides are joined to."""
+
+    before: dict[str, object]
+    then: dict[str, object]
+    orelse: dict[str, object]
+    joined: dict[str, object]
+    objects: dict[tuple[Object, Object], Object] = field(default_factory=dict)
+
+
+_CAPTURED = "the function captures it"
 
 
 def _hint(target: ast.expr) -> str:
@@ -640,12 +781,8 @@ _REFUSED = {
     ast.Yield: ("a generator is", "fill an array, or sum up in the loop"),
     ast.YieldFrom: ("a generator is", "fill an array, or sum up in the loop"),
     ast.Await: ("await is", ""),
-    ast.Dict: ("a dict is", "use a tuple"),
     ast.Set: ("a set is", "use a tuple"),
-    ast.ListComp: ("a list comprehension is", "write a loop that fills an array"),
     ast.SetComp: ("a set comprehension is", "write a loop that fills an array"),
-    ast.DictComp: ("a dict comprehension is", "write a loop that fills an array"),
-    ast.GeneratorExp: ("a generator expression is", "write a loop"),
     ast.JoinedStr: ("a formatted string is", "print the values themselves"),
     ast.NamedExpr: ("an assignment expression is", "assign in a statement of its own"),
     ast.Lambda: ("a lambda is", ""),

@@ -1,14 +1,17 @@
 """The values of the abstract interpreter: what a Python name can stand for while a function is specialised.
 
-A number is an IR value, a tuple is a Python tuple of values; the other kinds are here.
+A number is an IR value, a tuple is a Python tuple of values, a NamedTuple a Record of them (records.py). A list, dict
+or dataclass is an `Object`: a reference to a Record that stands among the names, because it can change. The other
+kinds are here.
 """
 
 from dataclasses import dataclass, field, replace
 
-from zygopy.errors import Loc
+from zygopy.errors import Loc, UnsupportedError
 from zygopy.transform.build import constant, zero
 from zygopy.transform.ir import Const, Value, Var
 from zygopy.transform.parse import Parsed
+from zygopy.transform.records import Record, keys_of, rebuilt, record_of
 from zygopy.transform.types import BOOL_, COMPLEX128, FLOAT64, INT64, Scalar, real
 
 
@@ -99,7 +102,7 @@ class View:
 class Frame:
     """One activation of a function: its names, and where other names are looked up."""
 
-    def __init__(self, parsed: Parsed, outer: "Frame | None", scope: "Scope | None"):
+    def __init__(self, parsed: Parsed | None, outer: "Frame | None", scope: "Scope | None"):
         self.parsed, self.outer, self.scope = parsed, outer, scope
         self.names: dict[str, object] = {}
 
@@ -134,6 +137,76 @@ class Closure:
     parsed: Parsed
     frame: Frame
     defaults: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Object:
+    """A list, dict or dataclass: what it holds now is the value of the name `name`, which only the interpreter uses."""
+
+    cls: type
+    name: str
+
+
+OBJECT = "object@"
+
+
+def is_object_name(name: str) -> bool:
+    """Whether a name stands for what an object holds."""
+    return name.startswith(OBJECT)
+
+
+@dataclass(frozen=True)
+class Inside:
+    """The members of an object that a function captures, looked up as names are."""
+
+    scope: "Scope | Inside | Attributes"
+    name: object
+
+    def find(self, key: object) -> tuple[bool, object]:
+        """Whether the object has such a member, and what it is now."""
+        found, owner = self.scope.find(self.name)
+        if not found:
+            return False, None
+        try:
+            return True, getattr(owner, str(key)) if is_attribute(owner, key) else owner[key]
+        except (AttributeError, LookupError, TypeError):
+            return False, None
+
+
+def path_of(scope: object, name: object) -> str:
+    """What an array is called that a function captures: by its name, or by the way to it through objects."""
+    return f"{path_of(scope.scope, scope.name)}_{name}" if isinstance(scope, Inside) else str(name)
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """The attributes of a class, looked up as names are."""
+
+    owner: type
+
+    def find(self, name: str) -> tuple[bool, object]:
+        """Whether there is such an attribute, and what it is now."""
+        return hasattr(self.owner, name), getattr(self.owner, name, None)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The class and the keys of an object that a function captures, looked up as names are."""
+
+    scope: Scope | Inside | Attributes
+
+    def find(self, name: object) -> tuple[bool, object]:
+        """What the object is like now."""
+        return True, shape_of(self.scope.find(name)[1])
+
+
+def is_attribute(owner: object, key: object) -> bool:
+    return isinstance(key, str) and not isinstance(owner, dict)
+
+
+def shape_of(value: object) -> tuple:
+    """The class and the keys of an object."""
+    return type(value), keys_of(record_of(value) or ())
 
 
 @dataclass(frozen=True)
@@ -177,6 +250,14 @@ class Partial:
 
 
 @dataclass(frozen=True)
+class Super:
+    """super(): the attributes of an object that come behind a class."""
+
+    after: type
+    owner: object
+
+
+@dataclass(frozen=True)
 class Unbound:
     """A name without a value, and why reading it is refused."""
 
@@ -207,8 +288,12 @@ def describe(value: object) -> str:
         case View():
             article = "a constant" if value.frozen else "an"
             return f"{article} array of {value.dtype} with {value.ndim} dimension{'s' * (value.ndim != 1)}"
+        case Record():
+            return f"a {value.cls.__name__}" + f" of {len(value)}" * (value.cls in (list, dict))
         case tuple():
             return f"a tuple of {len(value)}"
+        case Object():
+            return f"a {value.cls.__name__}"
         case Static():
             if value.value is None:
                 return "None"
@@ -227,20 +312,25 @@ def describe(value: object) -> str:
 
 
 __all__ = [
+    "Attributes",
     "Closure",
     "Enumerate",
     "Fixed",
     "Frame",
     "Loc",
+    "Inside",
     "Maybe",
     "Method",
+    "Object",
     "Partial",
     "Range",
     "Repeated",
     "Reversed",
     "Scope",
+    "Shape",
     "Span",
     "Static",
+    "Super",
     "Unbound",
     "View",
     "Zip",
@@ -255,6 +345,14 @@ class Conflict:
 
     a: str
     b: str
+
+
+class UnknownMemberError(UnsupportedError):
+    """Which members of a tuple or object there are, or which is meant, is not known at compile time."""
+
+
+class Template(str):
+    """A text of which some parts are known only at run time; they stand as their source."""
 
 
 class Raises(Exception):
@@ -281,7 +379,7 @@ def zeros(value: object) -> object:
     if is_number(value):
         return zero(value.type)
     if isinstance(value, tuple):
-        items = tuple(zeros(v) for v in value)
+        items = rebuilt(value, (zeros(v) for v in value))
         return None if any(i is None for i in items) else items
     return None
 

@@ -1,0 +1,200 @@
+"""Structures at the boundary: objects taken apart into numbers and arrays for compiled code, results put together.
+
+Code that takes a structure apart is generated once for each structure, and tests as it goes that it is this one.
+"""
+
+import types
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from zygopy.backends.python import typeof
+from zygopy.errors import DtypeError
+from zygopy.transform.ir import Function, Leaves, Param, Var, leaves
+from zygopy.transform.records import Known, Record, is_plain, is_record_class, keys_of, place, rebuilt, record_of
+from zygopy.transform.signature import ArgumentType
+from zygopy.transform.values import Static
+
+LEAVES = {np.ndarray, float, int, complex, bool, np.bool_, *np.sctypeDict.values()}
+
+
+def is_static(value: object) -> bool:
+    """Whether an argument steers the compilation: a function, string or None."""
+    return (
+        value is None
+        or isinstance(value, str | type | types.ModuleType)
+        or (callable(value) and not isinstance(value, np.generic | np.ndarray) and not is_record_class(type(value)))
+    )
+
+
+def type_of(value: object, name: str, inside: bool = False) -> ArgumentType:
+    """The type of an argument; functions, strings and None are themselves, and bools `inside` an object.
+
+    Raises
+    ------
+    DtypeError
+        For what cannot be computed with; the message names the place, such as params["w"][0].
+    """
+    if is_static(value) or (inside and isinstance(value, bool)):
+        return Static(value)
+    try:
+        members = record_of(value)
+    except AttributeError as error:
+        raise DtypeError(f"{name} lacks a field: {error}", help="give each field of the class a value") from None
+    if members is None:
+        return typeof(value, name)
+    if isinstance(members, Record):
+        inside = True
+        for key in members.keys:
+            if not isinstance(key, str | int) or isinstance(key, bool):
+                raise DtypeError(f"{name} has the key {key!r}", help="use strings or ints as keys")
+    pairs = zip(keys_of(members), members, strict=True)
+    return rebuilt(members, [type_of(item, place(name, members, key), inside) for key, item in pairs])
+
+
+def remade(members: tuple, items: Any) -> Any:
+    """An object of the same class with other members."""
+    if not isinstance(members, Record):
+        return tuple(items)
+    if members.cls is dict:
+        return dict(zip(members.keys, items, strict=True))
+    if members.cls is list:
+        return list(items)
+    if members.is_named_tuple:
+        return tuple.__new__(members.cls, items)
+    made: Any = object.__new__(members.cls)
+    for key, item in zip(members.keys, items, strict=True):
+        object.__setattr__(made, key, item)
+    return made
+
+
+def skeleton(type_: Any) -> Any:
+    """What of a type does not depend on the types of its leaves."""
+    if isinstance(type_, tuple):
+        return rebuilt(type_, map(skeleton, type_))
+    return type_ if isinstance(type_, Static) else None
+
+
+def refilled(type_: Any, found: Any) -> Any:
+    """The type with its leaves taken from an iterator."""
+    if isinstance(type_, tuple):
+        return rebuilt(type_, [refilled(item, found) for item in type_])
+    return type_ if isinstance(type_, Static) else next(found)
+
+
+def is_native(tree: Any) -> bool:
+    """Whether Numba has a type for a tree: of numbers, arrays, tuples and NamedTuples."""
+    if isinstance(tree, Known) or (isinstance(tree, Record) and not tree.is_named_tuple):
+        return False
+    return all(map(is_native, tree)) if isinstance(tree, tuple) else not isinstance(tree, Static)
+
+
+def param_leaves(param: Param) -> list[Var]:
+    """The variables that a parameter defines."""
+    return [leaf for leaf in leaves(param.leaves) if isinstance(leaf, Var)]
+
+
+def flat(function: Function) -> Function:
+    """The function with a parameter for each leaf; one that returns objects returns their leaves."""
+    params: dict[str, Param] = {}
+    for param in function.params:
+        for leaf in param_leaves(param):
+            name = leaf.name
+            while name in params:
+                name += "_"
+            params[name] = Param(name, leaf)
+    results = function.results if is_native(function.results) else tuple(leaves(function.results))
+    return replace(function, params=tuple(params.values()), results=results)
+
+
+class _Code:
+    """A function under construction, and the objects that it names."""
+
+    def __init__(self):
+        self.lines: list[str] = []
+        self.namespace: dict[str, Any] = {"LEAVES": LEAVES, "MEMBERS": LEAVES - {bool}, "new": object.__new__}
+        self.namespace |= {"set": object.__setattr__, "tuple_new": tuple.__new__}
+        self.count = 0
+
+    def name(self, known: object = None) -> str:
+        """A new name, of an object if one is given."""
+        self.count += 1
+        name = f"_{self.count}"
+        self.namespace[name] = known
+        return name
+
+    def function(self, params: str, result: str) -> Callable:
+        text = "\n    ".join([f"def made({params}):", *self.lines, f"return {result}"])
+        exec(text, self.namespace)
+        return self.namespace["made"]
+
+
+def flattener(structure: list) -> Callable:
+    """What takes the values of a call apart: the tuple of their leaves; None if they have another structure."""
+    code = _Code()
+    found: list[str] = []
+    params = [code.name() for _ in structure]
+    for name, type_ in zip(params, structure, strict=True):
+        _take_apart(code, name, type_, found, False)
+    return code.function(", ".join(params), f"({''.join(f'{name}, ' for name in found)})")
+
+
+def _take_apart(code: _Code, name: str, type_: Any, found: list[str], inside: bool) -> None:
+    if isinstance(type_, Static):
+        known = code.name(type_.value)
+        code.lines.append(
+            f"if {name} is not {known} and (type({name}) is not type({known}) or {name} != {known}): return None"
+        )
+    elif not isinstance(type_, tuple):
+        code.lines.append(f"if type({name}) not in {'MEMBERS' if inside else 'LEAVES'}: return None")
+        found.append(name)
+    else:
+        cls = type_.cls if isinstance(type_, Record) else tuple
+        members = [code.name() for _ in type_]
+        code.lines.append(f"if type({name}) is not {code.name(cls)}: return None")
+        targets = "".join(f"{member}, " for member in members)
+        if cls is dict:
+            code.lines.append(f"if [*{name}] != {code.name(list(keys_of(type_)))}: return None")
+            code.lines += [f"{targets} = {name}.values()"] if members else []
+        elif issubclass(cls, tuple | list):
+            code.lines.append(f"if len({name}) != {len(members)}: return None")
+            code.lines += [f"{targets} = {name}"] if members else []
+        else:
+            code.lines += [f"{member} = {name}.{key}" for member, key in zip(members, keys_of(type_), strict=True)]
+        for member, item in zip(members, type_, strict=True):
+            _take_apart(code, member, item, found, inside or isinstance(type_, Record))
+
+
+def builder(tree: Leaves) -> Callable | None:
+    """What puts a result together from the tuple of its leaves; None if compiled code returns it as it is."""
+    if is_native(tree):
+        return None
+    code = _Code()
+    count = iter(range(len(leaves(tree))))
+    return code.function("leaves", _put_together(code, tree, count))
+
+
+def _put_together(code: _Code, tree: Leaves, count: Any) -> str:
+    if isinstance(tree, Known):
+        return code.name(tree.value)
+    if not isinstance(tree, tuple):
+        return f"leaves[{next(count)}]"
+    items = [_put_together(code, item, count) for item in tree]
+    inner = "".join(f"{item}, " for item in items)
+    if not isinstance(tree, Record):
+        return f"({inner})"
+    if tree.cls is list:
+        return f"[{inner}]"
+    if tree.cls is dict:
+        return "{" + "".join(f"{key!r}: {item}, " for key, item in zip(tree.keys, items, strict=True)) + "}"
+    cls = code.name(tree.cls)
+    if tree.is_named_tuple:
+        return f"tuple_new({cls}, ({inner}))"
+    made = code.name()
+    code.lines.append(f"{made} = new({cls})")
+    plain = is_plain(tree.cls)
+    for key, item in zip(tree.keys, items, strict=True):
+        code.lines.append(f"{made}.{key} = {item}" if plain else f"set({made}, {key!r}, {item})")
+    return made

@@ -1,0 +1,155 @@
+"""Objects with members: NamedTuples, dataclasses, dicts and lists, as trees of what their members are.
+
+The same tree stands for the types of an argument, for values while a function is followed, and for its results; a plain
+tuple stands for itself.
+"""
+
+import dataclasses
+import typing
+
+
+class Record(tuple):
+    """The members of an object: a tuple that knows the object's class and what the members are called.
+
+    `keys` are positions for a list, keys for a dict, names of fields otherwise.
+    """
+
+    cls: type
+    keys: tuple
+
+    def __new__(cls, items, of: type, keys):
+        self = super().__new__(cls, items)
+        self.cls, self.keys = of, tuple(keys)
+        return self
+
+    def __eq__(self, other):
+        same = type(other) is Record and self.cls is other.cls and self.keys == other.keys
+        return same and tuple.__eq__(self, other)
+
+    def __ne__(self, other):
+        return not self == other
+
+    def __hash__(self):
+        return hash((self.cls, self.keys, tuple(self)))
+
+    @property
+    def is_named_tuple(self) -> bool:
+        return issubclass(self.cls, tuple)
+
+    def member(self, key: object) -> object:
+        """The member of this name; it is there."""
+        return self[self.keys.index(key)]
+
+    def changed(self, key: object, item: object) -> "Record":
+        """The same with one member replaced, or added."""
+        if key not in self.keys:
+            return Record((*self, item), self.cls, (*self.keys, key))
+        return Record((item if k == key else old for k, old in zip(self.keys, self, strict=True)), self.cls, self.keys)
+
+
+class Known(tuple):
+    """A member that is known at compile time: a tree without leaves."""
+
+    value: object
+
+    def __new__(cls, value):
+        self = super().__new__(cls)
+        self.value = value
+        return self
+
+    def __eq__(self, other):
+        return type(other) is Known and type(self.value) is type(other.value) and self.value == other.value
+
+    def __ne__(self, other):
+        return not self == other
+
+    def __hash__(self):
+        return hash((Known, self.value))
+
+
+def rebuilt(tree: tuple, items) -> tuple:
+    """A tree of the same class and keys with other members."""
+    if isinstance(tree, Record):
+        return Record(items, tree.cls, tree.keys)
+    return tree if isinstance(tree, Known) else tuple(items)
+
+
+def alike(a: object, b: object) -> bool:
+    """Whether two trees are of one class with members of the same names."""
+    if isinstance(a, Record) or isinstance(b, Record):
+        return type(a) is type(b) and a.cls is b.cls and a.keys == b.keys
+    return isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b)
+
+
+def is_named_tuple(cls: type) -> bool:
+    """Whether a class is a NamedTuple."""
+    return issubclass(cls, tuple) and hasattr(cls, "_fields")
+
+
+def is_plain(cls: type) -> bool:
+    """Whether attributes of instances are set as usual."""
+    return cls.__dict__.get("__setattr__", cls.__setattr__) == object.__setattr__
+
+
+def fields_of(cls: type) -> tuple[str, ...]:
+    """The names of the fields of a NamedTuple or dataclass."""
+    return tuple(cls._fields) if is_named_tuple(cls) else tuple(f.name for f in dataclasses.fields(cls))
+
+
+def is_record_class(cls: type) -> bool:
+    """Whether a class is a NamedTuple or a dataclass."""
+    return is_named_tuple(cls) or dataclasses.is_dataclass(cls)
+
+
+def record_of(value: object) -> tuple | None:
+    """The members of a Python object, a plain tuple included; None for one that has none.
+
+    Raises
+    ------
+    AttributeError
+        If an object lacks a field of its class.
+    """
+    cls = type(value)
+    if cls is tuple:
+        return value
+    if cls is list:
+        return Record(value, list, range(len(value)))
+    if cls is dict:
+        return Record(value.values(), dict, value)
+    if is_named_tuple(cls):
+        return Record(value, cls, cls._fields)
+    if dataclasses.is_dataclass(cls):
+        names = fields_of(cls)
+        return Record((getattr(value, name) for name in names), cls, names)
+    return None
+
+
+def members_of(value: object) -> tuple:
+    """The members of a Python object that has some, or none for a leaf."""
+    return record_of(value) or ()
+
+
+def counting_fields(cls: type) -> set[str]:
+    """The fields that are declared to hold an int or a bool, and so have no derivative."""
+    if not is_record_class(cls):
+        return set()
+    if is_named_tuple(cls):
+        found = getattr(cls, "__annotations__", {})
+    else:
+        found = {f.name: f.type for f in dataclasses.fields(cls)}
+    return {name for name, type_ in found.items() if type_ in (int, bool, "int", "bool")}
+
+
+def place(name: str, tree: tuple, key: object) -> str:
+    """What a user writes for a member: params["w"], layer.weights, layers[0]."""
+    if isinstance(tree, Record) and tree.cls not in (dict, list):
+        return f"{name}.{key}"
+    return f'{name}["{key}"]' if isinstance(key, str) else f"{name}[{key!r}]"
+
+
+def keys_of(tree: tuple) -> tuple:
+    """What the members of a tree are called."""
+    return tree.keys if isinstance(tree, Record) else tuple(range(len(tree)))
+
+
+Tree = typing.Any  # a leaf, a plain tuple of trees, a Record of trees, or a Known
