@@ -1,6 +1,7 @@
 """Compiled code on disk: found again where all is the same, never where anything is not, and never needed."""
 
 import importlib.util
+import linecache
 import os
 import subprocess
 import sys
@@ -157,6 +158,33 @@ def test_all_that_a_function_reaches_is_in_its_digest(tmp_path):
         digests.append(Fingerprint(loaded(tmp_path, BASE.replace(old, new, 1)).loss).digest)
     assert None not in digests
     assert len(set(digests)) == len(CHANGES) + 1
+
+
+PAIR = """
+from typing import NamedTuple
+
+class Pair(NamedTuple):
+    a: float
+    b: float = 1.0
+
+    def area(self):
+        return self.a * self.b
+
+def loss(pair):
+    return pair.area()
+"""
+
+
+def test_code_depends_on_the_classes_of_its_arguments(tmp_path, folder, monkeypatch):
+    """Their methods are followed, and the function need not name them."""
+    found = []
+    for text in (PAIR, PAIR, PAIR.replace("self.a * self.b", "self.a + self.b"), PAIR.replace("b: float", "b: int")):
+        module = loaded(tmp_path, text)
+        linecache.clearcache()
+        monkeypatch.setitem(sys.modules, "program", module)
+        gradient = zg.grad(module.loss)
+        found.append((tuple(gradient(module.Pair(2.0, 3))), hits(gradient)))
+    assert found == [((3.0, 2.0), 0), ((3.0, 2.0), 1), ((1.0, 1.0), 0), ((3.0, 3), 0)]
 
 
 def test_what_is_not_reached_is_not_in_its_digest(tmp_path):

@@ -6,18 +6,19 @@ about it (`.primal`, `.value_and_grad`, `.source`, `.ir`) makes further such obj
 
 import inspect
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
-from zygopy.derivative import Compiled, Derivative, bind, call_of, is_static, make, task_of
+from zygopy.derivative import Compiled, Derivative, bind, call_of, caller, make, task_of
 from zygopy.errors import ArgumentError, DtypeError, ShapeError, UnsupportedError
+from zygopy.structures import is_static
 from zygopy.transform import Task
 from zygopy.transform.calls import builtin, stop_gradient
 from zygopy.transform.ir import Const
 from zygopy.transform.parse import parameter_names
-from zygopy.transform.records import alike, keys_of, place, record_of
+from zygopy.transform.records import alike, is_record_class, keys_of, place, record_of
 from zygopy.transform.values import Static
 
 Argnums = int | str | tuple[int | str, ...]
@@ -106,6 +107,11 @@ def jvp(f: Callable, primals: tuple, tangents: tuple, *, backend: str = "cpu") -
     """
     function = python_function(f)
     names = parameter_names(function)
+    if function.__code__.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
+        raise ArgumentError(
+            f"jvp of {function.__name__}, which has *args or **kwargs, is not supported",
+            help="wrap it in a function that names its arguments: lambda x, y: ...",
+        )
     if len(primals) != len(tangents):
         raise ArgumentError(f"{len(primals)} primals and {len(tangents)} tangents were given")
     for name, primal, tangent in zip(names, primals, tangents, strict=False):
@@ -156,12 +162,10 @@ def python_function(f: Any) -> Callable:
     if isinstance(f, Derivative):
         return call_of(f)
     function = getattr(f, "py_func", f)
-    if inspect.ismethod(function):
-        raise ArgumentError(
-            f"cannot differentiate the method {function.__name__}",
-            why="methods are not supported yet",
-            help="write a function of the values that it uses",
-        )
+    if is_record_class(type(function)) and callable(function):
+        function = function.__call__
+    if inspect.ismethod(function) or isinstance(function, partial):
+        return _function_of(function)
     if not hasattr(function, "__code__"):
         raise ArgumentError(
             f"cannot differentiate {f!r}",
@@ -169,6 +173,18 @@ def python_function(f: Any) -> Callable:
             help="wrap it in a function: lambda x: ...",
         )
     return function
+
+
+@lru_cache(maxsize=1024)
+def _function_of(f: Any) -> Callable:
+    """A function that calls a method of an object, or a partial one, with the arguments that are still to be given."""
+    fixed = f.keywords if isinstance(f, partial) else ()
+    parameters = {n: p for n, p in inspect.signature(f).parameters.items() if n not in fixed}
+    inner = f
+    while isinstance(inner, partial):
+        inner = inner.func
+    name = getattr(inner, "__name__", "")
+    return caller(f, name if name.isidentifier() else "function", parameters)
 
 
 @builtin(grad)

@@ -9,7 +9,7 @@ import dis
 import inspect
 import linecache
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -18,15 +18,15 @@ import numpy as np
 
 from zygopy.backends import cpu, python
 from zygopy.backends.fingerprint import Fingerprint
-from zygopy.backends.numba_private import NativeFunction
+from zygopy.backends.numba_private import NativeFunction, given_value
 from zygopy.errors import ArgumentError, OtherLengthsError, OutputError, ShapeError
 from zygopy.show_source import Text
-from zygopy.structures import builder, flat, flattener, is_native, is_static, refilled, skeleton, type_of
+from zygopy.structures import builder, flat, flattener, is_native, refilled, skeleton, type_of
 from zygopy.transform import Lengths, Program, Task, build, emit, ones_of, show
 from zygopy.transform.emit import Source
 from zygopy.transform.ir import Function
-from zygopy.transform.parse import parameter_names
-from zygopy.transform.records import is_record_class, record_of
+from zygopy.transform.parse import parameter_names, read
+from zygopy.transform.records import is_record_class
 from zygopy.transform.user_rules import rules_of
 
 
@@ -47,8 +47,14 @@ class Derivative:
     def types(self, args: tuple, kwargs: dict) -> list:
         """The types of a call's arguments, in the order of the parameters (those of tangents left out)."""
         names = parameter_names(self.function)
-        values = bind(self.function, args[: len(names)] if self.task.kind == "jvp" else args, kwargs)
-        return [type_of(v, n) for n, v in zip(names, values, strict=True)]
+        return [type_of(v, n) for n, v in zip(names, self.primals(args, kwargs), strict=True)]
+
+    def primals(self, args: tuple, kwargs: dict) -> list:
+        """The values of a call in the order of the parameters (tangents left out)."""
+        count = len(parameter_names(self.function))
+        if self.task.kind == "jvp" and len(args) >= count:  # `jvp` has bound them
+            return list(args[:count])
+        return bind(self.function, args, kwargs)
 
     def structure(self, types: list) -> list:
         """The types of all that a call takes, tangents included."""
@@ -73,9 +79,7 @@ class Derivative:
                 raise ShapeError(failed) from error
             lengths = replace(self.lengths, refused=self.lengths.refused | {failed})
         else:
-            count = len(parameter_names(self.function))
-            values = bind(self.function, args[:count] if self.task.kind == "jvp" else args, kwargs)
-            ones = tuple(map(ones_of, values))
+            ones = tuple(map(ones_of, self.primals(args, kwargs)))
             captured = tuple(map(ones_of, captured_arrays(self.program(*args, **kwargs))))
             known = frozenset() if _any_ones((ones, captured)) else frozenset({failed})
             lengths = Lengths((*ones, *captured), known)
@@ -149,18 +153,35 @@ def make(function: Callable, task: Task, backend: str, lengths: Lengths | None =
 
 def call_of(derivative: Derivative) -> Callable:
     """A plain Python function that calls a derivative, for operators that are applied to it."""
-    names = parameter_names(derivative.function)
-    if derivative.task.kind == "jvp":
-        names = names + [f"{n}_dot" for n in derivative.task.wrt]
     name = f"{derivative.function.__name__.strip('<>')}_{derivative.task.kind}"
-    text = f"def {name}({', '.join(names)}):\n    return derivative({', '.join(names)})\n"
-    file = f"<zygopy {name} of {', '.join(names)}>"
+    if derivative.task.kind != "jvp":
+        return caller(derivative, name, inspect.signature(derivative.function).parameters)
+    names = [*parameter_names(derivative.function), *(f"{n}_dot" for n in derivative.task.wrt)]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return caller(derivative, name, {n: inspect.Parameter(n, kind) for n in names})
+
+
+def caller(target: Callable, name: str, parameters: Mapping[str, inspect.Parameter]) -> Callable:
+    """A plain Python function that calls something, with source text to be followed."""
+    names = [n for n, p in parameters.items() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    given = list(names)
+    for kind, mark in ((inspect.Parameter.VAR_POSITIONAL, "*"), (inspect.Parameter.KEYWORD_ONLY, "")):
+        found = [n for n, p in parameters.items() if p.kind is kind]
+        names += [f"{mark}{n}" for n in found] if found else []
+        given += [f"{mark}{n}" if mark else f"{n}={n}" for n in found]
+    keywords = [n for n, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    if keywords and not any(n.startswith("*") for n in names):
+        names.insert(names.index(keywords[0]), "*")
+    stars = [f"**{n}" for n, p in parameters.items() if p.kind is inspect.Parameter.VAR_KEYWORD]
+    text = f"def {name}({', '.join(names + stars)}):\n    return target({', '.join(given + stars)})\n"
+    file = f"<zygopy {name}({', '.join(names + stars)})>"
     linecache.cache[file] = (len(text), None, text.splitlines(True), file)
-    namespace: dict[str, Any] = {"derivative": derivative}
+    namespace: dict[str, Any] = {"target": target}
     exec(compile(text, file, "exec"), namespace)
     made = namespace[name]
-    if derivative.task.kind != "jvp":
-        made.__defaults__ = derivative.function.__defaults__
+    defaults = {n: p.default for n, p in parameters.items() if p.default is not p.empty}
+    made.__defaults__ = tuple(v for n, v in defaults.items() if n not in keywords)
+    made.__kwdefaults__ = {n: v for n, v in defaults.items() if n in keywords}
     return made
 
 
@@ -180,7 +201,7 @@ def wrt_names(function: Callable, argnums: object) -> tuple[str, ...]:
         if isinstance(item, str) and item in known:
             found.append(item)
         elif isinstance(item, int | np.integer) and not isinstance(item, bool) and -len(known) <= item < len(known):
-            found.append(known[item])
+            found.append(known[_not_starred(function, known, int(item))])
         else:
             raise ArgumentError(
                 f"argnums={item!r} is not a parameter of {function.__name__}",
@@ -191,13 +212,28 @@ def wrt_names(function: Callable, argnums: object) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _not_starred(function: Callable, known: list[str], position: int) -> int:
+    """A position that means one parameter: *args and **kwargs have names only."""
+    args = read(function).args
+    for star in (args.vararg, args.kwarg):
+        if star is not None and known[position] == star.arg:
+            raise ArgumentError(
+                f"argnums={position} is not a parameter of {function.__name__} by itself",
+                help=f"differentiate with respect to all of them: argnums={star.arg!r}",
+            )
+    return position
+
+
 # -- arguments -------------------------------------------------------------------------------------------------------
+
+
+_STARS = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
 
 def bind(function: Callable, args: tuple, kwargs: dict) -> list:
     """A call's arguments in the order of the parameters, defaults filled in."""
     code = function.__code__
-    if not kwargs and len(args) == code.co_argcount and not code.co_kwonlyargcount:
+    if not kwargs and len(args) == code.co_argcount and not code.co_kwonlyargcount and not code.co_flags & _STARS:
         return list(args)
     bound = inspect.signature(function).bind(*args, **kwargs)
     bound.apply_defaults()
@@ -215,7 +251,9 @@ def needs_binding(function: Callable, seen: set | None = None) -> bool:
     if rules is not None and any(needs_binding(rule, seen) for rule in rules.declared().values()):
         return True
     defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
-    if any(is_static(d) for d in defaults) or code.co_kwonlyargcount:
+    if not all(is_native(type_of(d, "a default")) for d in defaults):
+        return True
+    if code.co_kwonlyargcount or code.co_flags & _STARS:
         return True
     cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
     names = {n for c in _codes(code) for n in (*_global_names(c), *c.co_freevars)}
@@ -224,9 +262,9 @@ def needs_binding(function: Callable, seen: set | None = None) -> bool:
             value = cells[name].cell_contents if name in cells else function.__globals__.get(name)
         except ValueError:
             continue
-        value = getattr(value, "function", getattr(value, "py_func", value))
         if isinstance(value, type | types.ModuleType):
             continue
+        value = value.function if isinstance(value, Derivative) else getattr(value, "py_func", value)
         if isinstance(value, int | float | complex | np.generic | np.ndarray | tuple | partial | types.MethodType):
             return True
         if type(value) in (list, dict) or is_record_class(type(value)):
@@ -279,8 +317,7 @@ def all_values(derivative: Derivative, args: tuple, kwargs: dict) -> list:
     """The values of a call in the order of the parameters, then the tangents."""
     if derivative.task.kind != "jvp":
         return bind(derivative.function, args, kwargs)
-    count = len(parameter_names(derivative.function))
-    return [*bind(derivative.function, args[:count], kwargs), *args[count:]]
+    return [*derivative.primals(args, kwargs), *args[len(parameter_names(derivative.function)) :]]
 
 
 def taken_apart(flatten: Callable, values: list) -> tuple:
@@ -330,7 +367,9 @@ class Native(Derivative, NativeFunction):
 
     def _compile_for_args(self, *args, **kwargs):
         """Numba's hook for new argument types; with what Numba cannot type, Python binds from now on."""
-        if any(needs_python(getattr(a, "value", a)) for a in (*args, *kwargs.values())):
+        names = [*self._compiler.pysig.parameters, *kwargs]
+        given = zip(names, map(given_value, (*args, *kwargs.values())), strict=False)
+        if not all(is_native(type_of(value, name)) for name, value in given):
             return self.bound()
         try:
             compiled = super()._compile_for_args(*args, **kwargs)
@@ -348,7 +387,7 @@ class Native(Derivative, NativeFunction):
         self.__class__ = _CLASSES[_FACES[self.task.kind], Bound]
         self._entries: dict[tuple, Entry] = {}
         self._last: Entry | None = None
-        return self.__call__
+        return lambda *args, **kwargs: self(*map(given_value, args), **kwargs)
 
     def identity(self) -> str | None:
         """What the code depends on beside types and lengths."""
@@ -378,13 +417,6 @@ class Native(Derivative, NativeFunction):
 
 class ReturnsObjectError(OutputError):
     """Machine code cannot make the objects that a function returns."""
-
-
-def needs_python(value: object) -> bool:
-    """Whether Numba has no type for an argument, or one that does not say enough."""
-    if record_of(value) is None:
-        return is_static(value)
-    return not is_native(type_of(value, "an argument"))
 
 
 def jvp_face(function: Callable, wrt: tuple[str, ...]) -> Callable:

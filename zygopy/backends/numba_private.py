@@ -383,6 +383,11 @@ class NativeFunction(CPUDispatcher):
         raise TypeError(f"{self.__name__} cannot be pickled yet; pickle the function and apply the operator again")
 
 
+def given_value(argument: object) -> object:
+    """The value of an argument as Numba hands it on, a default among them."""
+    return argument.value if isinstance(argument, numba_dispatcher.OmittedArg) else argument
+
+
 def _is_importable(class_: type) -> bool:
     """Whether another process finds the same class by name."""
     found: object = None if class_.__module__ == "__main__" else sys.modules.get(class_.__module__)
@@ -459,10 +464,10 @@ def _array_type(t: types.Array, name: str) -> Array:
 def _describe(t: types.Type) -> str:
     if isinstance(t, types.UnicodeType):
         return "a string"
-    if isinstance(t, types.List):
-        return "a list"
     return f"of a type that is not supported ({t})"
 
 
 def _advice(t: types.Type) -> str:
-    return "pass numbers, arrays, or tuples of them" + ("; np.array(x, float)" if isinstance(t, types.List) else "")
+    if isinstance(t, types.List | types.DictType):
+        return "lists and dicts are taken from Python only; pass a tuple or NamedTuple"
+    return "pass numbers, arrays, or tuples of them"

@@ -29,7 +29,7 @@ from zygopy.transform.emit import Source, emit
 from zygopy.transform.forward import forward
 from zygopy.transform.fuse import fuse
 from zygopy.transform.hoist import hoist, hoist_numbers
-from zygopy.transform.ir import Block, Check, Const, Function, Leaves, Param, Var, leaves, map_leaves, walk
+from zygopy.transform.ir import Block, Check, Const, Function, Leaves, Param, Var, map_leaves, walk
 from zygopy.transform.jam import jam
 from zygopy.transform.memory import stored_parameters
 from zygopy.transform.on_tape import on_tape
@@ -153,6 +153,8 @@ def differentiable(function: Callable, types: list[ArgumentType], task: Task) ->
     by_name = dict(zip(parameter_names(function), types, strict=True))
     for name in task.wrt:
         _check_inexact(name, by_name[name])
+        if isinstance(by_name[name], Record) and not _numbers_of(by_name[name]):
+            raise DtypeError(f"cannot differentiate with respect to {name}: it holds no numbers")
     return list(task.wrt)
 
 
@@ -161,8 +163,6 @@ def _check_inexact(name: str, type_: ArgumentType) -> None:
         for key, item in zip(keys_of(type_), type_, strict=True):
             if not isinstance(item, Static):
                 _check_inexact(place(name, type_, key), item)
-        if isinstance(type_, Record) and not _numbers_of(type_):
-            raise DtypeError(f"cannot differentiate with respect to {name}: it holds no numbers")
     elif isinstance(type_, Static):
         raise DtypeError(
             f"cannot differentiate with respect to {name}: it is {type(type_.value).__name__}, not a number or array",
@@ -213,7 +213,8 @@ def _guard_overlap(function: Function) -> Function:
     from zygopy.errors import OverlapError
 
     stored = stored_parameters(function)
-    params = [v for p in function.params for v in leaves(p.leaves) if isinstance(v, Var) and isinstance(v.type, Array)]
+    places = dict(found for p in function.params for found in _places(p.name, p.leaves))
+    params = [v for v in places if isinstance(v.type, Array)]
     b = Builder(function.loc)
     seen: set[frozenset] = set()
     for a in params:
@@ -222,11 +223,19 @@ def _guard_overlap(function: Function) -> Function:
             if a is other or a not in stored or pair in seen:
                 continue
             seen.add(pair)
-            message = f"{a.name} is stored into and shares memory with {other.name}: pass a copy of one of them"
+            message = f"{places[a]} is stored into and shares memory with {places[other]}: pass a copy of one of them"
             test = b.apply(ops.NOT, b.let(ops.OVERLAPS, (a, other), BOOL))
             b.emit(Check(test, OverlapError, message, function.loc))
     body = Block((*b.statements, *function.body.statements), function.body.yields)
     return replace(function, body=body)
+
+
+def _places(name: str, tree: Leaves) -> list[tuple[Var, str]]:
+    """The leaves of a parameter and what a user writes for them."""
+    if isinstance(tree, tuple):
+        pairs = zip(keys_of(tree), tree, strict=True)
+        return [found for key, item in pairs for found in _places(place(name, tree, key), item)]
+    return [(tree, name)] if isinstance(tree, Var) else []
 
 
 __all__ = [

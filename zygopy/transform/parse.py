@@ -245,6 +245,7 @@ def assigned_names(statements: Sequence[ast.AST]) -> list[str]:
 
 
 def parameter_names(function: Callable) -> list[str]:
-    """The names of a function's parameters, in the order of its IR."""
+    """The names of a function's parameters, in the order of its IR; *args is a tuple, **kwargs a dict."""
     args = read(function).args
-    return [a.arg for a in [*args.posonlyargs, *args.args, *args.kwonlyargs]]
+    star, stars = [[a] if a is not None else [] for a in (args.vararg, args.kwarg)]
+    return [a.arg for a in [*args.posonlyargs, *args.args, *star, *args.kwonlyargs, *stars]]

@@ -25,7 +25,7 @@ from zygopy.transform.ir import (
     with_blocks,
 )
 from zygopy.transform.memory import stored_parameters
-from zygopy.transform.parse import read
+from zygopy.transform.parse import parameter_names, read
 from zygopy.transform.records import Known, Record, counting_fields, keys_of, rebuilt, record_of
 from zygopy.transform.specialise import Lengths, Specialiser
 from zygopy.transform.types import FLOAT, Array, Scalar, Type, is_supported
@@ -101,10 +101,9 @@ def specialise(
     if lengths is not None and lengths.ones:
         types = list(map(with_ones, types, lengths.ones))
     parsed = read(function)
-    names = [a.arg for a in [*parsed.args.posonlyargs, *parsed.args.args, *parsed.args.kwonlyargs]]
     s.b.loc = parsed.loc
     params, values, wrt = [], {}, {}
-    for name, type_ in zip(names, types, strict=True):
+    for name, type_ in zip(parameter_names(function), types, strict=True):
         tree, values[name] = argument(s, name, type_)
         wrt[name] = tree
         if name in promote:
@@ -113,10 +112,8 @@ def specialise(
         if not isinstance(type_, Static):
             params.append(Param(name, tree))
     entered = len(s.b.statements)
-    keywords = {a.arg for a in parsed.args.kwonlyargs}
-    args = [values[n] for n in names if n not in keywords]
     try:
-        result = s.call_function(function, args, {n: values[n] for n in keywords})
+        result = s.call_function(function, *_given(s, parsed.args, values))
     except Raises:
         result = constant(float("nan"))  # every path raises
     s.b.loc = parsed.loc
@@ -132,6 +129,18 @@ def specialise(
         s.tests_lengths = False
     guarded = bool(s.guards) or s.tests_lengths
     return Specialised(ir, wrt, tuple(s.captured_arrays), s.captured_numbers, guarded)
+
+
+def _given(s: Specialiser, args, values: dict) -> tuple[list, dict]:
+    """The positional and the keyword arguments of a call that gives the parameters these values."""
+    given = [values[a.arg] for a in (*args.posonlyargs, *args.args)]
+    named = {a.arg: values[a.arg] for a in args.kwonlyargs}
+    if args.vararg is not None:
+        given += values[args.vararg.arg]
+    if args.kwarg is not None:
+        rest = s.members(values[args.kwarg.arg])
+        named |= zip(keys_of(rest), rest, strict=True)
+    return given, named
 
 
 def _may_start_again(s: Specialiser, function: Function) -> bool:

@@ -439,6 +439,10 @@ class Specialiser:
             return self.made(rebuilt(found, [self.from_python(item, None) for item in found]), _CAPTURED)
         self.captured_numbers.append((Shape(origin[0]), origin[1], shape_of(obj)))
         inside = Inside(*origin)
+        known = (
+            (key, item) for key, item in zip(keys_of(found), found, strict=True) if isinstance(item, str | Callable)
+        )
+        self.captured_numbers += [(inside, key, item) for key, item in known]
         members = [self.from_python(item, (inside, key)) for key, item in zip(keys_of(found), found, strict=True)]
         return self.made(rebuilt(found, members), _CAPTURED)
 
