@@ -13,7 +13,7 @@ import numpy as np
 
 from zygopy.derivative import Compiled, Derivative, bind, call_of, caller, make, task_of
 from zygopy.errors import ArgumentError, DtypeError, ShapeError, UnsupportedError
-from zygopy.structures import is_static
+from zygopy.structures import LEAVES, is_static
 from zygopy.transform import Task
 from zygopy.transform.calls import builtin, stop_gradient
 from zygopy.transform.ir import Const
@@ -125,7 +125,7 @@ def _check_tangent(name: str, primal: object, tangent: object) -> None:
     """Refuse a tangent that does not have the structure, shape and dtype of its primal."""
     if tangent is None or is_static(primal):
         return
-    if (members := record_of(primal)) is not None:
+    if type(primal) not in LEAVES and (members := record_of(primal)) is not None:
         given = record_of(tangent)
         if given is None or not alike(members, given):
             raise ArgumentError(f"the tangent of {name} has another structure than {name}")

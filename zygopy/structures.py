@@ -22,10 +22,10 @@ LEAVES = {np.ndarray, float, int, complex, bool, np.bool_, *np.sctypeDict.values
 
 def is_static(value: object) -> bool:
     """Whether an argument steers the compilation: a function, string or None."""
-    return (
+    return type(value) not in LEAVES and (
         value is None
         or isinstance(value, str | type | types.ModuleType)
-        or (callable(value) and not isinstance(value, np.generic | np.ndarray) and not is_record_class(type(value)))
+        or (callable(value) and not isinstance(value, np.ndarray) and not is_record_class(type(value)))
     )
 
 
