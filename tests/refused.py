@@ -245,6 +245,17 @@ def one_of_two_changed(x):
     return first[0] + second[0]
 
 
+@refused("changing an object that has two names on one path only", zg.UnsupportedError, 1.0)
+def shared_on_one_path(x):
+    if x > 0:
+        first = [x]
+        second = first
+    else:
+        first, second = [x], [x * x]
+    first[0] = 2.0
+    return second[0]
+
+
 @refused("changing an object that a loop replaces", zg.UnsupportedError, 1.0, 3)
 def replaced_object_changed(x, n):
     state = {"v": x}

@@ -16,6 +16,7 @@ import pytest
 from numba import njit
 
 import zygopy as zg
+from tests import structure_programs
 from zygopy.derivative import Bound
 from zygopy.transform.records import record_of
 
@@ -513,6 +514,28 @@ def test_float32(name):
 def test_second_order(name):
     function, args = PROGRAMS[name]
     zg.check_grads(function, args, order=2, backend="python")
+
+
+SEEDS = [*range(40), 217]  # 217: an object that a loop may put in another one's place changes behind it
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_shared_and_changed_objects(seed):
+    """Random programs that share objects; what cannot be followed is refused.
+
+    Cannot see which programs are refused without need.
+    """
+    function, text = structure_programs.program(seed)
+    for x, n in [(0.4, 0), (0.4, 1), (1.2, 3)]:
+        wanted = function(x, n)
+        try:
+            value, slope = zg.value_and_grad(function, backend="python")(x, n)
+        except zg.UnsupportedError:
+            return
+        np.testing.assert_allclose(value, wanted, rtol=1e-9, err_msg=text)
+        near, far = ((function(x + h, n) - function(x - h, n)) / (2 * h) for h in (1e-6, 2e-6))
+        if abs(near - far) < 1e-6 * max(1.0, abs(near)):  # no kink near
+            np.testing.assert_allclose(slope, near, rtol=1e-5, atol=1e-5, err_msg=text)
 
 
 # -- at the boundary -------------------------------------------------------------------------------------------------

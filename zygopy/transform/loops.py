@@ -363,10 +363,12 @@ def _widen(s, kind: object, end: object) -> object:
             )
         case Fixed(Object(cls=cls) as first) if isinstance(end, Object) and end != first and cls is end.cls:
             s.fix(first, _REBOUND)
+            s.fix(end, _REBOUND)
             head, tail = s.objects_of_loop
             content = _widen(s, Fixed(head[first.name]), tail[end.name])
             return content if _is_conflict(content) else Rebound(cls, content)
         case Rebound() if isinstance(end, Object) and end.cls is kind.cls:
+            s.fix(end, _REBOUND)
             content = _widen(s, kind.content, s.objects_of_loop[1][end.name])
             return content if _is_conflict(content) else Rebound(kind.cls, content)
         case Handle() if isinstance(end, View):
