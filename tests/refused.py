@@ -219,6 +219,32 @@ class Rigid:
     stiffness: float
 
 
+@dataclass
+class Guarded:
+    """One that changes what storing means."""
+
+    stiffness: float
+
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, 2 * value)
+
+
+@refused("a class that changes what reading or storing means: `__setattr__`, `__getattr__`", zg.UnsupportedError, 1.0)
+def special_class(x):
+    return Guarded(x).stiffness
+
+
+@refused("printing a formatted string of what only run time knows", zg.UnsupportedError, 1.0)
+def formatted_print(x):
+    print(f"x = {x}")
+    return x
+
+
+@refused("a string key that is known only at run time", zg.UnsupportedError, {"w0": 1.0}, 0)
+def formatted_key(d, k):
+    return d[f"w{k}"]
+
+
 @refused("changing an object of the caller", zg.UnsupportedError, {"a": 1.0})
 def caller_object_changed(d):
     d["b"] = d["a"]

@@ -35,6 +35,9 @@ class Point(NamedTuple):
     def __add__(self, other):
         return Point(self.x + other.x, self.y + other.y)
 
+    def __neg__(self):
+        return Point(-self.x, -self.y)
+
 
 class Affine(NamedTuple):
     w: np.ndarray
@@ -354,6 +357,18 @@ def stored_into(d, x):
     return np.sum(w * d["w"]) * box["n"]
 
 
+@program({"w": VECTOR, "l": [0.5, [2.0]]})
+def copied(d):
+    shallow, deep, own = copy.copy(d), copy.deepcopy(d), dict(d)
+    shallow["w"] = shallow["w"] * 2.0
+    deep["w"] *= 3.0
+    deep["l"][1][0] *= d["l"][0]
+    own["l"] = [own["l"][1][0], *own["l"]]
+    shared = copy.deepcopy([deep["l"], deep["l"]])
+    shared[0][0] = 1.0
+    return np.sum(d["w"] * deep["w"]) + np.sum(shallow["w"]) * deep["l"][1][0] + own["l"][0] ** 2 + shared[1][0]
+
+
 def call_with(f, *args, **options):
     return f(*args, **options)
 
@@ -367,9 +382,55 @@ def stars(x, p):
     return call_with(weighted, *p, *[x, 1.0], **options) + call_with(Point, x=x).norm()
 
 
+@dataclass
+class Span:
+    low: float
+    high: float
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, key):
+        return self.low + (self.high - self.low) * key
+
+    def __mul__(self, factor):
+        return Span(factor * self.low, factor * self.high)
+
+    def __eq__(self, other):
+        return self.high - self.low == other.high - other.low
+
+    def __lt__(self, other):
+        return self.high < other.low
+
+
+@dataclass(eq=False)
+class Identical:
+    value: float
+
+
+@program(0.6)
+def special_methods(x):
+    span = Span(1.0, x + 2.0) * x
+    total = span[0.25] * len(span) + x * (Span(0.0, 1.0) == Span(1.0, 2.0)) + x * (span != Span(0.0, x))
+    first, second = Identical(x), Identical(x)
+    total += 10.0 * x * (first == second) + 20.0 * x * (first == first) + 40.0 * x * (Point(x) == Point(x))
+    total += (
+        80.0 * x * ([x, 1.0] == [x, 1.0]) + 160.0 * x * (Body(x) == Body(x, 2.0)) + 5.0 * x * (span < Span(9.0, 9.5))
+    )
+    return total * (2.0 if first is second or {"a": x} != {"a": x} else 3.0)
+
+
+@program({"w0": 0.5, "b0": 2.0, "w1": 0.25})
+def texts(d):
+    total = sum(v**2 for k, v in d.items() if k.startswith("w"))
+    for k in sorted(d, reverse=True):
+        total = total * d[k] + len(k.split("0"))
+    return total
+
+
 @program(0.6)
 def overloaded(x):
-    p = Point(x) + Point(1.0, x)
+    p = Point(x) + -Point(1.0, x)
     return p.area * functools.partial(Point(x).norm, power=3)()
 
 

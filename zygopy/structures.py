@@ -6,6 +6,7 @@ Code that takes a structure apart is generated once for each structure, and test
 import types
 from collections.abc import Callable
 from dataclasses import replace
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,11 @@ LEAVES = {np.ndarray, float, int, complex, bool, np.bool_, *np.sctypeDict.values
 
 
 def is_static(value: object) -> bool:
-    """Whether an argument steers the compilation: a function, string or None."""
+    """Whether an argument steers the compilation: a function, string, member of an Enum or None."""
     return type(value) not in LEAVES and (
         value is None
         or isinstance(value, str | type | types.ModuleType)
+        or (isinstance(value, Enum) and not isinstance(value, int | float))
         or (callable(value) and not isinstance(value, np.ndarray) and not is_record_class(type(value)))
     )
 
@@ -68,6 +70,11 @@ def remade(members: tuple, items: Any) -> Any:
     for key, item in zip(members.keys, items, strict=True):
         object.__setattr__(made, key, item)
     return made
+
+
+def is_leaf(value: object) -> bool:
+    """Whether a value is a number or array of a class derived from Python's and NumPy's."""
+    return isinstance(value, np.ndarray | np.generic | int | float | complex) and not isinstance(value, bool)
 
 
 def skeleton(type_: Any) -> Any:
@@ -115,7 +122,7 @@ class _Code:
     def __init__(self):
         self.lines: list[str] = []
         self.namespace: dict[str, Any] = {"LEAVES": LEAVES, "MEMBERS": LEAVES - {bool}, "new": object.__new__}
-        self.namespace |= {"set": object.__setattr__, "tuple_new": tuple.__new__}
+        self.namespace |= {"set": object.__setattr__, "tuple_new": tuple.__new__, "is_leaf": is_leaf}
         self.count = 0
 
     def name(self, known: object = None) -> str:
@@ -148,7 +155,8 @@ def _take_apart(code: _Code, name: str, type_: Any, found: list[str], inside: bo
             f"if {name} is not {known} and (type({name}) is not type({known}) or {name} != {known}): return None"
         )
     elif not isinstance(type_, tuple):
-        code.lines.append(f"if type({name}) not in {'MEMBERS' if inside else 'LEAVES'}: return None")
+        known = "MEMBERS" if inside else "LEAVES"
+        code.lines.append(f"if type({name}) not in {known} and not is_leaf({name}): return None")
         found.append(name)
     else:
         cls = type_.cls if isinstance(type_, Record) else tuple

@@ -1,5 +1,6 @@
 """Calls: what each callable becomes, user functions followed, builtins and NumPy's array constructors known by name."""
 
+import copy
 import dataclasses
 import math
 import operator
@@ -10,11 +11,11 @@ from functools import partial
 import numpy as np
 
 from zygopy.errors import ArgumentError, DtypeError, UnsupportedError
-from zygopy.transform import elementwise, objects, ops
+from zygopy.transform import arrays, elementwise, objects, ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import apply_function, is_scalar_function
 from zygopy.transform.ir import Const, Print, Value
-from zygopy.transform.records import Record, is_record_class
+from zygopy.transform.records import Record, is_record_class, rebuilt
 from zygopy.transform.types import FLOAT, FLOAT64, INT, Scalar, is_supported
 from zygopy.transform.values import (
     Closure,
@@ -25,6 +26,7 @@ from zygopy.transform.values import (
     Range,
     Reversed,
     Static,
+    Template,
     View,
     Zip,
     describe,
@@ -33,7 +35,17 @@ from zygopy.transform.values import (
 
 _BUILTINS: dict[Callable, Callable] = {}
 _OF_OBJECTS = {len, zip, enumerate, reversed, tuple, list, dict, isinstance, partial, callable, sum, any, all, type}
-_OF_OBJECTS |= {hasattr, getattr, setattr, object.__setattr__, super, dataclasses.replace}
+_OF_OBJECTS |= {
+    sorted,
+    hasattr,
+    getattr,
+    setattr,
+    object.__setattr__,
+    super,
+    dataclasses.replace,
+    copy.copy,
+    copy.deepcopy,
+}
 _METHODS: dict[str, Callable] = {}
 
 
@@ -95,6 +107,8 @@ def _call_object(s, function: object, args: list, kwargs: dict, name: str) -> ob
         bound = [s.from_python(a, None) for a in function.args]
         named = {k: s.from_python(v, None) for k, v in function.keywords.items()}
         return call(s, Static(function.func), bound + args, named | kwargs, name)
+    if isinstance(getattr(function, "__self__", None), str):
+        return _of_text(s, function, args, kwargs)
     if isinstance(function, types.MethodType):  # a class method, looked up on its class
         return call(s, Static(function.__func__), [s.from_python(function.__self__, None), *args], kwargs, name)
     if isinstance(function, type) and is_record_class(function):
@@ -102,6 +116,15 @@ def _call_object(s, function: object, args: list, kwargs: dict, name: str) -> ob
     if isinstance(function, type) and issubclass(function, np.generic):
         return cast(s, np.dtype(function), args)
     raise _unknown(s, function)
+
+
+def _of_text(s, function: Callable, args: list, kwargs: dict) -> object:
+    """A method of a string, of arguments that are known at compile time."""
+    given = [s.opened(a) for a in args]
+    known = [a.value for a in given if isinstance(a, Static | Const)]
+    if kwargs or len(known) < len(args) or any(isinstance(v, Template) for v in (*known, function.__self__)):
+        raise UnsupportedError("a text that is known only at run time is not supported", s.loc)
+    return s.from_python(function(*known), None)
 
 
 def _is_of_numpy(function: Callable) -> bool:
@@ -259,6 +282,29 @@ def replace_(s, value, /, **changes):
     return objects.replaced(s, value, changes)
 
 
+@builtin(copy.copy)
+def copy_(s, value):
+    return s.new_object(s.content(value)) if isinstance(value, Object) else deepcopy_(s, value)
+
+
+@builtin(copy.deepcopy)
+def deepcopy_(s, value):
+    return _deep_copy(s, value, {})
+
+
+def _deep_copy(s, value: object, known: dict) -> object:
+    """A copy of all that can change; what was one thing in two places is one thing again."""
+    if isinstance(value, Object | View):
+        if value not in known and isinstance(value, View):
+            known[value] = arrays.copy(s, value)
+        elif value not in known:
+            members = s.content(value)
+            made = known[value] = s.new_object(members)
+            s.change(made, rebuilt(members, [_deep_copy(s, item, known) for item in members]))
+        return known[value]
+    return rebuilt(value, [_deep_copy(s, v, known) for v in value]) if isinstance(value, tuple) else value
+
+
 def _text(s, value: object) -> str:
     if isinstance(value, Static) and isinstance(value.value, str):
         return value.value
@@ -341,6 +387,12 @@ def print_(s, *args, sep=None, end=None, flush=None, file=None):
     parts: list[str | None] = []
     values: list[Value] = []
     for arg in args:
+        if isinstance(arg, Static) and isinstance(arg.value, Template):
+            raise UnsupportedError(
+                "a formatted string of what only run time knows is not supported",
+                s.loc,
+                help="print the values themselves",
+            )
         if isinstance(arg, Static) and isinstance(arg.value, str | type(None)):
             parts.append(str(arg.value))
         elif is_number(arg):
@@ -428,6 +480,17 @@ def divmod_(s, a, b):
     return number_operator(s, operator.floordiv, a, b), number_operator(s, operator.mod, a, b)
 
 
+@builtin(sorted)
+def sorted_(s, items, key=None, reverse=None):
+    values = _static_items(s, items, "sorted")
+    known = [v for v in values if isinstance(v, Const) or (isinstance(v, Static) and isinstance(v.value, str))]
+    if key is not None or len(known) < len(values) or not (reverse is None or isinstance(reverse, Const)):
+        raise UnsupportedError(
+            "sorted is supported for constants and strings", s.loc, help="put the numbers into an array: np.sort(a)"
+        )
+    return objects.make_list(s, sorted(known, key=lambda v: v.value, reverse=bool(reverse and reverse.value)))
+
+
 def _refuse(function: Callable) -> None:
     @builtin(function)
     def refused(s, *args, **kwargs):
@@ -435,7 +498,7 @@ def _refuse(function: Callable) -> None:
         raise UnsupportedError(f"{label} is not supported yet", s.loc, help="write a loop")
 
 
-for _function in (math.fsum, math.prod, sorted, map, filter, iter, next):
+for _function in (math.fsum, math.prod, map, filter, iter, next):
     _refuse(_function)
 
 

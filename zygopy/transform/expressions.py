@@ -12,7 +12,7 @@ from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import apply_function
 from zygopy.transform.ir import Block, Const, Effect, Let, Store, Value, Var, walk
 from zygopy.transform.parse import parse_function
-from zygopy.transform.records import Record
+from zygopy.transform.records import Record, is_equal_by_identity
 from zygopy.transform.types import BOOL
 from zygopy.transform.values import (
     Closure,
@@ -313,7 +313,12 @@ def compare(s, op: ast.cmpop, a: object, b: object) -> Value:
         return apply_function(s.b, function, [a, b], False)
     if (found := objects.method_of(s, a, f"__{function.__name__}__")) is not None:
         return calls.call(s, found, [b], {})
+    if isinstance(op, ast.NotEq) and objects.method_of(s, a, "__eq__") is not None:
+        return negate(s, truth(s, compare(s, ast.Eq(), a, b)))
     if isinstance(a, Object) and isinstance(b, Object):
+        if is_equal_by_identity(a.cls) and isinstance(op, ast.Eq | ast.NotEq):
+            equal = objects.is_same(s, a, b)
+            return equal if isinstance(op, ast.Eq) else negate(s, equal)
         if a.cls is not b.cls or (a.cls is dict and {*s.content(a).keys} != {*s.content(b).keys}):
             return constant(isinstance(op, ast.NotEq))
         a, b = s.content(a), s.content(b)

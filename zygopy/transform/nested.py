@@ -9,7 +9,7 @@ from zygopy.transform.affine import Affine
 from zygopy.transform.build import integer
 from zygopy.transform.ir import For, If, Leaves, Let, Substitution, Value, Var, leaves, walk
 from zygopy.transform.parse import read
-from zygopy.transform.records import Known, keys_of, rebuilt
+from zygopy.transform.records import Known, keys_of, place, rebuilt
 from zygopy.transform.specialise import Named, bind
 from zygopy.transform.types import Array
 from zygopy.transform.values import Static, View, is_number
@@ -52,7 +52,7 @@ def _numbers(s, arguments: dict[str, object]) -> dict[tuple, Value]:
     for name, value in arguments.items():
         if (members := s.members(value)) is not None:
             pairs = zip(keys_of(members), members, strict=True)
-            found |= _numbers(s, {f"{name}_{key}": item for key, item in pairs})
+            found |= _numbers(s, {place(name, members, key): item for key, item in pairs})
         elif isinstance(value, View):
             found |= {(name, axis): n for axis, n in enumerate(value.shape)}
         elif is_number(value):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from zygopy.errors import ArgumentError, OutOfBoundsError, UnsupportedError
 from zygopy.transform.build import constant, integer
 from zygopy.transform.ir import Const, Value
-from zygopy.transform.records import Record, fields_of, is_named_tuple, is_plain, is_record_class
+from zygopy.transform.records import Record, check_class, fields_of, is_generated, is_named_tuple, is_record_class
 from zygopy.transform.values import (
     Attributes,
     Method,
@@ -43,11 +43,15 @@ def make_dict(s, pairs) -> Object:
 
 def construct(s, cls: type, args: list, kwargs: dict) -> object:
     """A call of a NamedTuple's or dataclass's class."""
+    try:
+        check_class(cls)
+    except UnsupportedError as error:
+        raise UnsupportedError(error.what, s.loc, error.why, error.help) from None
     if is_named_tuple(cls):
         return _named_tuple(s, cls, args, kwargs)
     made = s.new_object(Record((), cls, ()))
     init = cls.__init__
-    if init.__code__.co_filename != "<string>":  # written by the user, not by dataclass
+    if not is_generated(init):
         s.call_function(init, [made, *args], kwargs)
         return made
     fields = cls.__dataclass_fields__.values()
@@ -82,13 +86,6 @@ def _default(s, cls: type, f: dataclasses.Field) -> object:
 
 
 def _named_tuple(s, cls: type, args: list, kwargs: dict) -> Record:
-    for base in cls.__mro__:
-        if "_fields" in base.__dict__:
-            break
-        if "__new__" in base.__dict__:
-            raise UnsupportedError(
-                f"{cls.__name__} has a __new__ of its own", s.loc, help="use a function that makes it"
-            )
     names = list(cls._fields)
     given = _bind(s, cls, names, names, args, kwargs)
     for name, default in cls._field_defaults.items():
@@ -207,7 +204,8 @@ def method_of(s, value: object, name: str) -> object | None:
     if not isinstance(members, Record) or not is_record_class(members.cls):
         return None
     for base in members.cls.__mro__:
-        if isinstance(base.__dict__.get(name), types.FunctionType):
+        found = base.__dict__.get(name)
+        if isinstance(found, types.FunctionType) and not is_generated(found):
             return class_attribute(s, members.cls, members.cls.__mro__, value, name)
     return None
 
@@ -229,8 +227,6 @@ def assign_attribute(s, value: object, name: str, new: object, unguarded: bool =
     if not unguarded:
         if cls.__dataclass_params__.frozen:
             raise UnsupportedError(f"{cls.__name__} is frozen", s.loc, help="use dataclasses.replace")
-        if not is_plain(cls):
-            raise UnsupportedError(f"{cls.__name__} has a __setattr__ of its own, which is not supported", s.loc)
         found = next((base.__dict__[name] for base in cls.__mro__ if name in base.__dict__), None)
         if isinstance(found, property):
             if found.fset is None:

@@ -5,7 +5,10 @@ tuple stands for itself.
 """
 
 import dataclasses
+import functools
 import typing
+
+from zygopy.errors import UnsupportedError
 
 
 class Record(tuple):
@@ -86,6 +89,43 @@ def is_named_tuple(cls: type) -> bool:
     return issubclass(cls, tuple) and hasattr(cls, "_fields")
 
 
+_SPECIAL = {"__setattr__", "__getattr__", "__getattribute__", "__delattr__", "__new__"}
+_OF_TUPLES = {"__getitem__", "__len__", "__iter__", "__contains__", "__reversed__", "__bool__", "__hash__"}
+_OF_TUPLES |= {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"}
+
+
+@functools.cache
+def check_class(cls: type) -> None:
+    """Refuse a NamedTuple or dataclass that changes what reading, making and storing mean.
+
+    Raises
+    ------
+    UnsupportedError
+        If one of its special methods is not followed.
+    """
+    own = _SPECIAL | _OF_TUPLES if is_named_tuple(cls) else _SPECIAL
+    for base in cls.__mro__:
+        if base.__module__ == "builtins":
+            break
+        for name in sorted(own & base.__dict__.keys()):
+            if not is_generated(base.__dict__[name]):
+                what = f"{cls.__name__} has a {name} of its own, which is not followed"
+                raise UnsupportedError(what, help="use a method of another name")
+    if type(cls).__call__ is not type.__call__:
+        raise UnsupportedError(f"{cls.__name__} has a metaclass that makes its objects", help="use a plain class")
+
+
+def is_generated(method: object) -> bool:
+    """Whether Python's dataclass or NamedTuple wrote a method, not the user."""
+    code = getattr(getattr(method, "__func__", method), "__code__", None)
+    return code is None or code.co_filename.startswith("<string>")
+
+
+def is_equal_by_identity(cls: type) -> bool:
+    """Whether == of objects asks which objects they are."""
+    return not any("__eq__" in base.__dict__ for base in cls.__mro__[:-1])
+
+
 def is_plain(cls: type) -> bool:
     """Whether attributes of instances are set as usual."""
     return cls.__dict__.get("__setattr__", cls.__setattr__) == object.__setattr__
@@ -108,6 +148,8 @@ def record_of(value: object) -> tuple | None:
     ------
     AttributeError
         If an object lacks a field of its class.
+    UnsupportedError
+        If its class changes what reading, making and storing mean.
     """
     cls = type(value)
     if cls is tuple:
@@ -116,6 +158,8 @@ def record_of(value: object) -> tuple | None:
         return Record(value, list, range(len(value)))
     if cls is dict:
         return Record(value.values(), dict, value)
+    if is_record_class(cls):
+        check_class(cls)
     if is_named_tuple(cls):
         return Record(value, cls, cls._fields)
     if dataclasses.is_dataclass(cls):

@@ -26,7 +26,7 @@ from zygopy.transform.ir import (
 )
 from zygopy.transform.memory import stored_parameters
 from zygopy.transform.parse import parameter_names, read
-from zygopy.transform.records import Known, Record, counting_fields, keys_of, rebuilt, record_of
+from zygopy.transform.records import Known, Record, counting_fields, keys_of, place, rebuilt, record_of
 from zygopy.transform.specialise import Lengths, Specialiser
 from zygopy.transform.types import FLOAT, Array, Scalar, Type, is_supported
 from zygopy.transform.values import Raises, Static, View, describe, is_number
@@ -171,8 +171,12 @@ def _guards(s: Specialiser) -> list[Statement]:
     return b.statements
 
 
-def argument(s: Specialiser, name: str, type_: ArgumentType | Const) -> tuple[Leaves, object]:
-    """The leaves of a parameter and the value that its name stands for; a number that is known is itself."""
+def argument(s: Specialiser, name: str, type_: ArgumentType | Const, at: str = "") -> tuple[Leaves, object]:
+    """The leaves of a parameter and the value that its name stands for; a number that is known is itself.
+
+    `at` is what a user writes for it.
+    """
+    at = at or name
     if isinstance(type_, Static):
         return (), s.from_python(type_.value, None)
     if isinstance(type_, Const):
@@ -181,12 +185,12 @@ def argument(s: Specialiser, name: str, type_: ArgumentType | Const) -> tuple[Le
         pairs = []
         for key, item in zip(keys_of(type_), type_, strict=True):
             known = isinstance(item, Static)
-            leaves, value = argument(s, f"{name}_{key}", item)
+            leaves, value = argument(s, f"{name}_{key}", item, place(at, type_, key))
             pairs.append((Known(item.value) if known else leaves, value))
         members = rebuilt(type_, [p[1] for p in pairs])
         return rebuilt(type_, [p[0] for p in pairs]), s.made(members, _ARGUMENT)
     var = Var(name, type_)
-    s.parameters.add(var)
+    s.parameters[var] = at
     if isinstance(type_, Array):
         arrays.bind_shape(s, var)
         return var, arrays.whole(s, var)

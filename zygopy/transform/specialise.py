@@ -112,7 +112,7 @@ class Specialiser:
             self.captured_numbers = lengths.numbers
         self.frame = Frame(None, None, None)  # of the function that is followed; first what arguments hold
         self.node: ast.AST | None = None
-        self.parameters: set[Var] = set()
+        self.parameters: dict[Var, str] = {}  # and what a user writes for them
         self.merged: set[Var] = set()  # array variables that may stand for more than one array
         self.calls: list[object] = []
         self.fixed: dict[str, str] = {}  # the objects that may not change any more, and why
@@ -188,6 +188,8 @@ class Specialiser:
             return False
         if self.lengths is not None and self.lengths.ask is not None:
             return self.lengths.ask(op, self._named(a), self._named(b))
+        while self.guards.get(key, (op, a, b)) != (op, a, b):  # another array of that name
+            key += " too"
         self.guards[key] = op, a, b
         return True
 
@@ -195,14 +197,16 @@ class Specialiser:
         parts = [str(form.constant)] if form.constant or not form.terms else []
         for symbol, coefficient in form.terms:
             let = self.facts.definitions.get(symbol)
-            name = symbol.name if let is None else f"{let.args[0].name}.shape[{let.args[1].value}]"
+            array = symbol if let is None else let.args[0]
+            name = self.parameters.get(array, array.name) + ("" if let is None else f".shape[{let.args[1].value}]")
             parts.append(name if coefficient == 1 else f"{coefficient} * {name}")
         return " + ".join(parts)
 
     def _named(self, form: Affine) -> Named:
         def name(symbol: Var) -> tuple:
             let = self.facts.definitions.get(symbol)
-            return (symbol.name, None) if let is None else (let.args[0].name, let.args[1].value)
+            array = symbol if let is None else let.args[0]
+            return self.parameters.get(array, ""), None if let is None else let.args[1].value
 
         return [(form.constant, None), *((coefficient, name(symbol)) for symbol, coefficient in form.terms)]
 

@@ -7,6 +7,8 @@ kinds are here.
 
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from zygopy.errors import Loc, UnsupportedError
 from zygopy.transform.build import constant, zero
 from zygopy.transform.ir import Const, Value, Var
@@ -297,6 +299,8 @@ def describe(value: object) -> str:
         case Static():
             if value.value is None:
                 return "None"
+            if isinstance(value.value, np.ndarray):
+                return "an array that is neither an argument nor captured by name"
             return (
                 f"{value.value!r}"
                 if isinstance(value.value, str)
