@@ -40,7 +40,7 @@ from zygopy.transform.ir import (
     map_leaves,
 )
 from zygopy.transform.parse import RESULT, Parsed, assigned_names, loc_of, parse_function, read
-from zygopy.transform.records import Record, alike, keys_of, rebuilt, record_of
+from zygopy.transform.records import Record, alike, is_record_class, keys_of, rebuilt, record_of
 from zygopy.transform.types import INT, Array, is_supported, unify
 from zygopy.transform.values import (
     OBJECT,
@@ -428,7 +428,7 @@ class Specialiser:
             return self._captured_array(obj, origin)
         if (found := record_of(obj)) is not None:
             return self._captured_object(obj, found, origin)
-        if isinstance(obj, types.MethodType) and not isinstance(obj.__self__, type):
+        if isinstance(obj, types.MethodType) and is_record_class(type(obj.__self__)):
             inside = None if origin is None else (Inside(*origin), "__self__")
             return Partial(Static(obj.__func__), (self.from_python(obj.__self__, inside),), {})
         if isinstance(obj, functools.partial) and origin is not None:
