@@ -7,6 +7,7 @@ What they cannot see: errors below 1e-6 of the largest derivative.
 import copy
 import dataclasses
 import functools
+import types
 from collections.abc import Callable
 from dataclasses import InitVar, dataclass, field
 from typing import NamedTuple
@@ -777,6 +778,42 @@ def test_captured_objects_are_read_as_they_are(backend, monkeypatch):
         assert gradient(1.0) == wanted, key
     SETTINGS["a"][0] = 5.0
     assert gradient(1.0) == -120.0
+
+
+class Constants:
+    rate = 2.0
+    table = np.ones(3)
+
+
+class Plain:
+    """An object of a class that is no structure."""
+
+    def __init__(self):
+        self.k, self.w = 2.0, np.ones(2)
+
+    def scaled(self, x):
+        return self.k * x * np.sum(self.w)
+
+
+PLAIN = Plain()
+MODULE = types.ModuleType("constants_of_a_module")
+MODULE.rate, MODULE.options = 2.0, {"x": 1.0}
+
+
+def with_attributes(x):
+    return MODULE.rate * MODULE.options["x"] * Constants.rate * np.sum(Constants.table) * PLAIN.scaled(x)
+
+
+@BACKENDS
+def test_attributes_of_what_is_captured_are_read_as_they_are(backend, monkeypatch):
+    gradient = zg.grad(with_attributes, backend=backend)
+    assert gradient(1.0) == 48.0
+    changes = [(MODULE, "rate", 3.0, 72.0), (MODULE, "options", {"x": 2.0}, 144.0), (Constants, "rate", 1.0, 72.0)]
+    changes += [(Constants, "table", np.ones(1), 24.0), (PLAIN, "k", 4.0, 48.0), (PLAIN, "w", np.ones(1), 24.0)]
+    for owner, name, value, wanted in changes:
+        monkeypatch.setattr(owner, name, value)
+        assert gradient(1.0) == wanted, name
+    assert zg.grad(PLAIN.scaled, backend=backend)(1.0) == 4.0
 
 
 def several(x, *rest, k=1.0, **named):

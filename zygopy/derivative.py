@@ -373,7 +373,7 @@ class Native(Derivative, NativeFunction):
             return self.bound()
         try:
             compiled = super()._compile_for_args(*args, **kwargs)
-        except ReturnsObjectError:
+        except BindingError:
             return self.bound()
         if self.notes.get("captures"):
             return self.bound()
@@ -403,20 +403,20 @@ class Native(Derivative, NativeFunction):
         self.notes["captures"] = bool(program.numbers) or self.notes.get("captures", False)
         if program.captured:
             names = ", ".join(str(name) for _, name in program.captured)
-            raise ArgumentError(
-                f"{self.function.__name__} captures the array {names}, which was not there when it was decorated",
-                help="define the array before the function is decorated, or pass it as an argument",
+            raise BindingError(
+                f"{self.function.__name__} captures the array {names}, which compiled code cannot read",
+                help="call it from Python, or pass the array as an argument",
             )
         if not is_native(program.function.results):
-            raise ReturnsObjectError(
+            raise BindingError(
                 f"{self.function.__name__} returns an object that compiled code cannot pass on",
                 help="call it from Python, or return a tuple or NamedTuple of numbers and arrays",
             )
         return emit(program.function)
 
 
-class ReturnsObjectError(OutputError):
-    """Machine code cannot make the objects that a function returns."""
+class BindingError(OutputError):
+    """Machine code cannot make the objects that a function returns, or read what it captures."""
 
 
 def jvp_face(function: Callable, wrt: tuple[str, ...]) -> Callable:

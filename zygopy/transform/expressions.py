@@ -2,6 +2,8 @@
 
 import ast
 import operator
+import sys
+import types
 from collections.abc import Callable
 
 import numpy as np
@@ -15,6 +17,7 @@ from zygopy.transform.parse import parse_function
 from zygopy.transform.records import Record, is_equal_by_identity
 from zygopy.transform.types import BOOL
 from zygopy.transform.values import (
+    Attributes,
     Closure,
     Method,
     Object,
@@ -565,10 +568,21 @@ def attribute_named(s, value: object, name: str) -> object:
         return objects.attribute_of_super(s, value, name)
     if isinstance(value, Static):
         try:
-            return s.from_python(getattr(value.value, name), None)
+            found = getattr(value.value, name)
         except AttributeError:
             raise UnsupportedError(f"{describe(value)} has no attribute {name}", s.loc) from None
+        return s.from_python(found, None if _is_constant(value.value) else (Attributes(value.value), name))
     return Method(value, name)
+
+
+_STANDARD = {"numpy", "scipy", "numba", "zygopy", *sys.stdlib_module_names}
+
+
+def _is_constant(owner: object) -> bool:
+    """Whether the attributes of an object do not change: it is one of Python's, NumPy's or SciPy's."""
+    module = getattr(owner, "__name__" if isinstance(owner, types.ModuleType) else "__module__", None)
+    module = type(owner).__module__ if module is None else module
+    return module.split(".")[0] in _STANDARD
 
 
 # -- calls -----------------------------------------------------------------------------------------------------------

@@ -182,9 +182,15 @@ def path_of(scope: object, name: object) -> str:
 
 @dataclass(frozen=True)
 class Attributes:
-    """The attributes of a class, looked up as names are."""
+    """The attributes of a class, module or other object known at compile time, looked up as names are."""
 
-    owner: type
+    owner: object
+
+    def __eq__(self, other):
+        return type(other) is Attributes and self.owner is other.owner
+
+    def __hash__(self):
+        return id(self.owner)
 
     def find(self, name: str) -> tuple[bool, object]:
         """Whether there is such an attribute, and what it is now."""
