@@ -31,6 +31,12 @@ class LongNumpy:
     def empty(self, shape, dtype=np.longdouble):
         return np.empty(shape, dtype)
 
+    def sign(self, x):
+        """At 0 the sign is 0, beside it is not: no difference of the program shows the derivative of what it says."""
+        if np.any(np.asarray(x) == 0):
+            raise Unstable("a sign of 0")
+        return np.sign(x)
+
     def full(self, shape, value, dtype=np.longdouble):
         return np.full(shape, value, dtype)
 

@@ -711,6 +711,13 @@ def unbound_after_loop(x, n):
     return y
 
 
+@refused("an array in another shape that may be a view, beside a store", zg.UnsupportedError, np.ones((4, 2)))
+def reshaped_view(m):
+    column = m[:, 0].reshape(2, 2)
+    m[0, 0] = 1.0
+    return column[0, 0]
+
+
 @refused("an integer array to differentiate", zg.DtypeError, [1, 2, 3])
 def integer_array(a):
     return a[0] * 2.0

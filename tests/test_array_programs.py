@@ -344,6 +344,72 @@ def test_slices_may_reach_beyond_their_axes(rows):
         np.testing.assert_allclose(gradient[which], differences(ends, args, which), rtol=1e-6, atol=1e-7)
 
 
+def read_before_the_store(c):
+    column = c[:, 0].reshape(2, 2)
+    total = np.sum(column**2)
+    c[0, 0] = 3.0
+    return total + np.sum(c)
+
+
+def new_in_each_trip(c):
+    total = 0.0
+    for _ in range(3):
+        column = c[:, 0].reshape(2, 2)
+        total += np.sum(column**2)
+        c[0, 0] = 0.5 * c[1, 1]
+    return total
+
+
+def another_axis(c):
+    """A view whatever the strides are: NumPy never copies for an axis of length 1."""
+    column = c[:, 0].reshape(1, -1)
+    c[0, 0] = 2.0 * c[1, 1]
+    column[0, 1] = c[3, 2]
+    return np.sum(column**2) + np.sum(c * c)
+
+
+def read_after_the_store(c):
+    column = c[:, 0].reshape(2, 2)
+    c[0, 0] = 1.0
+    return np.sum(column**2)
+
+
+def read_in_a_later_trip(c):
+    column, total = c[:, 0].reshape(2, 2), 0.0
+    for _ in range(3):
+        total += np.sum(column**2)
+        c[0, 0] = 0.5 * c[1, 1]
+    return total
+
+
+def read_one_trip_later(c):
+    column, total = np.ones((2, 2)), 0.0
+    for _ in range(3):
+        c[0, 0] = 0.5 * c[1, 1]
+        total += np.sum(column**2)
+        column = c[:, 0].reshape(2, 2)
+    return total
+
+
+def stored_into(c):
+    c[:, 0].reshape(2, 2)[0] = 0.0
+    return np.sum(c**2)
+
+
+@pytest.mark.parametrize("f", [read_before_the_store, new_in_each_trip, another_axis])
+def test_shapes_that_need_other_strides(f):
+    args = (RNG.normal(size=(4, 3)),)
+    np.testing.assert_allclose(
+        zg.grad(f, backend="python")(args[0].copy()), differences(f, args, 0), rtol=1e-6, atol=1e-8
+    )
+
+
+@pytest.mark.parametrize("f", [read_after_the_store, read_in_a_later_trip, read_one_trip_later, stored_into])
+def test_views_that_may_be_copies_are_refused_where_that_matters(f):
+    with pytest.raises(zg.UnsupportedError, match="may be a view or a copy"):
+        zg.grad(f, backend="python")(np.ones((4, 3)))
+
+
 def late_mismatch(c, d):
     u = c[..., 0][:-1]
     v = np.sum(np.where(np.stack([d, u.reshape(3)], axis=1), c[-2][INDEX[:3]], 0.5))

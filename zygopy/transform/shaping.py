@@ -10,8 +10,9 @@ from zygopy.transform import arrays, ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import apply_function
 from zygopy.transform.ir import Const, Value
+from zygopy.transform.maybe_views import MaybeView
 from zygopy.transform.types import INT, Array, Scalar, promote
-from zygopy.transform.values import Range, View, describe, is_number
+from zygopy.transform.values import Range, Repeated, View, describe, is_number
 
 
 def ravel(s, view: View) -> View:
@@ -26,11 +27,27 @@ def reshape(s, view: View, shape: tuple[Value, ...]) -> View:
     """The elements in C order in a shape of as many; a view where the array is contiguous."""
     thawed = replace(view, frozen=False)
     base = arrays.materialise(s, thawed)
-    if base.type.layout != "C":
+    copied = base.type.layout != "C"
+    if copied:
+        if (same := _with_other_ones(s, view, shape)) is not None:
+            return same
         base = arrays.copy(s, thawed).base
     var = s.b.let(ops.RESHAPE, (base, *shape), Array(view.dtype, len(shape), "C", base.type.writable), "view")
     s.facts.shapes[var] = shape
+    if copied:
+        s.maybe_views.append(MaybeView(base, var, view.base, s.loc))
     return replace(arrays.whole(s, var), frozen=view.frozen)
+
+
+def _with_other_ones(s, view: View, shape: tuple[Value, ...]) -> View | None:
+    """The view in a shape that differs in axes of length 1 only; None if it differs in others."""
+    ones = [k for k, n in enumerate(view.shape) if n == integer(1)]
+    rest = arrays.without_axes(view, tuple(ones))
+    wanted = [n for n in shape if n != integer(1)]
+    if [*map(s.facts.affine, wanted)] != [*map(s.facts.affine, rest.shape)]:
+        return None
+    own = iter(rest.own_axes)
+    return rest.ordered(tuple(Repeated(n) if n == integer(1) else next(own) for n in shape))
 
 
 def as_array(s, items: tuple) -> View:
@@ -61,7 +78,7 @@ def reshaped(s, view: View, shape: tuple[Value, ...]) -> View:
     for k, n in enumerate(shape):
         known = known if k in open_axes else s.b.mul(known, n)
     if open_axes:
-        found = s.b.apply(ops.FLOORDIV, size, known)
+        found = size if known == integer(1) else s.b.apply(ops.FLOORDIV, size, known)
         shape = tuple(found if k in open_axes else n for k, n in enumerate(shape))
         known = s.b.mul(known, found)
     if s.facts.affine(known) != s.facts.affine(size):

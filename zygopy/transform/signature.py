@@ -24,6 +24,7 @@ from zygopy.transform.ir import (
     walk,
     with_blocks,
 )
+from zygopy.transform.maybe_views import refuse_if_it_matters
 from zygopy.transform.memory import stored_parameters
 from zygopy.transform.parse import parameter_names, read
 from zygopy.transform.records import Known, Record, counting_fields, keys_of, place, rebuilt, record_of
@@ -120,6 +121,7 @@ def specialise(
     tree = _result(s, result)
     statements = (*s.b.statements[:entered], *_guards(s), *s.b.statements[entered:])
     body = Block((*s.entry.statements, *statements), tuple(leaves(tree)))
+    refuse_if_it_matters(body, s.maybe_views)
     hidden = [Param(f"{var.name}", var) for var in s.captured_arrays.values()]
     ir = Function(
         parsed.name.strip("<>") if parsed.name != "<lambda>" else "lambda_", (*params, *hidden), body, tree, parsed.loc

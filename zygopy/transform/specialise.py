@@ -39,6 +39,7 @@ from zygopy.transform.ir import (
     leaves,
     map_leaves,
 )
+from zygopy.transform.maybe_views import MaybeView
 from zygopy.transform.parse import RESULT, Parsed, assigned_names, loc_of, parse_function, read
 from zygopy.transform.records import Record, alike, is_record_class, keys_of, rebuilt, record_of
 from zygopy.transform.types import INT, Array, is_supported, unify
@@ -107,6 +108,7 @@ class Specialiser:
         self.levels: list[Level] = []
         self.homes: dict[Var, int] = {}
         self.captured_arrays: dict[tuple, Var] = {}
+        self.maybe_views: list[MaybeView] = []
         self.captured_numbers: list[tuple[Scope, str, object]] = []  # rules add theirs, as late as they are run
         if lengths is not None and lengths.numbers is not None:
             self.captured_numbers = lengths.numbers
