@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,22 +18,37 @@ from zygopy.backends import cache
 from zygopy.backends.fingerprint import Fingerprint
 
 PROGRAM = """
+from dataclasses import dataclass
 import numpy as np
 import zygopy as zg
 
-SCALE = 2.0
+SCALE, RATE = 2.0, 0.5
 
 def helper(x, p=3):
     return x ** p
 
 def loss(x):
     return np.sum(np.tanh(x) @ x.T) + helper(x[0, 0])
+
+
+@dataclass
+class Layer:
+    w: float
+    name: str = "layer"
+
+TABLE = np.arange(3.0)
+
+def bound(layer, function, x):
+    return np.sum(function(layer.w * x * TABLE)) * RATE
 """
 CALL = """
 import json, numpy, program
 gradient = program.zg.grad(program.loss)
 found = gradient(numpy.random.default_rng(0).normal(size=(5, 5)))
-print(json.dumps([sum(gradient.stats.cache_hits.values()), found.tolist()]))
+of_layer = program.zg.grad(program.bound)
+layer = of_layer(program.Layer(2.0), numpy.sin, numpy.ones(3))
+natives = [gradient, *(entry.native for entry in of_layer._entries.values())]
+print(json.dumps([[sum(n.stats.cache_hits.values()) for n in natives], found.tolist(), layer.w, layer.name]))
 """
 
 
@@ -62,12 +78,15 @@ def test_a_second_process_compiles_nothing(tmp_path):
     file = tmp_path / "program.py"
     file.write_text(PROGRAM)
     first, second = (run(tmp_path, tmp_path / "cache") for _ in range(2))
-    assert first[0] == 0
-    assert second == [1, first[1]]
-    file.write_text(PROGRAM.replace("x ** p", "x ** p * SCALE"))
+    assert first[0] == [0, 0]
+    assert second == [[1, 1], *first[1:]]
+    np.testing.assert_allclose(first[2], 0.5 * (np.cos(2.0) + 2 * np.cos(4.0)))
+    assert first[3] == "layer"
+    file.write_text(PROGRAM.replace("x ** p", "x ** p * SCALE").replace("RATE = 2.0, 0.5", "RATE = 2.0, 1.0"))
     changed = run(tmp_path, tmp_path / "cache")
-    assert changed[0] == 0
+    assert changed[0] == [0, 0]
     assert changed[1] != first[1]
+    np.testing.assert_allclose(changed[2], 2 * first[2])
 
 
 # -- what code depends on --------------------------------------------------------------------------------------------
@@ -206,6 +225,11 @@ def test_a_file_that_was_edited_since_has_no_digest(tmp_path):
 # -- the files -------------------------------------------------------------------------------------------------------
 
 
+@dataclass
+class Weights:
+    w: float
+
+
 def cube(x):
     return x**3
 
@@ -318,6 +342,18 @@ def test_errors_of_classes_that_cannot_be_imported_are_the_same(folder):
         assert hits(gradient) == 0
         with pytest.raises(OwnError, match="negative"):
             gradient(-1.0)
+
+
+@pytest.mark.parametrize("module", ["__main__", __name__])
+def test_objects_of_main_are_followed_anew(folder, monkeypatch, module):
+    """Another process has another class of that name: what a call gives is built of the class of this one."""
+    monkeypatch.setattr(Weights, "__module__", module)
+    for _ in range(2):
+        gradient = zg.grad(lambda p: p.w * p.w)
+        found = gradient(Weights(3.0))
+        assert type(found) is Weights
+        assert found.w == 6.0
+    assert len(list(folder.glob("programs/*"))) == (1 if module == "__main__" else 2)
 
 
 def rows(x):

@@ -19,6 +19,7 @@ import numpy as np
 from zygopy.backends import cpu, python
 from zygopy.backends.fingerprint import Fingerprint
 from zygopy.backends.numba_private import NativeFunction, given_value
+from zygopy.backends.outlines import kept_outline
 from zygopy.errors import ArgumentError, OtherLengthsError, OutputError, ShapeError
 from zygopy.show_source import Text
 from zygopy.structures import builder, flat, flattener, is_native, refilled, skeleton, type_of
@@ -389,11 +390,11 @@ class Native(Derivative, NativeFunction):
         self._last: Entry | None = None
         return lambda *args, **kwargs: self(*map(given_value, args), **kwargs)
 
-    def identity(self) -> str | None:
-        """What the code depends on beside types and lengths."""
-        found = Fingerprint(self.function).digest
+    def identity(self, found: Fingerprint | None = None) -> str | None:
+        """What the code depends on beside types and lengths, where the function reaches what is found."""
+        digest = (found or Fingerprint(self.function)).digest
         lengths = self.lengths and (self.lengths.ones, sorted(self.lengths.refused))
-        return None if found is None else repr((found, self.task, lengths))
+        return None if digest is None else repr((digest, self.task, lengths))
 
     def generate(self, types: tuple) -> Source:
         """The source for argument types; tangents follow the primals."""
@@ -477,7 +478,9 @@ class Bound(Native):
         entry = self._entries.get(key)
         if entry is not None and unchanged(entry.program):
             return entry
-        program = build(self.function, types, self.task, self.lengths)
+        found = Fingerprint(self.function, *types)
+        identity = self.identity(found)
+        program = kept_outline(identity, found.functions, lambda: build(self.function, types, self.task, self.lengths))
 
         def generate(leaves: tuple) -> Source:
             found = iter(leaves)
@@ -487,7 +490,7 @@ class Bound(Native):
         function = flat(program.function)
         namespace: dict = {}
         exec(f"def {function.name}({', '.join(p.name for p in function.params)}): pass", namespace)
-        native = NativeFunction(namespace[function.name], generate, cpu.function)
+        native = NativeFunction(namespace[function.name], generate, cpu.function, lambda: identity)
         made = Entry(native, program, flattener(self.structure(types)), builder(program.function.results))
         self._entries[key] = made
         return made

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zygopy.transform.records import Known, Record
 from zygopy.transform.user_rules import rules_of
 
 _BY_VERSION = {"numpy", "scipy", "numba", "zygopy", *sys.stdlib_module_names}  # packages whose version tells it all
@@ -84,12 +85,16 @@ class Fingerprint:
             self._several(type(value).__name__, parts)
         elif _is_operator(value):
             self._several("operator", [value.function, repr(value.task), value.backend])
+        elif isinstance(value, Record):
+            self._several("record", [value.cls, *value.keys, *value])
+        elif isinstance(value, Known):
+            self._several("known", [value.value])
         elif isinstance(value, tuple | list):
             self._several(len(value), [type(value), *value] if type(value) not in (tuple, list) else list(value))
         elif isinstance(value, dict):
             self._several(len(value), [*value, *value.values()])
         elif dataclasses.is_dataclass(value):
-            fields = [f.name for f in dataclasses.fields(value)]
+            fields = [f.name for f in dataclasses.fields(value) if f.compare]
             self._several("dataclass", [type(value), *(getattr(value, name, None) for name in fields)])
         elif type(value).__module__.partition(".")[0] in _BY_VERSION:
             self._add("known", type(value).__qualname__, repr(value))

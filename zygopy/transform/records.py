@@ -35,6 +35,9 @@ class Record(tuple):
     def __hash__(self):
         return hash((self.cls, self.keys, tuple(self)))
 
+    def __reduce__(self):
+        return Record, (tuple(self), self.cls, self.keys)
+
     @property
     def is_named_tuple(self) -> bool:
         return issubclass(self.cls, tuple)
@@ -68,6 +71,9 @@ class Known(tuple):
 
     def __hash__(self):
         return hash((Known, self.value))
+
+    def __reduce__(self):
+        return Known, (self.value,)
 
 
 def rebuilt(tree: tuple, items) -> tuple:
