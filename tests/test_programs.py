@@ -140,6 +140,15 @@ def test_forward_over_reverse(name):
     assert_close(change, oracle.gradient_change(p.function, p.args(), p.argnums, tangents), tolerance(p) * 10, "change")
 
 
+@pytest.mark.parametrize("k", [0, 1])
+def test_products_of_what_stands_still(k):
+    """One argument moves: memory that moved in one trip is filled in the next from what does not move."""
+    p = PROGRAMS["products_overwritten_in_each_trip"]
+    tangents = tuple(t if j == k else None for j, t in enumerate(directions(p)))
+    change = zg.jvp(zg.grad(p.function, p.argnums, backend="python"), p.args(), tangents, backend="python")[1]
+    assert_close(change, oracle.gradient_change(p.function, p.args(), p.argnums, tangents), 1e-9)
+
+
 @pytest.mark.parametrize("name", [name for name in SMOOTH if isinstance(PROGRAMS[name].sample[0], float)])
 def test_reverse_over_reverse(name):
     """grad of grad with respect to the first number."""

@@ -126,8 +126,7 @@ class _Push:
             case Kernel():
                 b.emit(s)
                 if any(self.is_active(out) for out in s.outs):
-                    k = Sideways(b, functools.partial(shape_of, b), self.tangent)
-                    rules.tangent_of(s.op)(k, *s.outs, *s.args)
+                    self.kernel(s, b)
             case For() | While():
                 self.loop(s, b)
             case If():
@@ -143,6 +142,17 @@ class _Push:
                     b.emit(Pop(tuple(self.new(v) for v in s.vars), self.dot[s.stack], s.loc))
             case _:
                 b.emit(s)
+
+    def kernel(self, s: Kernel, b: Builder) -> None:
+        """What the rule says; arrays filled from what stands still stand still, though they moved before."""
+        k = Sideways(b, functools.partial(shape_of, b), self.tangent)
+        adds = s.op in (ops.ADD_MATMUL, ops.SUB_MATMUL)
+        if adds or any(self.tangent(a) is not None for a in s.args):
+            rules.tangent_of(s.op)(k, *s.outs, *s.args)
+            return
+        for out in s.outs:
+            if (dot := self.tangent(out)) is not None:
+                k.clear(dot, shape_of(b, out))
 
     def let(self, s: Let, b: Builder) -> None:
         match s.op:
