@@ -964,6 +964,26 @@ def tangents_missing(x, y):
 
 
 @refused(
+    "the Jacobian of a function that stores into its argument",
+    zg.UnsupportedError,
+    call=lambda f: zg.jacrev(f, backend="python")(np.ones(3)),
+)
+def jacobian_of_stores(a):
+    a[0] = 2.0 * a[1]
+    return a * a
+
+
+@refused("a Jacobian with respect to an integer", zg.DtypeError, call=lambda f: zg.jacfwd(f, backend="python")(3))
+def jacobian_of_an_integer(n):
+    return n * 0.5
+
+
+@refused("the Jacobian of an integer", zg.OutputError, call=lambda f: zg.jacrev(f, backend="python")(np.ones(3)))
+def jacobian_returns_an_integer(a):
+    return a, len(a)
+
+
+@refused(
     "a tangent of another shape than its argument",
     zg.ShapeError,
     call=lambda f: zg.jvp(f, (np.ones(3),), (np.ones(2),), backend="python"),

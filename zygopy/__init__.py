@@ -1,6 +1,6 @@
 """zygopy: gradients of ordinary numerical Python, at native speed."""
 
-from zygopy.api import grad, jit, jvp, stop_gradient, value_and_grad
+from zygopy.api import grad, hessian, hvp, jacfwd, jacobian, jacrev, jit, jvp, stop_gradient, value_and_grad
 from zygopy.check import check_grads
 from zygopy.errors import (
     ArgumentError,
@@ -38,6 +38,11 @@ __all__ = [
     "constant",
     "elementwise",
     "grad",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
     "jit",
     "jvp",
     "stop_gradient",

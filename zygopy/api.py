@@ -121,6 +121,105 @@ def jvp(f: Callable, primals: tuple, tangents: tuple, *, backend: str = "cpu") -
     return jvp_function(function, moving, backend)(*bind(function, primals, {}), *directions)
 
 
+def jacfwd(f: Callable | None = None, argnums: Argnums = 0, *, backend: str = "cpu"):
+    """The Jacobian of a function, column by column (forward mode): for few arguments and many results.
+
+    Parameters
+    ----------
+    f : callable
+        A function of numbers, arrays and tuples of them that returns such.
+    argnums : int, str or tuple of these
+        The parameters to differentiate with respect to, by position or name.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`; returns the structure of what `f` returns, with derivatives in the structure of the
+        argument (or a tuple of such if `argnums` is one) for each number or array of it. Those of an array of shape
+        (m,) with respect to one of shape (n,) have shape (m, n).
+
+    Raises
+    ------
+    DtypeError, OutputError
+        If an argument or a result is not of real numbers.
+    UnsupportedError
+        If `f` stores into an argument.
+
+    Examples
+    --------
+    >>> jacfwd(lambda x: np.array([x[0] * x[1], x[0] + x[1]]))(np.array([2.0, 3.0]))
+    array([[3., 2.],
+           [1., 1.]])
+    """
+    return _operator("jacfwd", f, argnums, False, backend)
+
+
+def jacrev(f: Callable | None = None, argnums: Argnums = 0, *, backend: str = "cpu"):
+    """The Jacobian of a function, row by row (reverse mode): for many arguments and few results. See `jacfwd`.
+
+    Examples
+    --------
+    >>> jacrev(lambda x: np.array([x[0] * x[1], x[0] + x[1]]))(np.array([2.0, 3.0]))
+    array([[3., 2.],
+           [1., 1.]])
+    """
+    return _operator("jacrev", f, argnums, False, backend)
+
+
+def jacobian(f: Callable | None = None, argnums: Argnums = 0, *, backend: str = "cpu"):
+    """The Jacobian of a function, as `jacrev` makes it.
+
+    Examples
+    --------
+    >>> jacobian(lambda x: x * x)(3.0)
+    6.0
+    """
+    return jacrev(f, argnums, backend=backend)
+
+
+def hessian(f: Callable | None = None, argnums: Argnums = 0, *, backend: str = "cpu"):
+    """The second derivatives of a function that returns one real number: `jacfwd` of its gradient.
+
+    Examples
+    --------
+    >>> hessian(lambda x: x[0] * x[0] * x[1])(np.array([2.0, 3.0]))
+    array([[6., 4.],
+           [4., 0.]])
+    """
+    if f is None:
+        return lambda f: hessian(f, argnums, backend=backend)
+    return jacfwd(grad(f, argnums, backend=backend), argnums, backend=backend)
+
+
+def hvp(f: Callable, primals: tuple, tangents: tuple, *, backend: str = "cpu") -> Any:
+    """The Hessian of a function times a direction, without the Hessian: `jvp` of the gradient.
+
+    Parameters
+    ----------
+    f : callable
+        A function of numbers, arrays and tuples of them that returns one real number.
+    primals, tangents : tuple
+        The arguments, and a direction for each, as `jvp` takes them.
+
+    Returns
+    -------
+    number, array or tuple
+        The change of the gradient, or, for several arguments, a tuple of those with respect to each.
+
+    Examples
+    --------
+    >>> hvp(lambda x: x[0] * x[0] * x[1], (np.array([2.0, 3.0]),), (np.array([1.0, 0.0]),))
+    array([6., 4.])
+    """
+    return jvp(_gradient_of(python_function(f), len(primals), backend), primals, tangents, backend=backend)[1]
+
+
+@lru_cache(maxsize=1024)
+def _gradient_of(function: Callable, count: int, backend: str) -> Callable:
+    """The function of the gradient, the same object each time, so that it is compiled once."""
+    return call_of(grad(function, 0 if count == 1 else tuple(range(count)), backend=backend))
+
+
 def _check_tangent(name: str, primal: object, tangent: object) -> None:
     """Refuse a tangent that does not have the structure, shape and dtype of its primal."""
     if tangent is None or is_static(primal):
@@ -197,6 +296,31 @@ def _value_and_grad(s, f, argnums=None, has_aux=None):
     return _inside(s, value_and_grad, f, argnums, has_aux)
 
 
+@builtin(jacfwd)
+def _jacfwd(s, f, argnums=None):
+    return _inside(s, jacfwd, f, argnums)
+
+
+@builtin(jacrev)
+def _jacrev(s, f, argnums=None):
+    return _inside(s, jacrev, f, argnums)
+
+
+@builtin(jacobian)
+def _jacobian(s, f, argnums=None):
+    return _inside(s, jacobian, f, argnums)
+
+
+@builtin(hessian)
+def _hessian(s, f, argnums=None):
+    return _inside(s, hessian, f, argnums)
+
+
+@builtin(hvp)
+def _hvp(s, f, primals, tangents):
+    raise UnsupportedError("hvp inside a differentiated function is not supported yet", s.loc, help="use grad twice")
+
+
 @builtin(jit)
 def _jit(s, f):
     return f
@@ -207,7 +331,7 @@ def _jvp(s, f, primals, tangents):
     raise UnsupportedError("jvp inside a differentiated function is not supported yet", s.loc, help="use grad")
 
 
-def _inside(s, operator: Callable, f: object, argnums: object, has_aux: object) -> Static:
+def _inside(s, operator: Callable, f: object, argnums: object, has_aux: object = None) -> Static:
     """An operator applied inside a differentiated function, to a known function that captures nothing."""
     if not isinstance(f, Static):
         raise UnsupportedError(
@@ -215,8 +339,9 @@ def _inside(s, operator: Callable, f: object, argnums: object, has_aux: object) 
             s.loc,
             help="define the function outside, pass what it captures",
         )
-    given = [_plain(a) for a in (argnums, has_aux)]
-    return Static(operator(f.value, given[0] if given[0] is not None else 0, bool(given[1])))
+    wrt = 0 if argnums is None else _plain(argnums)
+    options = {"has_aux": bool(_plain(has_aux))} if has_aux is not None else {}
+    return Static(operator(f.value, wrt, **options))
 
 
 def _plain(value: object) -> object:
@@ -225,4 +350,17 @@ def _plain(value: object) -> object:
     return value.value if isinstance(value, Const | Static) else value
 
 
-__all__ = ["grad", "jit", "jvp", "jvp_function", "python_function", "stop_gradient", "value_and_grad"]
+__all__ = [
+    "grad",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "jit",
+    "jvp",
+    "jvp_function",
+    "python_function",
+    "stop_gradient",
+    "value_and_grad",
+]

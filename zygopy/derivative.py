@@ -135,7 +135,9 @@ class Compiled(Derivative):
         return make(self.function, task_of("value_and_grad", self.function, argnums, has_aux), self.backend)
 
 
-_FACES = {"primal": Compiled, "grad": Gradient, "value_and_grad": Gradient, "jvp": Derivative}
+_FACES = {"primal": Compiled, "grad": Gradient, "value_and_grad": Gradient, "jvp": Derivative} | dict.fromkeys(
+    ("jacfwd", "jacrev"), Derivative
+)
 
 
 def _any_ones(ones: tuple | None) -> bool:

@@ -12,6 +12,7 @@ Everything is decided here, from types; backends compile what `emit` writes.
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from zygopy.errors import ArgumentError, DtypeError, OutputError
 from zygopy.transform import (  # noqa: F401  (rules and functions register themselves)
@@ -29,7 +30,8 @@ from zygopy.transform.emit import Source, emit
 from zygopy.transform.forward import forward
 from zygopy.transform.fuse import fuse
 from zygopy.transform.hoist import hoist, hoist_numbers
-from zygopy.transform.ir import Block, Check, Const, Function, Leaves, Param, Var, map_leaves, walk
+from zygopy.transform.ir import Block, Check, Const, Function, Leaves, Param, Value, Var, map_leaves, walk
+from zygopy.transform.jacobians import jacobian
 from zygopy.transform.jam import jam
 from zygopy.transform.memory import stored_parameters
 from zygopy.transform.on_tape import on_tape
@@ -56,7 +58,10 @@ from zygopy.transform.winners import winners
 
 @dataclass(frozen=True)
 class Task:
-    """What to make of a function: "primal", "grad", "value_and_grad" or "jvp", and with respect to which parameters."""
+    """What to make of a function, and with respect to which parameters.
+
+    The kinds are "primal", "grad", "value_and_grad", "jvp", "jacfwd" and "jacrev".
+    """
 
     kind: str = "primal"
     wrt: tuple[str, ...] = ()
@@ -83,7 +88,8 @@ def build(function: Callable, types: list[ArgumentType], task: Task, lengths: Le
     ZygopyError
         If the function cannot be differentiated; the message names the line and the reason.
     """
-    promoted = [] if task.kind == "jvp" else differentiable(function, types, task)
+    checked_names = [] if task.kind == "jvp" else differentiable(function, types, task)
+    promoted = [] if task.kind in ("jacfwd", "jacrev") else checked_names
     found = specialise(function, types, promoted, lengths)
     primal = checked(simplify(checked(_guard_overlap(found.function))))
     if task.kind != "primal":
@@ -103,6 +109,12 @@ def _derive(primal: Function, found: Specialised, task: Task, settled: Callable[
         case "jvp":
             tangents = simplify(forward(primal, list(task.wrt)))
             return replace(_tuned(settled(tangents)), name=f"{primal.name}_jvp")
+        case "jacfwd":
+            columns = simplify(checked(jacobian(primal, list(task.wrt), task.single, None)))
+            return replace(_tuned(checked(settled(columns))), name=f"{primal.name}_jacfwd")
+        case "jacrev":
+            rows = simplify(checked(jacobian(primal, list(task.wrt), task.single, partial(_adjoints, settled=settled))))
+            return replace(_tuned(rows), name=f"{primal.name}_jacrev")
     output, aux = _output(primal, task.has_aux)
     wrt = [found.wrt[name] for name in task.wrt]
 
@@ -113,10 +125,27 @@ def _derive(primal: Function, found: Specialised, task: Task, settled: Callable[
             return (value, gradient)
         return (gradient, aux) if task.has_aux else gradient
 
+    closed = _closed(primal, wrt, output, results, settled)
+    return replace(_tuned(closed), name=f"{primal.name}_{task.kind}")
+
+
+def _closed(
+    primal: Function,
+    wrt: list[Leaves],
+    output: Value,
+    results: Callable[[list[Leaves]], Leaves],
+    settled: Callable[[Function], Function],
+) -> Function:
+    """The forward and the reverse part as one program."""
     program = reverse(primal, wrt, output, results)
     opened = simplify(checked(settled(program.function), True), True)
     program = replace(program, function=checked(jam(opened), True))
-    return replace(_tuned(checked(simplify(checked(close(program))))), name=f"{primal.name}_{task.kind}")
+    return checked(simplify(checked(close(program))))
+
+
+def _adjoints(primal: Function, wrt: list[Leaves], output: Value, settled: Callable[[Function], Function]) -> Function:
+    """The program of nothing but the adjoints of `wrt`."""
+    return _closed(primal, wrt, output, tuple, settled)
 
 
 def _tuned(function: Function) -> Function:

@@ -1,0 +1,299 @@
+"""Jacobians: a seeded derivative in a loop over unit seeds; what no seed changes is computed once, before the loop.
+
+    y, y_dot = f(x, x_dot)     ->     y = ...
+    return y, y_dot                   for k in range(n):
+                                          x_dot = zeros(n); x_dot[k] = 1.0
+                                          y_dot = ...
+                                          jacobian[:, k] = y_dot
+                                      return jacobian
+
+Forward mode gives a column for each element of an argument, reverse mode a row for each element of a result.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from zygopy.errors import DtypeError, OutputError, UnsupportedError
+from zygopy.transform import ops
+from zygopy.transform.build import Builder, constant, integer, zero
+from zygopy.transform.forward import forward, shape_of
+from zygopy.transform.ir import (
+    Block,
+    For,
+    Function,
+    Leaves,
+    Param,
+    Pop,
+    Print,
+    Push,
+    Statement,
+    Substitution,
+    Value,
+    Var,
+    block_params,
+    blocks,
+    defined,
+    leaves,
+    map_leaves,
+    new_key,
+    operands,
+    walk,
+    with_blocks,
+)
+from zygopy.transform.memory import AliasClasses, stored_arrays, stored_parameters
+from zygopy.transform.types import FLOAT, INT, Array
+
+Reversed = Callable[[Function, list[Leaves], Value], Function]
+
+
+def jacobian(primal: Function, wrt: list[str], single: bool, reversed_: Reversed | None) -> Function:
+    """The function that returns, for each number of the result, a tree of derivatives like the arguments in `wrt`.
+
+    `reversed_` makes the program of the adjoints of parameters for a given output; without it, forward mode is used.
+    """
+    params = [next(p for p in primal.params if p.name == name) for name in wrt]
+    _check(primal, params)
+    b = Builder(primal.loc)
+    b.statements += primal.body.statements  # for what it prints and raises, and the shapes of the results
+    outputs = leaves(primal.results)
+    inputs = [v for p in params for v in leaves(p.leaves)]
+    found = {}
+    for y, result in enumerate(outputs):
+        for x, argument in enumerate(inputs):
+            found[y, x] = _allocated(b, result, argument, (result if reversed_ is None else argument).type.dtype)
+    if reversed_ is None:
+        _columns(b, primal, params, outputs, found)
+    else:
+        _rows(b, primal, params, outputs, found, reversed_)
+    numbers = iter(range(len(outputs)))
+
+    def of_output(_: Value) -> Leaves:
+        y, columns = next(numbers), iter(range(len(inputs)))
+        trees = tuple(map_leaves(lambda _: found[y, next(columns)], p.leaves) for p in params)
+        return trees[0] if single else trees
+
+    results = map_leaves(of_output, primal.results)
+    return replace(primal, body=b.block(tuple(leaves(results))), results=results)
+
+
+def _check(primal: Function, params: list[Param]) -> None:
+    for p in params:
+        for x in leaves(p.leaves):
+            if not isinstance(x, Var) or x.type.dtype.kind != "f":
+                raise DtypeError(
+                    f"a Jacobian with respect to {p.name} needs real numbers, not {x.type.dtype}",
+                    primal.loc,
+                    help="pass floats, or take the real and the imaginary part as arguments",
+                )
+    for y in leaves(primal.results):
+        if y.type.dtype.kind != "f":
+            raise OutputError(
+                f"{primal.name} returns {y.type.dtype}; a Jacobian needs real numbers",
+                primal.loc,
+                help="return floats only",
+            )
+    if stored := stored_parameters(primal):
+        name = next(p.name for p in primal.params if stored & set(leaves(p.leaves)))
+        raise UnsupportedError(
+            f"the Jacobian of a function that stores into its argument {name} is not supported",
+            primal.loc,
+            why="the function runs again for each direction",
+            help=f"store into a copy: {name} = {name}.copy()",
+        )
+
+
+def _columns(b: Builder, primal: Function, params: list[Param], outputs: list[Value], found: dict) -> None:
+    """Forward mode: a seed for each element of an argument."""
+    x = -1
+    for p in params:
+        program = _Seeded(b, primal, forward(primal, [p.name]))
+        dots = [v for v in leaves(program.function.params[-1].leaves) if isinstance(v, Var)]
+        for like, dot in zip(leaves(p.leaves), dots, strict=True):
+            x += 1
+
+            def column(inner: Builder, index: tuple, tree: Leaves, x=x) -> None:
+                for y, y_dot in enumerate(leaves(tree[1])):
+                    _set(inner, found, (y, x), y_dot, lambda at: (*at, *index))
+
+            program.sweep(b, dict(zip(dots, leaves(p.leaves), strict=True)), dot, like, column)
+
+
+def _rows(
+    b: Builder, primal: Function, params: list[Param], outputs: list[Value], found: dict, reversed_: Reversed
+) -> None:
+    """Reverse mode: a seed for each element of a result."""
+    weighted, seeds, total = _weighted(primal, outputs)
+    program = _Seeded(b, primal, reversed_(weighted, [p.leaves for p in params], total))
+    for y, (seed, like) in enumerate(zip(seeds, outputs, strict=True)):
+
+        def row(inner: Builder, index: tuple, tree: Leaves, y=y) -> None:
+            for x, bar in enumerate(leaves(tree)):
+                _set(inner, found, (y, x), bar, lambda at: (*index, *at))
+
+        program.sweep(b, dict(zip(seeds, outputs, strict=True)), seed, like, row)
+
+
+def _weighted(primal: Function, outputs: list[Value]) -> tuple[Function, list[Var], Value]:
+    """The function with a weight for each number of its result, and the weighted sum."""
+    b = Builder(primal.loc)
+    b.statements += primal.body.statements
+    seeds, total = [], zero(FLOAT)
+    for y in outputs:
+        if not isinstance(y.type, Array):
+            seeds.append(Var("y_bar", y.type))
+            total = b.apply(ops.ADD, total, b.cast(b.apply(ops.MUL, y, seeds[-1]), FLOAT))
+            continue
+        seeds.append(Var("y_bar", Array(y.type.dtype, y.type.ndim, ones=y.type.ones)))
+        total = _weighted_sum(b, y, seeds[-1], shape_of(b, y), total)
+    params = (*primal.params, *(Param(f"y_bar_{k}", seed) for k, seed in enumerate(seeds)))
+    return replace(primal, params=params, body=b.block((total,)), results=total), seeds, total
+
+
+def _weighted_sum(
+    b: Builder, y: Value, weights: Var, lengths: tuple[Value, ...], total: Value, index: tuple[Var, ...] = ()
+) -> Value:
+    """total + sum(y * weights)"""
+    if len(index) == len(lengths):
+        term = b.apply(ops.MUL, b.load(y, index), b.load(weights, index))
+        return b.apply(ops.ADD, total, b.cast(term, FLOAT))
+    k, so_far, result, inner = (
+        Var("ijkl"[len(index) % 4], INT),
+        Var("total", FLOAT),
+        Var("total", FLOAT),
+        Builder(b.loc),
+    )
+    after = _weighted_sum(inner, y, weights, lengths, so_far, (*index, k))
+    bounds = (integer(0), lengths[len(index)], integer(1))
+    b.emit(For(k, *bounds, (so_far,), (total,), inner.block((after,)), (result,), b.loc, new_key()))
+    return result
+
+
+class _Seeded:
+    """A program with seeds among its parameters: what they change, and what is computed once, before any of them."""
+
+    def __init__(self, b: Builder, primal: Function, function: Function):
+        self.function = function = replace(function, body=_without_prints(function.body))
+        known = {v for p in primal.params for v in leaves(p.leaves)}
+        seeds = {v for p in function.params for v in leaves(p.leaves) if isinstance(v, Var)} - known
+        once, self.each = _split(function, seeds)
+        self.copying = Substitution({}, define=lambda v: Var(v.name, v.type))
+        for s in once:
+            b.emit(_copied(self.copying, s))
+
+    def sweep(self, b: Builder, likes: dict[Var, Value], seed: Var, like: Value, use: Callable) -> None:
+        """Run what seeds change for each unit of one of them, the others zero; `use` takes index and results."""
+
+        def trip(inner: Builder, index: tuple[Var, ...]) -> None:
+            values = dict(self.copying.values)
+            for other, shape in likes.items():
+                values[other] = _zeros(inner, other, shape)
+            one = constant(1.0, like.type.element if isinstance(like.type, Array) else like.type)
+            if isinstance(like.type, Array):
+                assert isinstance(values[seed], Var)
+                inner.store(values[seed], index, one)
+            else:
+                values[seed] = one
+            copying = Substitution(values, define=lambda v: Var(v.name, v.type))
+            for s in self.each:
+                inner.emit(_copied(copying, s))
+            use(inner, index, map_leaves(copying.value, self.function.results))
+
+        _nest(b, shape_of(b, like) if isinstance(like.type, Array) else (), trip)
+
+
+def _copied(copying: Substitution, s: Statement) -> Statement:
+    copy = copying.statement(s)
+    return replace(copy, mirror=None) if hasattr(copy, "mirror") else copy
+
+
+def _split(function: Function, seeds: set[Var]) -> tuple[list[Statement], list[Statement]]:
+    """The statements that do not depend on the seeds, and those that do or touch memory that those change."""
+    aliases = AliasClasses(function.body)
+
+    def node(v: Value) -> Value:
+        return aliases.of(v) if isinstance(v, Var) and isinstance(v.type, Array) else v
+
+    statements = function.body.statements
+    touched = [{node(v) for v in _variables(s)} for s in statements]
+    changed = [{node(v) for v in (*defined(s), *_stored(s))} for s in statements]
+    changing, before = {node(v) for v in seeds}, -1
+    each: set[int] = set()
+    while len(each) > before:
+        before = len(each)
+        for k in range(len(statements)):
+            if k not in each and touched[k] & changing:
+                each.add(k)
+                changing |= changed[k]
+    return [s for k, s in enumerate(statements) if k not in each], [statements[k] for k in sorted(each)]
+
+
+def _variables(s: Statement) -> list[Value]:
+    """All variables that a statement and what is nested in it read or define."""
+    return [v for t in walk(Block((s,))) for v in (*operands(t), *defined(t), *block_params(t), *_yields(t))]
+
+
+def _yields(s: Statement) -> list[Value]:
+    return [v for block in blocks(s) for v in block.yields]
+
+
+def _stored(s: Statement) -> list[Var]:
+    """The memory that a statement changes: arrays, and tapes that it pushes to or pops from."""
+    inner = list(walk(Block((s,))))
+    return [a for t in inner for a in stored_arrays(t)] + [t.stack for t in inner if isinstance(t, Push | Pop)]
+
+
+def _without_prints(block: Block) -> Block:
+    kept = tuple(with_blocks(s, _without_prints) for s in block.statements if not isinstance(s, Print))
+    return Block(kept, block.yields)
+
+
+def _nest(b: Builder, lengths: tuple[Value, ...], body: Callable, index: tuple[Var, ...] = ()) -> None:
+    """Loops over all indices of a shape."""
+    if len(index) == len(lengths):
+        body(b, index)
+        return
+    k, inner = Var("ijkl"[len(index) % 4], INT), Builder(b.loc)
+    _nest(inner, lengths, body, (*index, k))
+    bounds = (integer(0), lengths[len(index)], integer(1))
+    b.emit(For(k, *bounds, (), (), inner.block(), (), b.loc, new_key()))
+
+
+def _zeros(b: Builder, seed: Var, like: Value) -> Value:
+    """Zeros of the shape of `like`, in the memory order that the seed's type states."""
+    if not isinstance(seed.type, Array):
+        return zero(seed.type)
+    shape = shape_of(b, like)
+    if seed.type.layout != "F" or seed.type.ndim < 2:
+        return b.let(ops.ZEROS, shape, Array(seed.type.dtype, seed.type.ndim), seed.name)
+    base = b.let(ops.ZEROS, shape[::-1], Array(seed.type.dtype, seed.type.ndim), seed.name)
+    axes = tuple(integer(k) for k in reversed(range(seed.type.ndim)))
+    return b.let(ops.TRANSPOSE, (base, *axes), seed.type, seed.name)
+
+
+def _allocated(b: Builder, y: Value, x: Value, dtype: np.dtype) -> Value | None:
+    """Memory for the derivatives of `y` with respect to `x`; None for those of a number with respect to a number."""
+    if not (isinstance(y.type, Array) or isinstance(x.type, Array)):
+        return None
+    shape = tuple(n for v in (y, x) if isinstance(v.type, Array) for n in shape_of(b, v))
+    return b.let(ops.ZEROS, shape, Array(dtype, len(shape)), "jacobian")
+
+
+def _set(b: Builder, found: dict, key: tuple[int, int], value: Value, place: Callable) -> None:
+    """Store a column or a row of a Jacobian."""
+    target = found[key]
+    if target is None:
+        found[key] = value
+        return
+    if not isinstance(value.type, Array):
+        b.store(target, place(()), b.cast(value, target.type.element))
+        return
+
+    def element(inner: Builder, at: tuple) -> None:
+        inner.store(target, place(at), inner.cast(inner.load(value, at), target.type.element))
+
+    _nest(b, shape_of(b, value), element)
+
+
+__all__ = ["jacobian"]
