@@ -244,8 +244,12 @@ def test_hessian(backend):
 
 def test_hvp_of_several_arguments():
     f = lambda x, s: (x**3).sum() * s**2  # noqa: E731
-    found = zg.hvp(f, (X, 2.0), (X, None), **PYTHON)
-    assert_close(found, (24 * X**2, 12 * (X**3).sum()), 1e-13)
+    found = zg.hvp(f, (X, 2.0), (X, 0.5), **PYTHON)
+    assert_close(found, (24 * X**2 + 6 * X**2, 12 * (X**3).sum() + (X**3).sum()), 1e-13)
+    assert_close(zg.hvp(f, (X, 2.0), (X, None), **PYTHON), 24 * X**2, 1e-13)
+    assert_close(zg.hvp(f, (X, 2.0), (None, 0.5), **PYTHON), (X**3).sum(), 1e-13)
+    with pytest.raises(zg.ArgumentError, match="no argument moves"):
+        zg.hvp(f, (X, 2.0), (None, None), **PYTHON)
 
 
 def test_blocks_of_a_hessian():

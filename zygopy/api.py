@@ -199,25 +199,30 @@ def hvp(f: Callable, primals: tuple, tangents: tuple, *, backend: str = "cpu") -
     f : callable
         A function of numbers, arrays and tuples of them that returns one real number.
     primals, tangents : tuple
-        The arguments, and a direction for each, as `jvp` takes them.
+        The arguments, and a direction for each, as `jvp` takes them; None for an argument that stands still, with
+        respect to which nothing is differentiated.
 
     Returns
     -------
     number, array or tuple
-        The change of the gradient, or, for several arguments, a tuple of those with respect to each.
+        The change of the gradient with respect to the argument that moves; a tuple of such if several move.
 
     Examples
     --------
     >>> hvp(lambda x: x[0] * x[0] * x[1], (np.array([2.0, 3.0]),), (np.array([1.0, 0.0]),))
     array([6., 4.])
     """
-    return jvp(_gradient_of(python_function(f), len(primals), backend), primals, tangents, backend=backend)[1]
+    function = python_function(f)
+    moving = tuple(k for k, t in enumerate(tangents) if not is_static(t))
+    if not moving:
+        raise ArgumentError("no argument moves: all tangents are None")
+    return jvp(_gradient_of(function, moving, backend), primals, tangents, backend=backend)[1]
 
 
 @lru_cache(maxsize=1024)
-def _gradient_of(function: Callable, count: int, backend: str) -> Callable:
+def _gradient_of(function: Callable, moving: tuple[int, ...], backend: str) -> Callable:
     """The function of the gradient, the same object each time, so that it is compiled once."""
-    return call_of(grad(function, 0 if count == 1 else tuple(range(count)), backend=backend))
+    return call_of(grad(function, moving if len(moving) > 1 else moving[0], backend=backend))
 
 
 def _check_tangent(name: str, primal: object, tangent: object) -> None:
