@@ -42,7 +42,9 @@ READERS |= {
     "norms",
     "indexing",
     "joining",
+    "numpy_samples",
     "numpy_shapes",
+    "numpy_ufuncs",
     "scipy_functions",
     "linear_algebra_functions",
 }

@@ -18,7 +18,9 @@ from zygopy.errors import ArgumentError, DtypeError, OutputError
 from zygopy.transform import (  # noqa: F401  (rules and functions register themselves)
     linear_algebra_functions,
     numpy_functions,
+    numpy_samples,
     numpy_shapes,
+    numpy_ufuncs,
     ops,
     rules_all,
 )

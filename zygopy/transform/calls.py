@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import inspect
 import math
 import operator
 import types
@@ -13,7 +14,7 @@ import numpy as np
 from zygopy.errors import ArgumentError, DtypeError, UnsupportedError
 from zygopy.transform import arrays, elementwise, objects, ops
 from zygopy.transform.build import constant, integer
-from zygopy.transform.functions import apply_function, is_scalar_function
+from zygopy.transform.functions import COMPOSED, apply_function, is_scalar_function
 from zygopy.transform.ir import Const, Print, Value
 from zygopy.transform.records import Record, is_record_class, rebuilt
 from zygopy.transform.types import FLOAT, FLOAT64, INT, Scalar, is_supported
@@ -135,6 +136,8 @@ def _is_of_numpy(function: Callable) -> bool:
 def _unknown(s, function: object) -> UnsupportedError:
     module = getattr(function, "__module__", None) or ""
     label = f"{module}.{getattr(function, '__name__', function)}".removeprefix("builtins.")
+    if isinstance(owner := getattr(function, "__self__", None), np.ufunc):
+        label = f"np.{owner.__name__}{label}"
     label = label.replace("numpy.", "np.") if module.startswith("numpy") else label
     return UnsupportedError(
         f"{label} is not supported",
@@ -153,8 +156,6 @@ def handler_of(function: object) -> Callable | None:
 
 
 def _bind_handler(s, function: object, handler: Callable, args: list, kwargs: dict) -> object:
-    import inspect
-
     try:
         inspect.signature(handler).bind(s, *args, **kwargs)
     except TypeError as error:
@@ -166,7 +167,7 @@ def _bind_handler(s, function: object, handler: Callable, args: list, kwargs: di
 def _scalar_call(s, function: Callable, args: list, kwargs: dict) -> object:
     label = getattr(function, "__name__", str(function))
     if kwargs:
-        raise UnsupportedError(f"{label} with keywords is not supported", s.loc, help="leave them out")
+        args = _by_position(s, function, label, args, kwargs)
     if function in (min, max) and len(args) == 1 and isinstance(args[0], tuple):
         args = list(args[0])
     if any(isinstance(a, View) for a in args):
@@ -185,6 +186,19 @@ def _scalar_call(s, function: Callable, args: list, kwargs: dict) -> object:
         guard_integers(s, function, *args)
     strong = isinstance(function, np.ufunc) or str(module).startswith("numpy")
     return apply_function(s.b, function, list(args), strong)
+
+
+def _by_position(s, function: Callable, label: str, args: list, kwargs: dict) -> list:
+    """The arguments of a function of numbers that is written in terms of other ones, in the order of its parameters."""
+    body = COMPOSED.get(function)
+    if body is None:
+        raise UnsupportedError(f"{label} with keywords is not supported", s.loc, help="leave them out")
+    try:
+        bound = inspect.signature(body).bind(*args, **kwargs)
+    except TypeError as error:
+        raise UnsupportedError(f"this call of {label} is not supported: {error}", s.loc) from None
+    bound.apply_defaults()
+    return [constant(a) if isinstance(a, int | float) else a for a in bound.args]
 
 
 def _call_method(s, bound: Method, args: list, kwargs: dict) -> object:

@@ -152,8 +152,8 @@ def math_isclose(a, b):
 
 
 @composed(np.isclose)
-def numpy_isclose(a, b):
-    near = abs(a - b) <= 1e-8 + 1e-5 * abs(b)
+def numpy_isclose(a, b, rtol=1e-5, atol=1e-8):
+    near = abs(a - b) <= atol + rtol * abs(b)
     return (a == b) | (near & np.isfinite(b))
 
 

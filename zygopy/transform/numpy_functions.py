@@ -92,6 +92,11 @@ def clip(s, a, a_min=None, a_max=None):
     return elementwise.clip(s, a, low, high)
 
 
+@method("round")
+def round_(s, view, decimals=None):
+    return elementwise.apply(s, np.round, [view] if decimals is None else [view, decimals])
+
+
 @method("astype")
 def astype(s, view, dtype):
     return elementwise.cast(s, view, dtype_of(s, dtype))
@@ -273,13 +278,14 @@ def arange(s, start, stop=None, step=None, dtype=None):
 
 
 @builtin(np.eye)
-def eye(s, n, m=None, dtype=None):
-    return shaping.eye(s, n, n if is_none(m) else m, dtype_of(s, dtype))
+def eye(s, N, M=None, k=None, dtype=None):
+    offset = integer(0) if k is None else k
+    return shaping.eye(s, N, N if is_none(M) else M, dtype_of(s, dtype), offset)
 
 
 @builtin(np.identity)
 def identity(s, n, dtype=None):
-    return shaping.eye(s, n, n, dtype_of(s, dtype))
+    return shaping.eye(s, n, n, dtype_of(s, dtype), integer(0))
 
 
 @builtin(np.array)
@@ -290,18 +296,30 @@ def array(s, object, dtype=None):
 
 
 @builtin(np.transpose)
+def transpose(s, a, axes=None):
+    return transposed(s, reductions.need_array(s, a), *(() if is_none(axes) else (axes,)))
+
+
 @method("transpose")
-def transpose(s, a, *axes):
+def transposed(s, a, *axes):
     axes = axes[0] if len(axes) == 1 and isinstance(axes[0], tuple) else axes
     order = [reductions.axis_of(s, k, a.ndim) for k in axes] or list(reversed(range(a.ndim)))
     return a.ordered(tuple(a.own_axes[k] for k in order))
 
 
 @builtin(np.reshape)
+def reshape(s, a, shape, order=None):
+    return reshaped(s, a, shape, order=order)
+
+
 @method("reshape")
-def reshape(s, a, *shape):
+def reshaped(s, a, *shape, order=None):
     shape = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
-    return shaping.reshaped(s, a, shape)
+    if order is None or order.value == "C":
+        return shaping.reshaped(s, a, shape)
+    if order.value != "F":
+        raise UnsupportedError(f"the order {order.value!r} is not supported", s.loc, help='use order="C" or order="F"')
+    return transposed(s, shaping.reshaped(s, transposed(s, a), shape[::-1]))
 
 
 @builtin(np.ravel)

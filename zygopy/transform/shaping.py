@@ -109,7 +109,7 @@ def arange(s, start: Value, stop: Value, step: Value, dtype: np.dtype | None) ->
     return arrays.build(s, (n,), at)
 
 
-def eye(s, n: Value, m: Value, dtype: np.dtype) -> View:
+def eye(s, n: Value, m: Value, dtype: np.dtype, offset: Value) -> View:
     type_ = Scalar(dtype)
     one, zero = constant(dtype.type(1), type_), constant(dtype.type(0), type_)
-    return arrays.build(s, (n, m), lambda ks: s.b.select(s.b.apply(ops.EQ, ks[0], ks[1]), one, zero))
+    return arrays.build(s, (n, m), lambda ks: s.b.select(s.b.apply(ops.EQ, s.b.add(ks[0], offset), ks[1]), one, zero))
