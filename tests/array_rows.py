@@ -431,6 +431,10 @@ PRODUCTS = {
         ((2, 3), (3, 2)),
     ),
     "np.einsum('bij,bjk->bik', x, y)|np.einsum('...ij,...jk->...ik', x, y)": (((2, 2, 3), (2, 3, 2)),),
+    "np.einsum('...ij,...jk->...ik', x, y)|np.einsum('...j,jk', x, y)|np.einsum('...ij,kj->...k', x, y)": (
+        ((2, 2, 3), (3, 3)), ((3, 3), (3, 3)),
+    ),
+    "np.einsum('...i,...i->...', x, y)|np.einsum('...,...i->i...', x, y)": (((2, 2), (2, 2)),),
     "np.einsum('i,i', x, y)|np.einsum('i,j->ij', x, y)|np.einsum('i,i->i', x, y)": (((3,), (3,)),),
     "np.convolve(x, y)|np.convolve(x, y, 'valid')|np.convolve(x, y, mode='same')": (
         ((4,), (3,)), ((2,), (5,)), ((3,), (1,)), ((4,), (4,)),
@@ -660,6 +664,10 @@ SPECIAL = """
     scipy.special.gamma(x + 3)
     scipy.special.logit(x * 0.2 + 0.5)
     scipy.special.xlogy(x + 2, x + 3)
+    scipy.special.log_ndtr(x)
+    scipy.special.betaln(x + 3, x[0] + 2)
+    scipy.special.beta(x + 3, x + 2.5)
+    scipy.special.beta(x * 0.05 - 0.5, x[0] * 0.05 - 1.2)
     np.interp(0.4, np.sort(x[0]), x[1])
     np.interp(x[1], np.sort(x[0]), x[1])
     np.interp(x[1:] * x[1], np.sort(x[0]), x[1], left=0.5, right=-x[0, 0])
@@ -675,6 +683,28 @@ NORMAL = """
     scipy.stats.norm.logpdf(x, 0.3, 1.2)
     scipy.stats.norm.pdf(x)
     scipy.stats.norm.cdf(x)
+    scipy.stats.norm.logcdf(x - 25)
+    scipy.stats.norm.logcdf(x)
+    scipy.stats.norm.logcdf(x, scale=0.5, loc=x[0])
+    scipy.stats.norm.logpdf(x, scale=2 + x)
+    np.maximum(scipy.stats.expon.logpdf(x, scale=2 + x), -50.0)
+    scipy.stats.gamma.logpdf(x, 1.7, loc=-1.6)
+    scipy.stats.gamma.logpdf(x + 2, a=2 + x, scale=1.3)
+    scipy.stats.beta.logpdf(x, 2 + x * 0.3, 1.6, -2, 4.0)
+    np.maximum(scipy.stats.beta.logpdf(x * 0.1 + np.array([0.5, 2, -1]), 2, 3), -50.0)
+    scipy.stats.t.logpdf(x, 3 + x, scale=0.6)
+    scipy.stats.chi2.logpdf(x + 2.5, 3 + x)
+    scipy.stats.laplace.logpdf(x, 0.05, 1.3)
+    scipy.stats.cauchy.logpdf(x, loc=x[0] * 0.5)
+    scipy.stats.logistic.logpdf(x, 0.2, 0.1)
+    np.maximum(scipy.stats.uniform.logpdf(x, loc=-0.5, scale=2 + x), -50.0)
+    scipy.stats.lognorm.logpdf(x, 0.4 + x * x, loc=-1.6)
+    np.maximum(scipy.stats.lognorm.logpdf(x * 0.1 + np.array([1, 0.8, -1]), 0.7), -50.0)
+    scipy.stats.poisson.logpmf(3, x + 2)
+    np.maximum(scipy.stats.poisson.logpmf(np.array([2, -1, 0]), mu=x + 2), -50.0)
+    scipy.stats.binom.logpmf(np.array([2, 5, 0]), 5, 0.5 + x * 0.2)
+    np.maximum(scipy.stats.binom.logpmf(np.array([2.0, 6, -1]), n=5, p=0.5 + x * 0.2), -50.0)
+    scipy.stats.bernoulli.logpmf(x > 0, 0.5 + x * 0.2)
 """
 
 
@@ -760,7 +790,6 @@ NOT_YET = set(
     """.split()
 )  # functions whose rows are refused
 NOT_YET_FORMS = {
-    "np.einsum('...ij,...jk->...ik', x, y)",
     "np.linalg.svd(x)[1]",
     "x[(0, 1), (1, 2)]",
 }  # expressions that are refused for another reason than a name

@@ -46,6 +46,7 @@ READERS |= {
     "numpy_shapes",
     "numpy_ufuncs",
     "scipy_functions",
+    "distributions",
     "linear_algebra_functions",
 }
 PASSES = {"simplify", "activity", "reverse", "forward", "tape", "jam", "memory", "emit", "naming", "show"}

@@ -4,9 +4,10 @@ ij,jk->ik     a matrix product            bij,bjk->bik    a stack of them
 ij,ij->       a loop nest                 ii->            a loop nest over one operand
 """
 
+import string
 from dataclasses import dataclass
 
-from zygopy.errors import ShapeError, UnsupportedError
+from zygopy.errors import ShapeError
 from zygopy.transform import arrays, ops, products, reductions
 from zygopy.transform.ir import Value
 from zygopy.transform.shaping import reshape
@@ -43,22 +44,38 @@ def einsum(s, subscripts: str, views: list[View]) -> View | Value:
 
 
 def _parse(s, subscripts: str, views: list[View]) -> tuple[list[_Term], str]:
-    text = subscripts.replace(" ", "")
-    if "." in text:
-        raise UnsupportedError("an ellipsis in np.einsum is not supported", s.loc, help="name the axes")
-    inputs, arrow, output = text.partition("->")
+    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     parts = inputs.split(",")
     if len(parts) != len(views):
         raise ShapeError(f"np.einsum names {len(parts)} operands and is given {len(views)}", s.loc)
+    if arrow and "..." in inputs and "..." not in output:
+        raise ShapeError("np.einsum sums no axes of an ellipsis", s.loc, help="write ... in the output too")
+    parts, output, spread = _with_axes_named(parts, output, views)
     for letters, view in zip(parts, views, strict=True):
         if len(letters) != view.ndim:
             raise ShapeError(f"np.einsum names {len(letters)} axes {letters!r} of an array that has {view.ndim}", s.loc)
     every = "".join(parts)
     if not arrow:
-        output = "".join(sorted(c for c in set(every) if every.count(c) == 1))
+        output = spread + "".join(sorted(c for c in set(every) - set(spread) if every.count(c) == 1))
     if len(set(output)) != len(output) or not set(output) <= set(every) or not (every + output).isalpha():
         raise ShapeError(f"the subscripts {subscripts!r} of np.einsum do not fit together", s.loc)
     return [_Term(letters, view) for letters, view in zip(parts, views, strict=True)], output
+
+
+def _with_axes_named(parts: list[str], output: str, views: list[View | Value]) -> tuple[list[str], str, str]:
+    """Subscripts with letters in place of each ellipsis, and all these letters. They stand for equal lengths."""
+    counts = [v.ndim - len(p) + 3 for p, v in zip(parts, views, strict=True) if "..." in p]
+    if not counts:
+        return parts, output, ""
+    free = [c for c in string.ascii_letters if c not in "".join(parts) + output]
+    letters = "".join(free[: max(counts)])
+
+    def named(part: str, ndim: int) -> str:
+        n = ndim - len(part) + 3
+        return part.replace("...", letters[len(letters) - n :], 1) if n >= 0 else part
+
+    found = [named(p, v.ndim) if "..." in p else p for p, v in zip(parts, views, strict=True)]
+    return found, output.replace("...", letters, 1), letters
 
 
 def _lengths(s, terms: list[_Term]) -> dict[str, Value]:

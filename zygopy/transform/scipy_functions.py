@@ -1,4 +1,4 @@
-"""SciPy's functions: special functions element by element, log-sum-exp and softmax, the normal distribution.
+"""SciPy's functions: special functions element by element, log-sum-exp and softmax, distributions.
 
 They are declared when a program that uses them is met: zygopy does not import SciPy for those that do not.
 """
@@ -9,8 +9,8 @@ import sys
 
 import numpy as np
 
-from zygopy.transform import arrays, elementwise, linear_algebra_functions, ops, reductions
-from zygopy.transform.build import constant, where, zero
+from zygopy.transform import arrays, distributions, elementwise, linear_algebra_functions, ops, reductions
+from zygopy.transform.build import Traced, constant, where, zero
 from zygopy.transform.calls import builtin
 from zygopy.transform.compositions import apply, as_float, cast
 from zygopy.transform.functions import COMPOSED, composed
@@ -54,6 +54,9 @@ def _declare_special(special) -> None:
     composed(special.log_expit)(log_expit)
     composed(special.ndtr)(ndtr)
     composed(special.entr)(entropy)
+    composed(special.log_ndtr)(distributions.log_ndtr)
+    composed(special.betaln)(distributions.betaln)
+    composed(special.beta)(beta)
     builtin(special.logsumexp)(logsumexp)
     builtin(special.softmax)(softmax)
     builtin(special.log_softmax)(log_softmax)
@@ -88,6 +91,15 @@ def ndtr(x):
     """The normal distribution function; the lower tail keeps its relative accuracy."""
     x = as_float(x)
     return 0.5 * cast(apply(ops.ERFC, x * -math.sqrt(0.5)), x.value.type)
+
+
+def beta(a, b):
+    a, b = as_float(a), as_float(b)
+    return _sign_of_gamma(a) * _sign_of_gamma(b) * _sign_of_gamma(a + b) * np.exp(distributions.betaln(a, b))
+
+
+def _sign_of_gamma(x):
+    return where((x > 0) | (np.floor(x) % 2 == 0), 1.0 + 0 * x, -1.0)
 
 
 def entropy(x):
@@ -148,6 +160,13 @@ def _declare_stats(stats) -> None:
     composed(stats.norm.logpdf)(norm_logpdf)
     composed(stats.norm.pdf)(norm_pdf)
     composed(stats.norm.cdf)(norm_cdf)
+    composed(stats.norm.logcdf)(norm_logcdf)
+    distributions.declare(stats)
+
+
+def _of_positive(scale, found):
+    """nan where the scale is not positive."""
+    return where(scale > 0, found, np.nan) if isinstance(scale, Traced) else found
 
 
 def norm_logpdf(x, loc=0.0, scale=1.0):
@@ -157,11 +176,15 @@ def norm_logpdf(x, loc=0.0, scale=1.0):
 
 def norm_pdf(x, loc=0.0, scale=1.0):
     z = (x - loc) / scale
-    return np.exp(-0.5 * (z * z)) / (math.sqrt(2 * math.pi) * scale)
+    return _of_positive(scale, np.exp(-0.5 * (z * z)) / (math.sqrt(2 * math.pi) * scale))
 
 
 def norm_cdf(x, loc=0.0, scale=1.0):
-    return ndtr((x - loc) / scale)
+    return _of_positive(scale, ndtr((x - loc) / scale))
+
+
+def norm_logcdf(x, loc=0.0, scale=1.0):
+    return _of_positive(scale, distributions.log_ndtr((x - loc) / scale))
 
 
 __all__ = ["declare"]
