@@ -780,6 +780,15 @@ def other_rows() -> Iterable[Row]:
     yield from rows(ROUNDED, np.array([[0.32, -0.71], [1.13, 0.98]]), smooth=False)
     yield from rows(INDEXED, (2, 3), np.array([1, 0]), smooth=False)
     yield from rows(SPECIAL, (2, 3), oracle="double")
+    for shape in ((3,), (2, 3)):
+        yield row(
+            "scipy.stats.multivariate_normal.logpdf(x, y, z @ z.T + np.eye(3))",
+            shape,
+            (3,),
+            DOMINANT,
+            oracle="double",
+            single=False,
+        )
     yield from rows(NORMAL, (2, 3), oracle="double", single=False)  # SciPy computes them in float64
 
 

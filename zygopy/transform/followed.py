@@ -1,4 +1,4 @@
-"""NumPy's functions as functions in the language: they are followed as functions of users are."""
+"""Functions of NumPy and SciPy as functions in the language: they are followed as functions of users are."""
 
 import numpy as np
 
@@ -82,3 +82,12 @@ def median(ordered):
         raise ValueError("the median of an empty array")
     a, b = ordered[(n - 1) // 2], ordered[n // 2]
     return np.where(np.isnan(ordered[n - 1]), ordered[n - 1], 0.5 * (a + b))
+
+
+def normal_log_density(x, mean, cov, solve_triangular):
+    if x.ndim == 2 and len(x) == 1:
+        raise ValueError("SciPy drops the axis of a single row: pass x[0]")
+    factor = np.linalg.cholesky(cov)
+    z = solve_triangular(factor, (x - mean).T, lower=True)
+    constant = np.sum(np.log(np.diag(factor))) + 0.5 * len(cov) * np.log(2 * np.pi)
+    return -0.5 * np.sum(z * z, axis=0) - constant

@@ -9,13 +9,14 @@ import sys
 
 import numpy as np
 
-from zygopy.transform import arrays, distributions, elementwise, linear_algebra_functions, ops, reductions
+from zygopy.errors import UnsupportedError
+from zygopy.transform import arrays, distributions, elementwise, followed, linear_algebra_functions, ops, reductions
 from zygopy.transform.build import Traced, constant, where, zero
 from zygopy.transform.calls import builtin
 from zygopy.transform.compositions import apply, as_float, cast
 from zygopy.transform.functions import COMPOSED, composed
 from zygopy.transform.types import inexact, promote
-from zygopy.transform.values import View
+from zygopy.transform.values import Static, View
 
 _declared: set[str] = set()
 
@@ -162,6 +163,7 @@ def _declare_stats(stats) -> None:
     composed(stats.norm.cdf)(norm_cdf)
     composed(stats.norm.logcdf)(norm_logcdf)
     distributions.declare(stats)
+    builtin(stats.multivariate_normal.logpdf)(normal_log_density)
 
 
 def _of_positive(scale, found):
@@ -185,6 +187,17 @@ def norm_cdf(x, loc=0.0, scale=1.0):
 
 def norm_logcdf(x, loc=0.0, scale=1.0):
     return _of_positive(scale, distributions.log_ndtr((x - loc) / scale))
+
+
+def normal_log_density(s, x, mean, cov):
+    """scipy.stats.multivariate_normal.logpdf of a point or of a matrix of them."""
+    from scipy.linalg import solve_triangular
+
+    x, cov = reductions.need_array(s, x), reductions.need_array(s, cov)
+    if cov.ndim != 2 or x.ndim not in (1, 2):
+        raise UnsupportedError("the normal density needs a matrix, and a point or a matrix of points", s.loc)
+    arrays.same_length(s, x.shape[-1], cov.shape[0])
+    return s.follow(followed.normal_log_density, [x, mean, cov, Static(solve_triangular)], {})
 
 
 __all__ = ["declare"]
