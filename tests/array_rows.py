@@ -639,6 +639,10 @@ INDEXED = """
     x[[1, 0]]
     x[:, [2, 0]]
     x[(0, 1), (1, 2)]
+    x[(0, 1), 1:]
+    x[(0, 1),]
+    x[1, (2, 0)]
+    x[np.nonzero(x > 0)]
     x[y[0]]
     x[y.max()]
     x[x[:, 0] > -9]
@@ -800,7 +804,6 @@ NOT_YET = set(
 )  # functions whose rows are refused
 NOT_YET_FORMS = {
     "np.linalg.svd(x)[1]",
-    "x[(0, 1), (1, 2)]",
 }  # expressions that are refused for another reason than a name
 
 

@@ -511,12 +511,17 @@ def _index_items(s, node: ast.expr) -> tuple:
         elif isinstance(item, ast.Starred):
             items += items_of(s, evaluate(s, item.value))
         else:
-            value = evaluate(s, item)
-            if _is_list(value):
-                items.append(shaping.as_array(s, s.opened(value)))
-            else:
-                items += value if isinstance(value, tuple) else (value,)
-    return tuple(items)
+            items.append(evaluate(s, item))
+    if not isinstance(node, ast.Tuple) and isinstance(items[0], tuple) and not _is_list(items[0]):
+        items = list(items[0])  # one tuple of all items
+    return tuple(_as_index(s, item) for item in items)
+
+
+def _as_index(s, item: object) -> object:
+    """A list or tuple among indices is an array."""
+    if _is_list(item):
+        return shaping.as_array(s, s.opened(item))
+    return shaping.as_array(s, item) if isinstance(item, tuple) else item
 
 
 def _slice(s, node: ast.Slice) -> slice:
