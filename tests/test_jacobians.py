@@ -5,6 +5,7 @@ Cannot see how often the work that does not depend on a seed is done; `test_work
 
 from typing import NamedTuple
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -284,6 +285,52 @@ def test_work_before_the_loop():
     text = str(zg.jacrev(lambda x: np.exp(x) * x[0], **PYTHON).source(X))
     at = next(line for line in text.splitlines() if "np.exp" in line and "#" not in line)
     assert len(at) - len(at.lstrip()) == 8
+
+
+# -- derivatives of derivatives ---------------------------------------------------------------------------------------
+
+
+def waves(x):
+    total = 1.0
+    for k in range(4):
+        total *= np.sin(k * x + 0.3)
+    return total
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_third_order(backend):
+    third = waves
+    for _ in range(3):
+        third = zg.grad(third, backend=backend)
+    with mpmath.workdps(30):
+        exact = mpmath.diff(lambda x: mpmath.fprod(mpmath.sin(k * x + mpmath.mpf("0.3")) for k in range(4)), 0.7, 3)
+    np.testing.assert_allclose(third(0.7), float(exact), rtol=1e-11)
+
+
+def squared_error(w, x, y):
+    return np.mean((x @ w - y) ** 2)
+
+
+def trained(rate, w, x, y):
+    """The error after a few steps of gradient descent."""
+    for _ in range(5):
+        w = w - rate * zg.grad(squared_error)(w, x, y)
+    return squared_error(w, x, y)
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_training_with_respect_to_its_learning_rate(backend):
+    x, y = np.random.default_rng(0).normal(size=(20, 3)), np.sin(np.arange(20.0))
+
+    def by_hand(rate):
+        w = np.zeros(3)
+        for _ in range(5):
+            w = w - rate * 2 / 20 * x.T @ (x @ w - y)
+        return squared_error(w, x, y)
+
+    h = 1e-5
+    found = zg.grad(trained, backend=backend)(0.1, np.zeros(3), x, y)
+    np.testing.assert_allclose(found, (by_hand(0.1 + h) - by_hand(0.1 - h)) / (2 * h), rtol=1e-7)
 
 
 # -- refusals ---------------------------------------------------------------------------------------------------------
