@@ -1,8 +1,11 @@
 """Compiled code on disk: found again where all is the same, never where anything is not, and never needed."""
 
 import importlib.util
+import json
 import linecache
+import multiprocessing
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -70,7 +73,7 @@ def run(place: Path, folder: Path) -> list:
         "ZYGOPY_CACHE_DIR": str(folder),
     }
     done = subprocess.run([sys.executable, "-c", CALL], capture_output=True, text=True, env=environment, check=True)
-    return __import__("json").loads(done.stdout)
+    return json.loads(done.stdout)
 
 
 def test_a_second_process_compiles_nothing(tmp_path):
@@ -354,6 +357,49 @@ def test_objects_of_main_are_followed_anew(folder, monkeypatch, module):
         assert type(found) is Weights
         assert found.w == 6.0
     assert len(list(folder.glob("programs/*"))) == (1 if module == "__main__" else 2)
+
+
+# -- other processes -------------------------------------------------------------------------------------------------
+
+
+@zg.grad
+def decorated(x):
+    return np.sum(x * x)
+
+
+def scaled(x, y=2.0):
+    return x * x * y
+
+
+OPERATORS = [
+    decorated,
+    decorated.value_and_grad,
+    zg.grad(cube),
+    zg.value_and_grad(scaled, ("x", "y")),
+    zg.jit(cube),
+    zg.grad(cube, backend="python"),
+    zg.grad(zg.grad(cube)),
+]
+
+
+@pytest.mark.parametrize("operator", OPERATORS[:-1])
+def test_operators_can_be_pickled(operator):
+    again = pickle.loads(pickle.dumps(operator))
+    assert (again.function, again.task, again.backend) == (operator.function, operator.task, operator.backend)
+    assert again(3.0) == operator(3.0)
+    assert (again is decorated) is (operator is decorated)
+
+
+@pytest.mark.parametrize("operator", [OPERATORS[-1], zg.grad(lambda x: x * x)])
+def test_functions_without_a_name_cannot_be_pickled(operator):
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        pickle.dumps(operator)
+
+
+def test_another_process_calls_a_pickled_operator():
+    """A process of its own that is spawned, as multiprocessing and joblib do it."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.map(zg.grad(cube), [1.0, 2.0]) == [3.0, 12.0]
 
 
 def rows(x):

@@ -301,3 +301,15 @@ def test_refusals(function, types, error, message):
 def test_integers_that_do_not_fit_raise(name, arguments):
     with pytest.raises(OverflowError, match="does not fit into 64 bits"):
         HELPERS[name](*arguments)
+
+
+def scaled(x, factor=2.0):
+    return x * x * factor
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_default_values_may_be_differentiated(backend):
+    gradient = zg.grad(scaled, ("x", "factor"), backend=backend)
+    assert gradient(3.0) == (12.0, 9.0)
+    assert gradient(3.0, 4.0) == (24.0, 9.0)
+    assert gradient(3.0) == (12.0, 9.0)

@@ -8,10 +8,12 @@ strings, None; captured arrays, captured numbers that may change) is called thro
 import dis
 import inspect
 import linecache
+import sys
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,10 @@ class Derivative:
     __call__: Callable
 
     lengths: Lengths | None  # what it is specialised to beside types
+
+    def __reduce__(self):
+        """What is pickled: a function, by the name that it or a derivative of it has, and what is wanted of it."""
+        return _unpickled, (_Named.of(self.function) or self.function, self.task, self.backend)
 
     def program(self, *args, **kwargs) -> Program:
         """The IR for the types of these arguments."""
@@ -133,6 +139,37 @@ class Compiled(Derivative):
     def value_and_grad(self, argnums=0, has_aux: bool = False) -> Derivative:
         """The value and the gradient with respect to `argnums`."""
         return make(self.function, task_of("value_and_grad", self.function, argnums, has_aux), self.backend)
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A function by the name that its module has for it, or for a derivative of it that took its place."""
+
+    module: str
+    name: str
+
+    @classmethod
+    def of(cls, function: Callable) -> "_Named | None":
+        """The name of a function, if it has one."""
+        named = cls(function.__module__, function.__qualname__)
+        return named if getattr(found := named.found(), "function", found) is function else None
+
+    def found(self) -> object:
+        found: object = sys.modules.get(self.module)
+        for part in self.name.split("."):
+            found = getattr(found, part, None)
+        return found
+
+
+def _unpickled(given: Callable | _Named, task: Task, backend: str) -> Derivative:
+    """A derivative from its parts; the one of that name, where it is the same."""
+    if not isinstance(given, _Named):
+        return make(given, task, backend)
+    import_module(given.module)
+    found: Any = given.found()
+    if isinstance(found, Derivative) and (found.task, found.backend) == (task, backend):
+        return found
+    return make(getattr(found, "function", found), task, backend)
 
 
 _FACES = {"primal": Compiled, "grad": Gradient, "value_and_grad": Gradient, "jvp": Derivative} | dict.fromkeys(
@@ -371,8 +408,9 @@ class Native(Derivative, NativeFunction):
     def _compile_for_args(self, *args, **kwargs):
         """Numba's hook for new argument types; with what Numba cannot type, Python binds from now on."""
         names = [*self._compiler.pysig.parameters, *kwargs]
-        given = zip(names, map(given_value, (*args, *kwargs.values())), strict=False)
-        if not all(is_native(type_of(value, name)) for name, value in given):
+        given = {name: given_value(a) for name, a in zip(names, (*args, *kwargs.values()), strict=False)}
+        defaults = {name for name, a in zip(names, args, strict=False) if given[name] is not a}
+        if defaults & set(self.task.wrt) or not all(is_native(type_of(value, name)) for name, value in given.items()):
             return self.bound()
         try:
             compiled = super()._compile_for_args(*args, **kwargs)

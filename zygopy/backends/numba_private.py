@@ -379,9 +379,6 @@ class NativeFunction(CPUDispatcher):
         finally:
             self._given = ()
 
-    def __reduce__(self):
-        raise TypeError(f"{self.__name__} cannot be pickled yet; pickle the function and apply the operator again")
-
 
 def given_value(argument: object) -> object:
     """The value of an argument as Numba hands it on, a default among them."""
