@@ -8,6 +8,7 @@ import mpmath
 import numpy as np
 import pytest
 
+import zygopy
 from tests.straight_line import Line, compile_lines
 from tests.test_rules import ROWS
 from zygopy.backends.runtime import HELPERS
@@ -309,7 +310,7 @@ def scaled(x, factor=2.0):
 
 @pytest.mark.parametrize("backend", ["python", "cpu"])
 def test_default_values_may_be_differentiated(backend):
-    gradient = zg.grad(scaled, ("x", "factor"), backend=backend)
+    gradient = zygopy.grad(scaled, ("x", "factor"), backend=backend)
     assert gradient(3.0) == (12.0, 9.0)
     assert gradient(3.0, 4.0) == (24.0, 9.0)
     assert gradient(3.0) == (12.0, 9.0)

@@ -216,7 +216,7 @@ def caller(target: Callable, name: str, parameters: Mapping[str, inspect.Paramet
     text = f"def {name}({', '.join(names + stars)}):\n    return target({', '.join(given + stars)})\n"
     file = f"<zygopy {name}({', '.join(names + stars)})>"
     linecache.cache[file] = (len(text), None, text.splitlines(True), file)
-    namespace: dict[str, Any] = {"target": target}
+    namespace: dict[str, Any] = {"target": target, "__name__": __name__}
     exec(compile(text, file, "exec"), namespace)
     made = namespace[name]
     defaults = {n: p.default for n, p in parameters.items() if p.default is not p.empty}
