@@ -105,7 +105,10 @@ def jvp(f: Callable, primals: tuple, tangents: tuple, *, backend: str = "cpu") -
     >>> jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
     (6.0, 3.0)
     """
-    function = python_function(f)
+    return _directional(python_function(f), primals, tangents, backend)
+
+
+def _directional(function: Callable, primals: tuple, tangents: tuple, backend: str, tangent_only: bool = False) -> Any:
     names = parameter_names(function)
     if function.__code__.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
         raise ArgumentError(
@@ -118,7 +121,7 @@ def jvp(f: Callable, primals: tuple, tangents: tuple, *, backend: str = "cpu") -
         _check_tangent(name, primal, tangent)
     moving = tuple(n for n, t in zip(names, tangents, strict=False) if not is_static(t))
     directions = [t for t in tangents if not is_static(t)]
-    return jvp_function(function, moving, backend)(*bind(function, primals, {}), *directions)
+    return jvp_function(function, moving, backend, tangent_only)(*bind(function, primals, {}), *directions)
 
 
 def jacfwd(f: Callable | None = None, argnums: Argnums = 0, *, backend: str = "cpu"):
@@ -216,7 +219,7 @@ def hvp(f: Callable, primals: tuple, tangents: tuple, *, backend: str = "cpu") -
     moving = tuple(k for k, t in enumerate(tangents) if not is_static(t))
     if not moving:
         raise ArgumentError("no argument moves: all tangents are None")
-    return jvp(_gradient_of(function, moving, backend), primals, tangents, backend=backend)[1]
+    return _directional(_gradient_of(function, moving, backend), primals, tangents, backend, tangent_only=True)
 
 
 @lru_cache(maxsize=1024)
@@ -247,9 +250,9 @@ def _check_tangent(name: str, primal: object, tangent: object) -> None:
 
 
 @lru_cache(maxsize=1024)
-def jvp_function(function: Callable, moving: tuple[str, ...], backend: str) -> Derivative:
+def jvp_function(function: Callable, moving: tuple[str, ...], backend: str, tangent_only: bool = False) -> Derivative:
     """The compiled function behind `jvp`: takes all primals, then the tangents of those that move."""
-    return make(function, Task("jvp", moving), backend)
+    return make(function, Task("jvp", moving, tangent_only=tangent_only), backend)
 
 
 def _operator(kind: str, f: Callable | None, argnums: Argnums, has_aux: bool, backend: str):

@@ -32,7 +32,7 @@ from zygopy.transform.emit import Source, emit
 from zygopy.transform.forward import forward
 from zygopy.transform.fuse import fuse
 from zygopy.transform.hoist import hoist, hoist_numbers
-from zygopy.transform.ir import Block, Check, Const, Function, Leaves, Param, Value, Var, map_leaves, walk
+from zygopy.transform.ir import Block, Check, Const, Function, Leaves, Param, Value, Var, leaves, map_leaves, walk
 from zygopy.transform.jacobians import jacobian
 from zygopy.transform.jam import jam
 from zygopy.transform.memory import stored_parameters
@@ -69,6 +69,7 @@ class Task:
     wrt: tuple[str, ...] = ()
     single: bool = True  # one gradient, not a tuple of them
     has_aux: bool = False
+    tangent_only: bool = False  # of "jvp"
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,11 @@ def _derive(primal: Function, found: Specialised, task: Task, settled: Callable[
         case "primal":
             return _tuned(settled(primal))
         case "jvp":
-            tangents = simplify(forward(primal, list(task.wrt)))
+            tangents = forward(primal, list(task.wrt))
+            if task.tangent_only:
+                _, dots = tangents.results
+                tangents = replace(tangents, body=replace(tangents.body, yields=tuple(leaves(dots))), results=dots)
+            tangents = simplify(tangents)
             return replace(_tuned(settled(tangents)), name=f"{primal.name}_jvp")
         case "jacfwd":
             columns = simplify(checked(jacobian(primal, list(task.wrt), task.single, None)))
