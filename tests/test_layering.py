@@ -51,6 +51,7 @@ READERS |= {
 }
 PASSES = {"simplify", "activity", "reverse", "forward", "tape", "jam", "memory", "emit", "naming", "show"}
 PASSES |= {"promote", "hoist", "orient", "distribute", "rotate", "fuse", "overwrite", "operands", "kernels", "settle"}
+PASSES |= {"split"}
 
 
 def imports(file: Path) -> list[tuple[str, int]]:

@@ -49,6 +49,7 @@ from zygopy.transform.share import share
 from zygopy.transform.show import show
 from zygopy.transform.signature import ArgumentType, Lengths, Specialised, ones_of, specialise
 from zygopy.transform.simplify import simplify
+from zygopy.transform.split import Split, split
 from zygopy.transform.strips import strips
 from zygopy.transform.tape import close
 from zygopy.transform.types import BOOL, FLOAT, Array
@@ -62,7 +63,7 @@ from zygopy.transform.winners import winners
 class Task:
     """What to make of a function, and with respect to which parameters.
 
-    The kinds are "primal", "grad", "value_and_grad", "jvp", "jacfwd" and "jacrev".
+    The kinds are "primal", "grad", "value_and_grad", "jvp", "jacfwd", "jacrev" and "vjp".
     """
 
     kind: str = "primal"
@@ -81,6 +82,7 @@ class Program:
     numbers: tuple[tuple, ...]
     primals: int  # the number of parameters, by leaves, that are not captured and not tangents
     guarded: bool = False  # it raises OtherLengthsError at entry unless lengths are as equal as it takes them to be
+    backward: Function | None = None  # of "vjp", where `function` is the forward part
 
 
 def build(function: Callable, types: list[ArgumentType], task: Task, lengths: Lengths | None = None) -> Program:
@@ -99,9 +101,23 @@ def build(function: Callable, types: list[ArgumentType], task: Task, lengths: Le
         primal = checked(winners(primal))
     primal = checked(reassociate(checked(fuse(checked(double_buffer(primal))))))
     is_inner = lengths is not None and lengths.ask is not None
-    derived = _derive(primal, found, task, settled=(lambda inner: inner) if is_inner else settle)
+    settled = (lambda inner: inner) if is_inner else settle
+    backward = None
+    if task.kind == "vjp":
+        parts = halves(primal, [found.wrt[name] for name in task.wrt], settled)
+        derived, backward = parts.forward, parts.backward
+    else:
+        derived = _derive(primal, found, task, settled)
     primals = sum(len(_numbers_of(type_)) for type_ in types)
-    return Program(derived, found.captured, tuple(found.numbers), primals, found.guarded)
+    return Program(derived, found.captured, tuple(found.numbers), primals, found.guarded, backward)
+
+
+def halves(
+    primal: Function, wrt: list[Leaves], settled: Callable[[Function], Function] = settle, owned: bool = True
+) -> Split:
+    """The derivative of a function as two, each in the form that compiles to the fastest loops; see `split`."""
+    found = split(primal, wrt, partial(_closed, settled=settled, jammed=False), owned)
+    return Split(*(_tuned(checked(simplify(checked(half)))) for half in (found.forward, found.backward)))
 
 
 def _derive(primal: Function, found: Specialised, task: Task, settled: Callable[[Function], Function]) -> Function:
@@ -142,11 +158,12 @@ def _closed(
     output: Value,
     results: Callable[[list[Leaves]], Leaves],
     settled: Callable[[Function], Function],
+    jammed: bool = True,
 ) -> Function:
-    """The forward and the reverse part as one program."""
+    """The forward and the reverse part as one program; `jammed`: side by side where that needs no tape."""
     program = reverse(primal, wrt, output, results)
     opened = simplify(checked(settled(program.function), True), True)
-    program = replace(program, function=checked(jam(opened), True))
+    program = replace(program, function=checked(jam(opened), True) if jammed else opened)
     return checked(simplify(checked(close(program))))
 
 

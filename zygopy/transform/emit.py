@@ -298,6 +298,9 @@ class _Writer:
         match s:
             case Let() if s.op is ops.NEW_STACK:
                 self.new_stack(s)
+            case Let() if s.op is ops.STACK_OF:
+                for suffix, value in zip(("", "_top"), s.args, strict=True):
+                    self.statement_line(s, f"{self.names[s.var]}{suffix} = {self.value(value)}")
             case Let():
                 text = self.expression(s)[0]
                 if s.op is ops.SELECT:

@@ -21,29 +21,21 @@ from zygopy.transform.build import Builder, constant, integer, zero
 from zygopy.transform.forward import forward, shape_of
 from zygopy.transform.ir import (
     Block,
-    For,
     Function,
     Leaves,
     Param,
-    Pop,
     Print,
-    Push,
     Statement,
     Substitution,
     Value,
     Var,
-    block_params,
-    blocks,
-    defined,
     leaves,
     map_leaves,
-    new_key,
-    operands,
-    walk,
     with_blocks,
 )
-from zygopy.transform.memory import AliasClasses, stored_arrays, stored_parameters
-from zygopy.transform.types import FLOAT, INT, Array
+from zygopy.transform.memory import stored_parameters
+from zygopy.transform.split import cut, nest, weighted
+from zygopy.transform.types import Array
 
 Reversed = Callable[[Function, list[Leaves], Value], Function]
 
@@ -124,50 +116,15 @@ def _rows(
     b: Builder, primal: Function, params: list[Param], outputs: list[Value], found: dict, reversed_: Reversed
 ) -> None:
     """Reverse mode: a seed for each element of a result."""
-    weighted, seeds, total = _weighted(primal, outputs)
-    program = _Seeded(b, primal, reversed_(weighted, [p.leaves for p in params], total))
+    program, seeds, total = weighted(primal, outputs)
+    swept = _Seeded(b, primal, reversed_(program, [p.leaves for p in params], total))
     for y, (seed, like) in enumerate(zip(seeds, outputs, strict=True)):
 
         def row(inner: Builder, index: tuple, tree: Leaves, y=y) -> None:
             for x, bar in enumerate(leaves(tree)):
                 _set(inner, found, (y, x), bar, lambda at: (*index, *at))
 
-        program.sweep(b, dict(zip(seeds, outputs, strict=True)), seed, like, row)
-
-
-def _weighted(primal: Function, outputs: list[Value]) -> tuple[Function, list[Var], Value]:
-    """The function with a weight for each number of its result, and the weighted sum."""
-    b = Builder(primal.loc)
-    b.statements += primal.body.statements
-    seeds, total = [], zero(FLOAT)
-    for y in outputs:
-        if not isinstance(y.type, Array):
-            seeds.append(Var("y_bar", y.type))
-            total = b.apply(ops.ADD, total, b.cast(b.apply(ops.MUL, y, seeds[-1]), FLOAT))
-            continue
-        seeds.append(Var("y_bar", Array(y.type.dtype, y.type.ndim, ones=y.type.ones)))
-        total = _weighted_sum(b, y, seeds[-1], shape_of(b, y), total)
-    params = (*primal.params, *(Param(f"y_bar_{k}", seed) for k, seed in enumerate(seeds)))
-    return replace(primal, params=params, body=b.block((total,)), results=total), seeds, total
-
-
-def _weighted_sum(
-    b: Builder, y: Value, weights: Var, lengths: tuple[Value, ...], total: Value, index: tuple[Var, ...] = ()
-) -> Value:
-    """total + sum(y * weights)"""
-    if len(index) == len(lengths):
-        term = b.apply(ops.MUL, b.load(y, index), b.load(weights, index))
-        return b.apply(ops.ADD, total, b.cast(term, FLOAT))
-    k, so_far, result, inner = (
-        Var("ijkl"[len(index) % 4], INT),
-        Var("total", FLOAT),
-        Var("total", FLOAT),
-        Builder(b.loc),
-    )
-    after = _weighted_sum(inner, y, weights, lengths, so_far, (*index, k))
-    bounds = (integer(0), lengths[len(index)], integer(1))
-    b.emit(For(k, *bounds, (so_far,), (total,), inner.block((after,)), (result,), b.loc, new_key()))
-    return result
+        swept.sweep(b, dict(zip(seeds, outputs, strict=True)), seed, like, row)
 
 
 class _Seeded:
@@ -177,7 +134,7 @@ class _Seeded:
         self.function = function = replace(function, body=_without_prints(function.body))
         known = {v for p in primal.params for v in leaves(p.leaves)}
         seeds = {v for p in function.params for v in leaves(p.leaves) if isinstance(v, Var)} - known
-        once, self.each = _split(function, seeds)
+        once, self.each = cut(function.body, seeds, consuming=True)
         self.copying = Substitution({}, define=lambda v: Var(v.name, v.type))
         for s in once:
             b.emit(_copied(self.copying, s))
@@ -200,7 +157,7 @@ class _Seeded:
                 inner.emit(_copied(copying, s))
             use(inner, index, map_leaves(copying.value, self.function.results))
 
-        _nest(b, shape_of(b, like) if isinstance(like.type, Array) else (), trip)
+        nest(b, shape_of(b, like) if isinstance(like.type, Array) else (), trip)
 
 
 def _copied(copying: Substitution, s: Statement) -> Statement:
@@ -208,56 +165,9 @@ def _copied(copying: Substitution, s: Statement) -> Statement:
     return replace(copy, mirror=None) if hasattr(copy, "mirror") else copy
 
 
-def _split(function: Function, seeds: set[Var]) -> tuple[list[Statement], list[Statement]]:
-    """The statements that do not depend on the seeds, and those that do or touch memory that those change."""
-    aliases = AliasClasses(function.body)
-
-    def node(v: Value) -> Value:
-        return aliases.of(v) if isinstance(v, Var) and isinstance(v.type, Array) else v
-
-    statements = function.body.statements
-    touched = [{node(v) for v in _variables(s)} for s in statements]
-    changed = [{node(v) for v in (*defined(s), *_stored(s))} for s in statements]
-    changing, before = {node(v) for v in seeds}, -1
-    each: set[int] = set()
-    while len(each) > before:
-        before = len(each)
-        for k in range(len(statements)):
-            if k not in each and touched[k] & changing:
-                each.add(k)
-                changing |= changed[k]
-    return [s for k, s in enumerate(statements) if k not in each], [statements[k] for k in sorted(each)]
-
-
-def _variables(s: Statement) -> list[Value]:
-    """All variables that a statement and what is nested in it read or define."""
-    return [v for t in walk(Block((s,))) for v in (*operands(t), *defined(t), *block_params(t), *_yields(t))]
-
-
-def _yields(s: Statement) -> list[Value]:
-    return [v for block in blocks(s) for v in block.yields]
-
-
-def _stored(s: Statement) -> list[Var]:
-    """The memory that a statement changes: arrays, and tapes that it pushes to or pops from."""
-    inner = list(walk(Block((s,))))
-    return [a for t in inner for a in stored_arrays(t)] + [t.stack for t in inner if isinstance(t, Push | Pop)]
-
-
 def _without_prints(block: Block) -> Block:
     kept = tuple(with_blocks(s, _without_prints) for s in block.statements if not isinstance(s, Print))
     return Block(kept, block.yields)
-
-
-def _nest(b: Builder, lengths: tuple[Value, ...], body: Callable, index: tuple[Var, ...] = ()) -> None:
-    """Loops over all indices of a shape."""
-    if len(index) == len(lengths):
-        body(b, index)
-        return
-    k, inner = Var("ijkl"[len(index) % 4], INT), Builder(b.loc)
-    _nest(inner, lengths, body, (*index, k))
-    bounds = (integer(0), lengths[len(index)], integer(1))
-    b.emit(For(k, *bounds, (), (), inner.block(), (), b.loc, new_key()))
 
 
 def _zeros(b: Builder, seed: Var, like: Value) -> Value:
@@ -293,7 +203,7 @@ def _set(b: Builder, found: dict, key: tuple[int, int], value: Value, place: Cal
     def element(inner: Builder, at: tuple) -> None:
         inner.store(target, place(at), inner.cast(inner.load(value, at), target.type.element))
 
-    _nest(b, shape_of(b, value), element)
+    nest(b, shape_of(b, value), element)
 
 
 __all__ = ["jacobian"]

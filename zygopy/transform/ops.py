@@ -74,6 +74,9 @@ RESHAPE = Op("reshape", "")  # args: a contiguous array, then the shape
 VIEWS = (VIEW, TRANSPOSE, RESHAPE)  # other arrays on the memory of their first argument
 OVERLAPS = Op("overlaps", "overlap({0}, {1})")  # args: two arrays
 NEW_STACK = Op("stack", "", effect=Effect.ALLOCATES)
+STACK_ROWS = Op("stack_rows", "{0}", effect=Effect.READS)  # a growing tape as the array that holds its rows
+STACK_TOP = Op("stack_top", "{0}_top", effect=Effect.READS)  # the number of its rows
+STACK_OF = Op("stack_of", "", effect=Effect.READS)  # args: such an array and number; a tape to be popped
 
 # Library routines on whole arrays. Their texts name the outs and then the args; each is a function of the backends.
 KERNELS: list[Op] = []

@@ -116,6 +116,10 @@ def _check_let(s: Let) -> None:
         _demand(all(i.type.is_integer for i in s.args[1:]), "an index is an integer", s)
     elif s.op.effect is Effect.ALLOCATES:
         _demand(isinstance(s.var.type, Array | Stack), "an allocation gives memory", s)
+    elif s.op in (ops.STACK_ROWS, ops.STACK_TOP):
+        _demand(isinstance(s.args[0].type, Stack), "a question about a tape asks a tape", s)
+    elif s.op is ops.STACK_OF:
+        _demand(isinstance(s.var.type, Stack) and isinstance(s.args[0].type, Array), "a tape has rows", s)
     elif s.op in (ops.DIM, ops.OVERLAPS):
         _demand(isinstance(s.args[0].type, Array), "a question about an array asks an array", s)
     elif s.op is ops.VIEW:
