@@ -10,7 +10,7 @@ import random
 import re
 import types
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -771,6 +771,17 @@ def dict_of_integers(d):
 @refused("an object with a member of another type", zg.DtypeError, {"w": [1.0, {2.0}]})
 def dict_of_sets(d):
     return d["w"][0]
+
+
+@dataclass
+class Padded:
+    w: float
+    widths: list = field(metadata={"static": True})
+
+
+@refused("a static field whose value can change", zg.DtypeError, Padded(1.0, [1, 2]))
+def static_list(p):
+    return p.w * p.widths[0]
 
 
 @refused("an array of clongdouble", zg.DtypeError, np.zeros(3, np.clongdouble))

@@ -701,6 +701,30 @@ def test_gradients_are_made_without_init(backend):
     assert (first.n, type(first.n), second.n) == (3, int, 3)
 
 
+@dataclass
+class Strided:
+    w: np.ndarray
+    step: int = field(metadata={"static": True})
+    eps: float = field(default=0.5, metadata={"static": True})
+    widths: tuple = field(default=((1, 2), 3), metadata={"static": True})
+
+
+def strided(p, x):
+    return np.sum(p.w[:: p.step]) * p.eps + sum(p.widths[0]) * x
+
+
+@BACKENDS
+def test_static_fields_are_known_at_compile_time(backend):
+    """As steps of slices, which run time may not choose; they have no derivative and stand for themselves."""
+    gradient = zg.grad(strided, (0, 1), backend=backend)
+    for p in (Strided(np.ones(4), 2), Strided(np.ones(4), 3, 1.0, ((2, 2), 3)), Strided(np.ones(4), 2)):
+        found, slope = gradient(p, 1.0)
+        np.testing.assert_array_equal(found.w[:: p.step], p.eps)
+        assert np.count_nonzero(found.w) == 2
+        assert (found.step, found.eps, found.widths, slope) == (p.step, p.eps, p.widths, sum(p.widths[0]))
+    assert zg.jvp(strided, (p, 1.0), (p, 0.0), backend=backend) == (4.0, 1.0)
+
+
 def product(d):
     return np.sum(d["a"] * d["b"][0])
 

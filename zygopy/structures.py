@@ -14,7 +14,7 @@ import numpy as np
 from zygopy.backends.python import typeof
 from zygopy.errors import DtypeError
 from zygopy.transform.ir import Function, Leaves, Param, Var, leaves
-from zygopy.transform.records import Known, Record, is_plain, is_record_class, keys_of, place, rebuilt, record_of
+from zygopy.transform.records import Known, Record, is_plain, is_record_class, keys_of, place, rebuilt, record_of, static_fields
 from zygopy.transform.signature import ArgumentType
 from zygopy.transform.values import Static
 
@@ -52,8 +52,22 @@ def type_of(value: object, name: str, inside: bool = False) -> ArgumentType:
         for key in members.keys:
             if not isinstance(key, str | int) or isinstance(key, bool):
                 raise DtypeError(f"{name} has the key {key!r}", help="use strings or ints as keys")
-    pairs = zip(keys_of(members), members, strict=True)
-    return rebuilt(members, [type_of(item, place(name, members, key), inside) for key, item in pairs])
+    static = static_fields(members.cls) if isinstance(members, Record) else frozenset()
+
+    def member(key: object, item: object) -> ArgumentType:
+        at = place(name, members, key)
+        return _static_member(item, at) if key in static else type_of(item, at, inside)
+
+    return rebuilt(members, list(map(member, keys_of(members), members)))
+
+
+def _static_member(value: object, name: str) -> Static:
+    try:
+        hash(value)
+    except TypeError:
+        help = "use numbers, strings, functions, and tuples of them"
+        raise DtypeError(f"{name} is static, but its value ({type(value).__name__}) can change", help=help) from None
+    return Static(value)
 
 
 def remade(members: tuple, items: Any) -> Any:

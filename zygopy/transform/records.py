@@ -179,6 +179,13 @@ def members_of(value: object) -> tuple:
     return record_of(value) or ()
 
 
+@functools.cache
+def static_fields(cls: type) -> frozenset[str]:
+    """The fields of a dataclass whose metadata says that their values are known when code is compiled."""
+    found = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
+    return frozenset(f.name for f in found if f.metadata.get("static"))
+
+
 def counting_fields(cls: type) -> set[str]:
     """The fields that are declared to hold an int or a bool, and so have no derivative."""
     if not is_record_class(cls):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import repeat
 
 import numpy as np
 
@@ -109,7 +110,7 @@ def specialise(
         wrt[name] = tree
         if name in promote:
             values[name] = _promoted(s, values[name])
-            wrt[name] = _leaves_of(s, values[name])
+            wrt[name] = _leaves_of(s, values[name], tree)
         if not isinstance(type_, Static):
             params.append(Param(name, tree))
     entered = len(s.b.statements)
@@ -202,12 +203,12 @@ def argument(s: Specialiser, name: str, type_: ArgumentType | Const, at: str = "
 _ARGUMENT = "it comes from the caller, who would not see the change"
 
 
-def _leaves_of(s: Specialiser, value: object) -> Leaves:
-    """The leaves of a parameter's value."""
+def _leaves_of(s: Specialiser, value: object, tree: Leaves) -> Leaves:
+    """The leaves of a parameter's value; `tree` says what of it is known."""
+    if isinstance(tree, Known):
+        return tree
     if (members := s.members(value)) is not None:
-        return rebuilt(members, [_leaves_of(s, item) for item in members])
-    if isinstance(value, Static):
-        return Known(value.value)
+        return rebuilt(members, list(map(_leaves_of, repeat(s), members, tree)))
     return value.base if isinstance(value, View) else value
 
 
