@@ -1,4 +1,4 @@
-"""Imports flow one way: errors <- transform <- backends <- derivative <- api <- the package and its demo."""
+"""Imports flow one way: errors <- transform <- backends <- derivative <- api <- the package <- libraries, demo."""
 
 import ast
 from pathlib import Path
@@ -17,7 +17,7 @@ LAYERS = {
     "api": 4,
     "check": 4,
 }
-LAYERS |= {"": 5, "demo": 6, "__main__": 7}  # the package itself, and what uses it as users do
+LAYERS |= {"": 5, "nn": 6, "demo": 7, "__main__": 8}  # the package itself, and what uses it as users do
 
 READ_PYTHON = {"parse", "specialise", "expressions", "iteration", "comprehensions"}  # the user's syntax
 
@@ -93,15 +93,17 @@ def test_imports_flow_one_way(file):
     for module, line in imports(file):
         package, *parts = module.split(".")
         if package == "zygopy":
-            uses_itself = own == LAYERS["demo"] and not parts  # the demo uses what users use
-            assert uses_itself or layer_of(tuple(parts)) <= own, f"{file}:{line} imports {module}, which is above it"
+            assert layer_of(tuple(parts)) <= own, f"{file}:{line} imports {module}, which is above it"
 
 
-@pytest.mark.parametrize("file", [f for f in FILES if modules(f)[:1] == ("demo",)], ids=names)
-def test_demo_uses_the_public_names_only(file):
+USERS = {"nn", "demo"}  # written with what users have
+
+
+@pytest.mark.parametrize("file", [f for f in FILES if modules(f)[:1] and modules(f)[0] in USERS], ids=names)
+def test_libraries_and_demo_use_the_public_names_only(file):
     for module, line in imports(file):
         package, *parts = module.split(".")
-        assert package != "zygopy" or not parts or parts[0] == "demo", f"{file}:{line} imports {module}"
+        assert package != "zygopy" or not parts or parts[0] in USERS, f"{file}:{line} imports {module}"
 
 
 @pytest.mark.parametrize("file", FILES, ids=names)

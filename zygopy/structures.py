@@ -14,7 +14,17 @@ import numpy as np
 from zygopy.backends.python import typeof
 from zygopy.errors import DtypeError
 from zygopy.transform.ir import Function, Leaves, Param, Var, leaves
-from zygopy.transform.records import Known, Record, is_plain, is_record_class, keys_of, place, rebuilt, record_of, static_fields
+from zygopy.transform.records import (
+    Known,
+    Record,
+    is_plain,
+    is_record_class,
+    keys_of,
+    place,
+    rebuilt,
+    record_of,
+    static_fields,
+)
 from zygopy.transform.signature import ArgumentType
 from zygopy.transform.values import Static
 

@@ -1,0 +1,30 @@
+"""What the fields of a layer mean: parameters, settings, and state.
+
+A layer is a dataclass. Its fields that hold arrays of floats, and other layers, are its parameters. Those made by
+`static` are settings, known when code is compiled; those made by `state` are arrays that no optimiser changes.
+"""
+
+import dataclasses
+from functools import partial
+from typing import Any
+
+static = partial(dataclasses.field, metadata={"static": True})
+state = partial(dataclasses.field, metadata={"state": True})
+
+
+def is_state(field: dataclasses.Field) -> bool:
+    """Whether a field of a layer holds state, which is no parameter."""
+    return bool(field.metadata.get("state"))
+
+
+def call_text(layer: object, *args: object, **settings: object) -> str:
+    """What a user writes to make a layer: `Dense(784, 128, relu)`; settings that are None are left out."""
+    given = [_shown(a) for a in args] + [f"{k}={_shown(v)}" for k, v in settings.items() if v is not None]
+    return f"{type(layer).__name__}({', '.join(given)})"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, partial):
+        given = [_shown(value.func), *map(_shown, value.args), *(f"{k}={v!r}" for k, v in value.keywords.items())]
+        return f"partial({', '.join(given)})"
+    return getattr(value, "__name__", repr(value))
