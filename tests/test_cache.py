@@ -45,13 +45,14 @@ def bound(layer, function, x):
     return np.sum(function(layer.w * x * TABLE)) * RATE
 """
 CALL = """
-import json, numpy, program
+import json, sys, numpy, program
 gradient = program.zg.grad(program.loss)
 found = gradient(numpy.random.default_rng(0).normal(size=(5, 5)))
 of_layer = program.zg.grad(program.bound)
 layer = of_layer(program.Layer(2.0), numpy.sin, numpy.ones(3))
 natives = [gradient, *(entry.native for entry in of_layer._entries.values())]
-print(json.dumps([[sum(n.stats.cache_hits.values()) for n in natives], found.tolist(), layer.w, layer.name]))
+print(json.dumps([[sum(n.stats.cache_hits.values()) for n in natives], found.tolist(), layer.w, layer.name,
+    "zygopy.transform.pipeline" in sys.modules]))
 """
 
 
@@ -77,12 +78,13 @@ def run(place: Path, folder: Path) -> list:
 
 
 def test_a_second_process_compiles_nothing(tmp_path):
-    """Vector functions, BLAS and own routines are found again; so are changes of what a function calls."""
+    """Vector functions, BLAS and own routines are found again, without the compiler; so are changes of helpers."""
     file = tmp_path / "program.py"
     file.write_text(PROGRAM)
     first, second = (run(tmp_path, tmp_path / "cache") for _ in range(2))
     assert first[0] == [0, 0]
-    assert second == [[1, 1], *first[1:]]
+    assert first[4]
+    assert second == [[1, 1], *first[1:4], False]
     np.testing.assert_allclose(first[2], 0.5 * (np.cos(2.0) + 2 * np.cos(4.0)))
     assert first[3] == "layer"
     file.write_text(PROGRAM.replace("x ** p", "x ** p * SCALE").replace("RATE = 2.0, 0.5", "RATE = 2.0, 1.0"))

@@ -15,7 +15,7 @@ from zygopy.derivative import Compiled, Derivative, bind, call_of, caller, make,
 from zygopy.errors import ArgumentError, DtypeError, ShapeError, UnsupportedError
 from zygopy.structures import LEAVES, is_static
 from zygopy.transform import Task
-from zygopy.transform.calls import builtin, stop_gradient
+from zygopy.transform.handlers import builtin, stop_gradient
 from zygopy.transform.ir import Const
 from zygopy.transform.parse import parameter_names
 from zygopy.transform.records import alike, is_record_class, keys_of, place, record_of

@@ -14,23 +14,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zygopy.backends import cpu, python
 from zygopy.backends.fingerprint import Fingerprint
 from zygopy.backends.numba_private import NativeFunction, given_value
 from zygopy.backends.outlines import kept_outline
 from zygopy.errors import ArgumentError, OtherLengthsError, OutputError, ShapeError
 from zygopy.show_source import Text
 from zygopy.structures import builder, flat, flattener, is_native, refilled, skeleton, type_of
-from zygopy.transform import Lengths, Program, Task, build, emit, ones_of, show
-from zygopy.transform.emit import Source
+from zygopy.transform import Program, Task, build, emit
+from zygopy.transform.arguments import Lengths, ones_of
 from zygopy.transform.ir import Function
 from zygopy.transform.parse import parameter_names, read
 from zygopy.transform.records import is_record_class
 from zygopy.transform.user_rules import rules_of
+
+if TYPE_CHECKING:
+    from zygopy.transform.emit import Source
 
 
 class Derivative:
@@ -72,6 +74,8 @@ class Derivative:
 
     def ir(self, *args, **kwargs) -> Text:
         """The intermediate representation for arguments like these, as text."""
+        from zygopy.transform.show import show
+
         return Text(show(self.program(*args, **kwargs).function), "text")
 
     def source(self, *args, **kwargs) -> Text:
@@ -342,6 +346,8 @@ class Interpreted(Derivative):
         entry = self._entries.get(key := tuple(types))
         if entry is None or not unchanged(entry[1]):
             program = build(self.function, types, self.task, self.lengths)
+            from zygopy.backends import python
+
             compiled = python.compile(emit(flat(program.function)))
             entry = compiled, program, flattener(self.structure(types)), builder(program.function.results)
             self._entries[key] = entry
@@ -403,7 +409,7 @@ class Native(Derivative, NativeFunction):
     def __init__(self, function: Callable, task: Task, backend: str):
         self.function, self.task, self.backend = function, task, backend
         face = jvp_face(function, task.wrt) if task.kind == "jvp" else function
-        NativeFunction.__init__(self, face, self.generate, cpu.function, self.identity)
+        NativeFunction.__init__(self, face, self.generate, self.identity)
 
     def _compile_for_args(self, *args, **kwargs):
         """Numba's hook for new argument types; with what Numba cannot type, Python binds from now on."""
@@ -436,7 +442,7 @@ class Native(Derivative, NativeFunction):
         lengths = self.lengths and (self.lengths.ones, sorted(self.lengths.refused))
         return None if digest is None else repr((digest, self.task, lengths))
 
-    def generate(self, types: tuple) -> Source:
+    def generate(self, types: tuple) -> "Source":
         """The source for argument types; tangents follow the primals."""
         count = len(parameter_names(self.function))
         program = build(self.function, list(types[:count]), self.task, self.lengths)
@@ -522,7 +528,7 @@ class Bound(Native):
         identity = self.identity(found)
         program = kept_outline(identity, found.functions, lambda: build(self.function, types, self.task, self.lengths))
 
-        def generate(leaves: tuple) -> Source:
+        def generate(leaves: tuple) -> "Source":
             found = iter(leaves)
             full = [refilled(type_, found) for type_ in types]
             return emit(flat(build(self.function, full, self.task, self.lengths).function))
@@ -530,7 +536,7 @@ class Bound(Native):
         function = flat(program.function)
         namespace: dict = {}
         exec(f"def {function.name}({', '.join(p.name for p in function.params)}): pass", namespace)
-        native = NativeFunction(namespace[function.name], generate, cpu.function, lambda: identity)
+        native = NativeFunction(namespace[function.name], generate, lambda: identity)
         made = Entry(native, program, flattener(self.structure(types)), builder(program.function.results))
         self._entries[key] = made
         return made

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from zygopy.backends.python import typeof
 from zygopy.errors import DtypeError
+from zygopy.transform.arguments import ArgumentType, typeof
 from zygopy.transform.ir import Function, Leaves, Param, Var, leaves
 from zygopy.transform.records import (
     Known,
@@ -25,7 +25,6 @@ from zygopy.transform.records import (
     record_of,
     static_fields,
 )
-from zygopy.transform.signature import ArgumentType
 from zygopy.transform.values import Static
 
 LEAVES = {np.ndarray, float, int, complex, bool, np.bool_, *np.sctypeDict.values()}

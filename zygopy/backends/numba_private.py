@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from types import BuiltinFunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import llvmlite.binding as llvm
 import llvmlite.ir as llvm_ir
@@ -41,12 +41,13 @@ from numba.extending import lower_builtin
 from zygopy.backends import cache as files
 from zygopy.backends.fingerprint import OF_BACKENDS, OF_PACKAGE, Fingerprint
 from zygopy.errors import DtypeError, ZygopyError
-from zygopy.transform.emit import Source
+from zygopy.transform.arguments import LONGEST, ArgumentType, with_lengths
 from zygopy.transform.records import Record
-from zygopy.transform.short_rows import LONGEST
-from zygopy.transform.signature import ArgumentType, with_lengths
 from zygopy.transform.types import BOOL, COMPLEX, FLOAT, INT, Array, Scalar
 from zygopy.transform.values import Static
+
+if TYPE_CHECKING:
+    from zygopy.transform.emit import Source
 
 OPTIONS = {"nopython": True, "no_cfunc_wrapper": True, "error_model": "numpy", "boundscheck": False, "nogil": True}
 
@@ -76,6 +77,7 @@ def instruction(generate: Callable, typing: Callable) -> Callable:
 # The names of such functions, "zygopy.kind.what", tell how to make them: so code from disk finds them again.
 
 _PROVIDERS: dict[str, Callable[[str], int]] = {}
+_PLACES = {"blas": "zygopy.backends.blas", "vector": "zygopy.backends.vector_functions"}  # of providers elsewhere
 _OUR_SYMBOLS = "zygopy."
 _MARK = "numba.dynamic.globals.zygopy"
 
@@ -89,6 +91,8 @@ def provider(kind: str) -> Callable:
 def provide(symbol: str) -> None:
     """Tell LLVM where a function of ours is."""
     _, kind, what = symbol.split(".", 2)
+    if kind not in _PROVIDERS:
+        import_module(_PLACES[kind])
     llvm.add_symbol(symbol, _PROVIDERS[kind](what))
 
 
@@ -324,8 +328,6 @@ class NativeFunction(CPUDispatcher):
         A Python function with the signature and defaults; its body does not matter.
     generate : callable
         Takes the tuple of argument types, gives the `Source`.
-    realise : callable
-        Takes a source and the names of the parameters, gives the Python function that Numba compiles.
     identity : callable
         Names what the code depends on beside the types; None if code is not to be kept on disk.
     """
@@ -333,15 +335,14 @@ class NativeFunction(CPUDispatcher):
     def __init__(
         self,
         face: Callable,
-        generate: Callable[[tuple], Source],
-        realise: Callable,
+        generate: "Callable[[tuple], Source]",
         identity: Callable[[], str | None] = lambda: None,
     ):
         super().__init__(face, targetoptions=dict(OPTIONS))
         self.notes: dict[str, bool] = {}  # what is known of the code, and is kept with it
         self._cache = _Kept(self._name, self.notes)
         self._identity = identity
-        self._generate, self._realise = generate, realise
+        self._generate = generate
         self.sources: dict[tuple, Source] = {}
         self._given: tuple = ()  # the arguments of the call that the code is made for
         options = dict(OPTIONS)
@@ -350,6 +351,8 @@ class NativeFunction(CPUDispatcher):
 
     def implementation(self, numba_types: tuple) -> Callable:
         """The Python function that Numba compiles for argument types."""
+        from zygopy.backends import cpu  # loads all that emitted code may call
+
         names = list(self._compiler.pysig.parameters)
         found = tuple(zygopy_type(t, n) for t, n in zip(numba_types, names, strict=True))
         if len(self._given) == len(found):
@@ -358,7 +361,7 @@ class NativeFunction(CPUDispatcher):
         if not all(map(_is_importable, source.errors.values())):
             self.notes["stays"] = True  # another process would have another class of that name
         self.sources[numba_types] = source
-        return self._realise(source, names)
+        return cpu.function(source, names)
 
     def _name(self, signature) -> str | None:
         """What the code of a signature depends on beside it."""

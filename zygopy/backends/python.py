@@ -1,4 +1,4 @@
-"""The python backend: emitted source run by plain Python under NumPy's rules; the types of Python values."""
+"""The python backend: emitted source run by plain Python under NumPy's rules."""
 
 import ast
 import builtins
@@ -10,19 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from zygopy.backends import runtime, runtime_arrays
-from zygopy.errors import DtypeError, ZygopyError
+from zygopy.backends import matrices, runtime, runtime_arrays
+from zygopy.errors import ZygopyError
 from zygopy.transform.emit import Source
-from zygopy.transform.signature import type_of_array
-from zygopy.transform.types import BOOL, COMPLEX, FLOAT, INT, Scalar, is_supported
 
 _numbers = itertools.count(1)
 
 
 def compile(source: Source) -> Callable:
     """The function of a source; its text can be seen in tracebacks."""
-    from zygopy.backends import matrices  # imports scipy.linalg
-
     file = f"<zygopy {source.name} {next(_numbers)}>"
     linecache.cache[file] = (len(source.text), None, source.text.splitlines(True), file)
     namespace: dict[str, Any] = {
@@ -89,29 +85,3 @@ def _plain(value: object) -> object:
     if isinstance(value, tuple):
         return _like(value, map(_plain, value))
     return value.item() if isinstance(value, np.float64 | np.complex128 | np.int64 | np.bool_) else value
-
-
-def typeof(value: Any, name: str) -> Any:
-    """The type of a number or array.
-
-    Raises
-    ------
-    DtypeError
-        For values that cannot be computed with; the message says what to do.
-    """
-    if isinstance(value, np.ndarray):
-        return type_of_array(value, name)
-    if isinstance(value, bool | np.bool_):
-        return BOOL
-    if isinstance(value, float):  # np.float64 is one
-        return FLOAT
-    if isinstance(value, int | np.int64):
-        return INT
-    if isinstance(value, complex):  # np.complex128 is one
-        return COMPLEX
-    if isinstance(value, np.number) and is_supported(value.dtype):
-        return Scalar(value.dtype)
-    raise DtypeError(
-        f"{name} is of a type that is not supported ({type(value).__name__})",
-        help="pass numbers, arrays, or tuples, lists, dicts, NamedTuples and dataclasses of them",
-    )

@@ -15,6 +15,7 @@ from zygopy.errors import ArgumentError, DtypeError, UnsupportedError
 from zygopy.transform import arrays, elementwise, objects, ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import COMPOSED, apply_function, is_scalar_function
+from zygopy.transform.handlers import BUILTINS, METHODS, builtin, stop_gradient
 from zygopy.transform.ir import Const, Print, Value
 from zygopy.transform.records import Record, is_record_class, rebuilt
 from zygopy.transform.types import FLOAT, FLOAT64, INT, Scalar, is_supported
@@ -34,7 +35,6 @@ from zygopy.transform.values import (
     is_number,
 )
 
-_BUILTINS: dict[Callable, Callable] = {}
 _OF_OBJECTS = {len, zip, enumerate, reversed, tuple, list, dict, isinstance, partial, callable, sum, any, all, type}
 _OF_OBJECTS |= {
     sorted,
@@ -47,27 +47,6 @@ _OF_OBJECTS |= {
     copy.copy,
     copy.deepcopy,
 }
-_METHODS: dict[str, Callable] = {}
-
-
-def builtin(*functions: Callable):
-    """Declare what a call of a Python or NumPy function becomes: handler(s, *args, **kwargs)."""
-
-    def declare(handler: Callable) -> Callable:
-        _BUILTINS.update(dict.fromkeys(functions, handler))
-        return handler
-
-    return declare
-
-
-def method(name: str):
-    """Declare a method of arrays: handler(s, view, *args, **kwargs)."""
-
-    def declare(handler: Callable) -> Callable:
-        _METHODS[name] = handler
-        return handler
-
-    return declare
 
 
 def call(s, callee: object, args: list, kwargs: dict, name: str = "") -> object:
@@ -150,7 +129,7 @@ def _unknown(s, function: object) -> UnsupportedError:
 def handler_of(function: object) -> Callable | None:
     """What writes a call of a function of Python, NumPy or SciPy that zygopy knows."""
     try:
-        return _BUILTINS.get(function)
+        return BUILTINS.get(function)
     except TypeError:
         return None
 
@@ -205,9 +184,9 @@ def _call_method(s, bound: Method, args: list, kwargs: dict) -> object:
     owner, name = bound.owner, bound.name
     if isinstance(owner, Object | Record):
         return objects.call_method(s, owner, name, args, kwargs)
-    if isinstance(owner, View) and name in _METHODS:
+    if isinstance(owner, View) and name in METHODS:
         args, kwargs = [s.opened(a) for a in args], {k: s.opened(v) for k, v in kwargs.items()}
-        return _bind_handler(s, _METHODS[name], _METHODS[name], [owner, *args], kwargs)
+        return _bind_handler(s, METHODS[name], METHODS[name], [owner, *args], kwargs)
     if is_number(owner) and name == "item" and not args:
         return owner
     if is_number(owner) and name in ("conjugate", "conj") and not args:
@@ -514,21 +493,6 @@ def _refuse(function: Callable) -> None:
 
 for _function in (math.fsum, math.prod, map, filter, iter, next):
     _refuse(_function)
-
-
-def stop_gradient(x):
-    """x, as a constant: no gradient flows through it.
-
-    Parameters
-    ----------
-    x : number, array or tuple of them
-
-    Examples
-    --------
-    >>> stop_gradient(2.0)
-    2.0
-    """
-    return x
 
 
 @builtin(stop_gradient)

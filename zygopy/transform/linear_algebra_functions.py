@@ -7,7 +7,7 @@ import numpy as np
 from zygopy.errors import UnsupportedError
 from zygopy.transform import einsums, elementwise, least_squares, norms, products, reductions, systems
 from zygopy.transform.build import constant, integer
-from zygopy.transform.calls import builtin, method
+from zygopy.transform.handlers import builtin, method
 from zygopy.transform.ir import Const
 from zygopy.transform.numpy_functions import is_none
 from zygopy.transform.values import Static

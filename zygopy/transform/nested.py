@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from zygopy.transform import Lengths, Task, arrays, build, ops
+from zygopy.transform import Task, arrays, build, ops
 from zygopy.transform.affine import Affine
+from zygopy.transform.arguments import Lengths, Named
 from zygopy.transform.build import integer
 from zygopy.transform.ir import For, If, Leaves, Let, Substitution, Value, Var, leaves, walk
 from zygopy.transform.parse import read
 from zygopy.transform.records import Known, keys_of, place, rebuilt
-from zygopy.transform.specialise import Named, bind
+from zygopy.transform.specialise import bind
 from zygopy.transform.types import Array
 from zygopy.transform.values import Static, View, is_number
 

@@ -7,8 +7,9 @@ import numpy as np
 from zygopy.errors import DtypeError, UnsupportedError
 from zygopy.transform import arrays, elementwise, indexing, ops, reductions, shaping
 from zygopy.transform.build import constant, integer
-from zygopy.transform.calls import builtin, dtype_of, method
+from zygopy.transform.calls import dtype_of
 from zygopy.transform.functions import apply_function
+from zygopy.transform.handlers import builtin, method
 from zygopy.transform.ir import Value
 from zygopy.transform.types import Scalar
 from zygopy.transform.values import Static, View, describe, is_number

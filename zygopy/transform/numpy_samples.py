@@ -7,8 +7,8 @@ import numpy as np
 from zygopy.errors import UnsupportedError
 from zygopy.transform import arrays, elementwise, followed, joining, ops, reductions
 from zygopy.transform.build import constant, integer
-from zygopy.transform.calls import builtin
 from zygopy.transform.functions import apply_function
+from zygopy.transform.handlers import builtin
 from zygopy.transform.ir import Const, Value
 from zygopy.transform.numpy_functions import is_none
 from zygopy.transform.numpy_shapes import flat

@@ -8,8 +8,9 @@ import numpy as np
 from zygopy.errors import ShapeError, UnsupportedError
 from zygopy.transform import arrays, elementwise, indexing, joining, ops, reductions, shaping
 from zygopy.transform.build import constant, integer
-from zygopy.transform.calls import builtin, dtype_of, method
+from zygopy.transform.calls import dtype_of
 from zygopy.transform.functions import apply_function
+from zygopy.transform.handlers import builtin, method
 from zygopy.transform.ir import Const, Value
 from zygopy.transform.numpy_functions import is_none
 from zygopy.transform.reductions import axis_of, need_array

@@ -4,7 +4,7 @@ import numpy as np
 
 from zygopy.transform import elementwise, functions, numpy_functions, ops
 from zygopy.transform.build import integer
-from zygopy.transform.calls import builtin
+from zygopy.transform.handlers import builtin
 from zygopy.transform.reductions import need_array
 from zygopy.transform.values import Repeated
 

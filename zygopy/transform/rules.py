@@ -11,7 +11,9 @@ An elementwise rule gives the partial derivatives of a scalar function; it serve
 users declare theirs, for functions of their own, in the same way.
 """
 
+import sys
 from collections.abc import Callable
+from importlib import import_module
 
 from zygopy.transform import ops, user_rules
 from zygopy.transform.ir import Op
@@ -23,6 +25,8 @@ CONSTANT: set[Op] = set()
 def _own(function: Callable | Op) -> Op | None:
     """The operation that a rule of zygopy's own is declared for."""
     op = function if isinstance(function, Op) else ops.FUNCTIONS.get(function)
+    if op is not None and "zygopy.transform.rules_all" not in sys.modules:
+        import_module("zygopy.transform.rules_all")
     return None if op in ELEMENTWISE or op in CONSTANT else op
 
 

@@ -12,9 +12,9 @@ import numpy as np
 from zygopy.errors import UnsupportedError
 from zygopy.transform import arrays, distributions, elementwise, followed, linear_algebra_functions, ops, reductions
 from zygopy.transform.build import Traced, constant, where, zero
-from zygopy.transform.calls import builtin
 from zygopy.transform.compositions import apply, as_float, cast
 from zygopy.transform.functions import COMPOSED, composed
+from zygopy.transform.handlers import builtin
 from zygopy.transform.types import inexact, promote
 from zygopy.transform.values import Static, View
 

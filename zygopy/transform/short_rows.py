@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from zygopy.transform import ops
 from zygopy.transform.affine import Facts
+from zygopy.transform.arguments import LONGEST
 from zygopy.transform.build import Builder, integer
 from zygopy.transform.ir import (
     Block,
@@ -30,8 +31,6 @@ from zygopy.transform.memory import AliasClasses
 from zygopy.transform.orient import any_order
 from zygopy.transform.types import INT, Array, Scalar
 from zygopy.transform.vectorise import SLOW
-
-LONGEST = 64  # elements of a row; longer ones are vectors already
 
 
 def parted(s: For, own: dict[Var, Let], aliases: AliasClasses, facts: Facts) -> For:

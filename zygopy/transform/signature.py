@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import repeat
 
-import numpy as np
-
 from zygopy.errors import DtypeError, MeetingLengthsError, OtherLengthsError, ShapeError
 from zygopy.transform import arrays
 from zygopy.transform.affine import Facts
+from zygopy.transform.arguments import ArgumentType, Lengths, with_ones
 from zygopy.transform.build import Builder, constant
 from zygopy.transform.ir import (
     Block,
@@ -19,7 +18,6 @@ from zygopy.transform.ir import (
     Param,
     Print,
     Statement,
-    Value,
     Var,
     leaves,
     walk,
@@ -28,12 +26,10 @@ from zygopy.transform.ir import (
 from zygopy.transform.maybe_views import refuse_if_it_matters
 from zygopy.transform.memory import stored_parameters
 from zygopy.transform.parse import parameter_names, read
-from zygopy.transform.records import Known, Record, counting_fields, keys_of, place, rebuilt, record_of
-from zygopy.transform.specialise import Lengths, Specialiser
-from zygopy.transform.types import FLOAT, Array, Scalar, Type, is_supported
+from zygopy.transform.records import Known, Record, counting_fields, keys_of, place, rebuilt
+from zygopy.transform.specialise import Specialiser
+from zygopy.transform.types import FLOAT, Array, Scalar
 from zygopy.transform.values import Raises, Static, View, describe, is_number
-
-ArgumentType = Type | Static | tuple  # a leaf, an object known at compile time, or a tuple or Record of such
 
 
 @dataclass(frozen=True)
@@ -49,47 +45,6 @@ class Specialised:
     captured: tuple[tuple, ...]
     numbers: list[tuple]
     guarded: bool  # whether it tests at entry that lengths are equal
-
-
-def ones_of(value: object) -> tuple | None:
-    """For an argument the axes that have length 1; for a tuple or object those of its members."""
-    if isinstance(value, np.ndarray):
-        return tuple(k for k, n in enumerate(value.shape) if n == 1)
-    members = record_of(value)
-    return None if members is None else tuple(ones_of(v) for v in members)
-
-
-def with_ones(type_: ArgumentType, ones: tuple | None) -> ArgumentType:
-    """The type of an argument with these axes of length 1."""
-    if isinstance(type_, Array):
-        return replace(type_, ones=ones)
-    return rebuilt(type_, map(with_ones, type_, ones)) if isinstance(type_, tuple) else type_
-
-
-def with_lengths(type_: ArgumentType, value: object) -> ArgumentType:
-    """The type of an argument with the lengths of its arrays."""
-    if isinstance(type_, Array) and isinstance(value, np.ndarray) and value.ndim == type_.ndim:
-        return replace(type_, lengths=value.shape)
-    if isinstance(type_, tuple) and isinstance(value, tuple) and len(type_) == len(value):
-        return rebuilt(type_, map(with_lengths, type_, value))
-    return type_
-
-
-def type_of_array(array: np.ndarray, name: str) -> Array:
-    """The type of a NumPy array.
-
-    Raises
-    ------
-    DtypeError
-        For dtypes that cannot be computed with: object, str, float16.
-    """
-    dtype = array.dtype
-    if not is_supported(dtype) or not dtype.isnative:
-        raise DtypeError(f"{name} is an array of {dtype}", help="convert it: x.astype(float)")
-    if not 1 <= array.ndim <= 8:
-        raise DtypeError(f"{name} is an array with {array.ndim} dimensions", help="pass a number: x.item()")
-    layout = "C" if array.flags.c_contiguous else "F" if array.flags.f_contiguous else "A"
-    return Array(dtype, array.ndim, layout, array.flags.writeable, lengths=array.shape)
 
 
 def specialise(
@@ -239,4 +194,4 @@ def _member_result(s: Specialiser, value: object) -> Leaves:
     return Known(value.value) if isinstance(value, Static) else _result(s, value)
 
 
-__all__ = ["Lengths", "Scalar", "Specialised", "Value", "specialise", "type_of_array"]
+__all__ = ["Specialised", "specialise"]

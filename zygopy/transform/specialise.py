@@ -23,6 +23,7 @@ from zygopy.errors import (
 )
 from zygopy.transform import arrays, ops, user_rules
 from zygopy.transform.affine import Affine, Facts
+from zygopy.transform.arguments import Lengths, Named, ones_of, type_of_array, with_ones
 from zygopy.transform.build import Builder, constant
 from zygopy.transform.ir import (
     Block,
@@ -67,24 +68,6 @@ from zygopy.transform.values import (
     shape_of,
     zeros,
 )
-
-
-@dataclass(frozen=True)
-class Lengths:
-    """What code is specialised to beside types: the axes of length 1 of each argument.
-
-    Code takes lengths of arguments that meet to be equal, and slices to lie within their axes, and tests that at entry;
-    `refused` are such tests that have failed, as their messages. A program inside another one has no entry: it asks
-    the one around it, which knows its arguments by name, and their axes; `numbers` are those that this one captures.
-    """
-
-    ones: tuple
-    refused: frozenset[str] = frozenset()
-    ask: Callable[[Op, "Named", "Named"], bool] | None = field(default=None, compare=False)
-    numbers: list | None = field(default=None, compare=False)
-
-
-Named = list[tuple[int, tuple | None]]  # a form: its coefficients, with the argument's name and axis, None for 1
 
 
 @dataclass
@@ -453,8 +436,6 @@ class Specialiser:
         return self.made(rebuilt(found, members), _CAPTURED)
 
     def _captured_array(self, array, origin: tuple) -> View:
-        from zygopy.transform.signature import ones_of, type_of_array, with_ones
-
         key, name = origin, path_of(*origin)
         if key not in self.captured_arrays:
             type_ = type_of_array(array, name)

@@ -1,0 +1,270 @@
+"""From a Python function to the source of its derivative.
+
+    specialise    Python and argument types -> typed IR
+    simplify      constants, repeated expressions, dead code
+    reverse       IR -> IR whose reverse part names primal values freely; `jam`, `tape.close` bring them there
+    forward       IR -> IR with a tangent beside each value
+    emit          IR -> readable Python
+
+Everything is decided here, from types; backends compile what `emit` writes.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from zygopy.errors import DtypeError, OutputError
+from zygopy.transform import (  # noqa: F401  (rules and functions register themselves)
+    Program,
+    Task,
+    linear_algebra_functions,
+    numpy_functions,
+    numpy_samples,
+    numpy_shapes,
+    numpy_ufuncs,
+    ops,
+    rules_all,
+)
+from zygopy.transform.arguments import ArgumentType, Lengths
+from zygopy.transform.build import Builder
+from zygopy.transform.dead_stores import dead_stores
+from zygopy.transform.distribute import distribute
+from zygopy.transform.double_buffer import double_buffer
+from zygopy.transform.emit import emit
+from zygopy.transform.forward import forward
+from zygopy.transform.fuse import fuse
+from zygopy.transform.hoist import hoist, hoist_numbers
+from zygopy.transform.ir import Block, Check, Const, Function, Leaves, Value, Var, leaves
+from zygopy.transform.jacobians import jacobian
+from zygopy.transform.jam import jam
+from zygopy.transform.memory import stored_parameters
+from zygopy.transform.on_tape import on_tape
+from zygopy.transform.orient import orient
+from zygopy.transform.overwrite import overwrite
+from zygopy.transform.promote import promote
+from zygopy.transform.reassociate import reassociate
+from zygopy.transform.records import Record, keys_of, place
+from zygopy.transform.reverse import reverse
+from zygopy.transform.rotate import rotate
+from zygopy.transform.settle import settle
+from zygopy.transform.share import share
+from zygopy.transform.signature import Specialised, specialise
+from zygopy.transform.simplify import simplify
+from zygopy.transform.split import Split, split
+from zygopy.transform.strips import strips
+from zygopy.transform.tape import close
+from zygopy.transform.types import BOOL, Array
+from zygopy.transform.values import Static, describe
+from zygopy.transform.vectorise import vectorise
+from zygopy.transform.verify import verify
+from zygopy.transform.winners import winners
+
+
+def build(function: Callable, types: list[ArgumentType], task: Task, lengths: Lengths | None = None) -> Program:
+    """The IR for a task on a function with arguments of the given types, and axes of length 1.
+
+    Raises
+    ------
+    ZygopyError
+        If the function cannot be differentiated; the message names the line and the reason.
+    """
+    checked_names = [] if task.kind == "jvp" else differentiable(function, types, task)
+    promoted = [] if task.kind in ("jacfwd", "jacrev") else checked_names
+    found = specialise(function, types, promoted, lengths)
+    primal = checked(simplify(checked(_guard_overlap(found.function))))
+    if task.kind != "primal":
+        primal = checked(winners(primal))
+    primal = checked(reassociate(checked(fuse(checked(double_buffer(primal))))))
+    is_inner = lengths is not None and lengths.ask is not None
+    settled = (lambda inner: inner) if is_inner else settle
+    backward = None
+    if task.kind == "vjp":
+        parts = halves(primal, [found.wrt[name] for name in task.wrt], settled)
+        derived, backward = parts.forward, parts.backward
+    else:
+        derived = _derive(primal, found, task, settled)
+    primals = sum(len(_numbers_of(type_)) for type_ in types)
+    return Program(derived, found.captured, tuple(found.numbers), primals, found.guarded, backward)
+
+
+def halves(
+    primal: Function, wrt: list[Leaves], settled: Callable[[Function], Function] = settle, owned: bool = True
+) -> Split:
+    """The derivative of a function as two, each in the form that compiles to the fastest loops; see `split`."""
+    found = split(primal, wrt, partial(_closed, settled=settled, jammed=False), owned)
+    return Split(*(_tuned(checked(simplify(checked(half)))) for half in (found.forward, found.backward)))
+
+
+def _derive(primal: Function, found: Specialised, task: Task, settled: Callable[[Function], Function]) -> Function:
+    """The program of a task; `settled` is applied once nothing differentiates it any more."""
+    match task.kind:
+        case "primal":
+            return _tuned(settled(primal))
+        case "jvp":
+            tangents = forward(primal, list(task.wrt))
+            if task.tangent_only:
+                _, dots = tangents.results
+                tangents = replace(tangents, body=replace(tangents.body, yields=tuple(leaves(dots))), results=dots)
+            tangents = simplify(tangents)
+            return replace(_tuned(settled(tangents)), name=f"{primal.name}_jvp")
+        case "jacfwd":
+            columns = simplify(checked(jacobian(primal, list(task.wrt), task.single, None)))
+            return replace(_tuned(checked(settled(columns))), name=f"{primal.name}_jacfwd")
+        case "jacrev":
+            rows = simplify(checked(jacobian(primal, list(task.wrt), task.single, partial(_adjoints, settled=settled))))
+            return replace(_tuned(rows), name=f"{primal.name}_jacrev")
+    output, aux = _output(primal, task.has_aux)
+    wrt = [found.wrt[name] for name in task.wrt]
+
+    def results(bars: list[Leaves]) -> Leaves:
+        gradient = bars[0] if task.single else tuple(bars)
+        value = (output, aux) if task.has_aux else output
+        if task.kind == "value_and_grad":
+            return (value, gradient)
+        return (gradient, aux) if task.has_aux else gradient
+
+    closed = _closed(primal, wrt, output, results, settled)
+    return replace(_tuned(closed), name=f"{primal.name}_{task.kind}")
+
+
+def _closed(
+    primal: Function,
+    wrt: list[Leaves],
+    output: Value,
+    results: Callable[[list[Leaves]], Leaves],
+    settled: Callable[[Function], Function],
+    jammed: bool = True,
+) -> Function:
+    """The forward and the reverse part as one program; `jammed`: side by side where that needs no tape."""
+    program = reverse(primal, wrt, output, results)
+    opened = simplify(checked(settled(program.function), True), True)
+    program = replace(program, function=checked(jam(opened), True) if jammed else opened)
+    return checked(simplify(checked(close(program))))
+
+
+def _adjoints(primal: Function, wrt: list[Leaves], output: Value, settled: Callable[[Function], Function]) -> Function:
+    """The program of nothing but the adjoints of `wrt`."""
+    return _closed(primal, wrt, output, tuple, settled)
+
+
+def _tuned(function: Function) -> Function:
+    """The same program in the form that compiles to the fastest loops."""
+    function = checked(fuse(checked(simplify(function))))
+    passes = (
+        on_tape,
+        overwrite,
+        share,
+        dead_stores,
+        promote,
+        orient,
+        hoist_numbers,
+        strips,
+        hoist,
+        distribute,
+        rotate,
+        vectorise,
+    )
+    for tuning in (*passes, simplify):
+        function = checked(tuning(function))
+    return function
+
+
+def checked(function: Function, open_program: bool = False) -> Function:
+    """The function, verified if `ZYGOPY_VERIFY` is set."""
+    return verify(function, open_program) if os.environ.get("ZYGOPY_VERIFY") else function
+
+
+def differentiable(function: Callable, types: list[ArgumentType], task: Task) -> list[str]:
+    """Check that the parameters to differentiate hold real or complex numbers; the names of those."""
+    from zygopy.transform.parse import parameter_names
+
+    by_name = dict(zip(parameter_names(function), types, strict=True))
+    for name in task.wrt:
+        _check_inexact(name, by_name[name])
+        if isinstance(by_name[name], Record) and not _numbers_of(by_name[name]):
+            raise DtypeError(f"cannot differentiate with respect to {name}: it holds no numbers")
+    return list(task.wrt)
+
+
+def _check_inexact(name: str, type_: ArgumentType) -> None:
+    if isinstance(type_, tuple):
+        for key, item in zip(keys_of(type_), type_, strict=True):
+            if not isinstance(item, Static):
+                _check_inexact(place(name, type_, key), item)
+    elif isinstance(type_, Static):
+        raise DtypeError(
+            f"cannot differentiate with respect to {name}: it is {type(type_.value).__name__}, not a number or array",
+            help="name the arguments to differentiate: argnums=...",
+        )
+    elif isinstance(type_, Array) and type_.dtype.kind not in "fc":
+        raise DtypeError(
+            f"cannot differentiate with respect to {name}: it is an array of {type_.dtype}",
+            why="a gradient has the dtype of its argument, and integers cannot hold one",
+            help=f"pass {name}.astype(float)",
+        )
+
+
+def _numbers_of(type_: ArgumentType) -> list:
+    """The types of the leaves of an argument."""
+    if isinstance(type_, tuple):
+        return [leaf for item in type_ for leaf in _numbers_of(item)]
+    return [] if isinstance(type_, Static) else [type_]
+
+
+def _output(primal: Function, has_aux: bool) -> tuple[Var | Const, Leaves]:
+    value, aux = primal.results, ()
+    if has_aux:
+        is_tuple = isinstance(value, tuple) and not (isinstance(value, Record) and not value.is_named_tuple)
+        if not (is_tuple and len(value) == 2):
+            raise OutputError(f"{primal.name} must return a pair (value, aux), as has_aux=True says", primal.loc)
+        value, aux = value
+    if isinstance(value, tuple) or isinstance(value.type, Array):
+        what = "an array" if not isinstance(value, tuple) else describe(value) if len(value) else "None"
+        raise OutputError(
+            f"{primal.name} returns {what}; a gradient needs one real number",
+            primal.loc,
+            help="return a sum or another scalar, or use has_aux=True for (value, rest)",
+        )
+    if value.type.is_complex:
+        raise OutputError(
+            f"{primal.name} returns a complex number; a gradient needs one real number",
+            primal.loc,
+            help="return a real number of it, such as z.real or abs(z) ** 2",
+        )
+    if not value.type.is_float:
+        raise OutputError(f"{primal.name} returns an integer; a gradient needs a real number", primal.loc)
+    return value, aux
+
+
+def _guard_overlap(function: Function) -> Function:
+    """At entry, refuse that an array the function stores into shares memory with another argument."""
+    from zygopy.errors import OverlapError
+
+    stored = stored_parameters(function)
+    places = dict(found for p in function.params for found in _places(p.name, p.leaves))
+    params = [v for v in places if isinstance(v.type, Array)]
+    b = Builder(function.loc)
+    seen: set[frozenset] = set()
+    for a in params:
+        for other in params:
+            pair = frozenset((a, other))
+            if a is other or a not in stored or pair in seen:
+                continue
+            seen.add(pair)
+            message = f"{places[a]} is stored into and shares memory with {places[other]}: pass a copy of one of them"
+            test = b.apply(ops.NOT, b.let(ops.OVERLAPS, (a, other), BOOL))
+            b.emit(Check(test, OverlapError, message, function.loc))
+    body = Block((*b.statements, *function.body.statements), function.body.yields)
+    return replace(function, body=body)
+
+
+def _places(name: str, tree: Leaves) -> list[tuple[Var, str]]:
+    """The leaves of a parameter and what a user writes for them."""
+    if isinstance(tree, tuple):
+        pairs = zip(keys_of(tree), tree, strict=True)
+        return [found for key, item in pairs for found in _places(place(name, tree, key), item)]
+    return [(tree, name)] if isinstance(tree, Var) else []
+
+
+__all__ = ["build", "emit"]
