@@ -10,7 +10,8 @@ from tests.test_programs import tolerance
 from zygopy.backends import python
 from zygopy.derivative import bind
 from zygopy.structures import builder, flat, type_of
-from zygopy.transform import Task, build, emit
+from zygopy.transform import Task, build
+from zygopy.transform.emit import emit
 from zygopy.transform.ir import Var, leaves
 from zygopy.transform.parse import parameter_names
 

@@ -24,7 +24,7 @@ from zygopy.backends.outlines import kept_outline
 from zygopy.errors import ArgumentError, OtherLengthsError, OutputError, ShapeError
 from zygopy.show_source import Text
 from zygopy.structures import builder, flat, flattener, is_native, refilled, skeleton, type_of
-from zygopy.transform import Program, Task, build, emit
+from zygopy.transform import Program, Task, build, source_of
 from zygopy.transform.arguments import Lengths, ones_of
 from zygopy.transform.ir import Function
 from zygopy.transform.parse import parameter_names, read
@@ -80,7 +80,7 @@ class Derivative:
 
     def source(self, *args, **kwargs) -> Text:
         """The generated Python for arguments like these: readable, and what the backends run."""
-        return Text(emit(readable(self.program(*args, **kwargs).function)).text, "python")
+        return Text(source_of(readable(self.program(*args, **kwargs).function)).text, "python")
 
     def for_lengths(self, error: OtherLengthsError, args: tuple, kwargs: dict) -> "Derivative":
         """The same for arguments whose lengths are other than the code takes them to be, as an error says."""
@@ -348,7 +348,7 @@ class Interpreted(Derivative):
             program = build(self.function, types, self.task, self.lengths)
             from zygopy.backends import python
 
-            compiled = python.compile(emit(flat(program.function)))
+            compiled = python.compile(source_of(flat(program.function)))
             entry = compiled, program, flattener(self.structure(types)), builder(program.function.results)
             self._entries[key] = entry
         compiled, program, flatten, built = entry
@@ -459,7 +459,7 @@ class Native(Derivative, NativeFunction):
                 f"{self.function.__name__} returns an object that compiled code cannot pass on",
                 help="call it from Python, or return a tuple or NamedTuple of numbers and arrays",
             )
-        return emit(program.function)
+        return source_of(program.function)
 
 
 class BindingError(OutputError):
@@ -531,7 +531,7 @@ class Bound(Native):
         def generate(leaves: tuple) -> "Source":
             found = iter(leaves)
             full = [refilled(type_, found) for type_ in types]
-            return emit(flat(build(self.function, full, self.task, self.lengths).function))
+            return source_of(flat(build(self.function, full, self.task, self.lengths).function))
 
         function = flat(program.function)
         namespace: dict = {}

@@ -6,9 +6,13 @@ something is compiled or shown.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from zygopy.transform.arguments import ArgumentType, Lengths
 from zygopy.transform.ir import Function
+
+if TYPE_CHECKING:
+    from zygopy.transform.emit import Source
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,8 @@ def build(function: Callable, types: list[ArgumentType], task: Task, lengths: Le
     return pipeline.build(function, types, task, lengths)
 
 
-def emit(function: Function):
-    """The `Source` of a function, by `emit.emit`."""
+def source_of(function: Function) -> "Source":
+    """The readable Python of a function, by `emit.emit`."""
     from zygopy.transform import pipeline
 
     return pipeline.emit(function)
