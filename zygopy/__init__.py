@@ -1,6 +1,20 @@
 """zygopy: gradients of ordinary numerical Python, at native speed."""
 
-from zygopy.api import grad, hessian, hvp, jacfwd, jacobian, jacrev, jit, jvp, stop_gradient, value_and_grad
+from zygopy.api import (
+    grad,
+    hessian,
+    hvp,
+    jacfwd,
+    jacobian,
+    jacrev,
+    jit,
+    jvp,
+    linearize,
+    pullback,
+    stop_gradient,
+    value_and_grad,
+    vjp,
+)
 from zygopy.check import check_grads
 from zygopy.errors import (
     ArgumentError,
@@ -45,7 +59,10 @@ __all__ = [
     "jacrev",
     "jit",
     "jvp",
+    "linearize",
+    "pullback",
     "stop_gradient",
     "tangent",
     "value_and_grad",
+    "vjp",
 ]

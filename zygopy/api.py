@@ -9,16 +9,15 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
 
-import numpy as np
-
 from zygopy.derivative import Compiled, Derivative, bind, call_of, caller, make, task_of
-from zygopy.errors import ArgumentError, DtypeError, ShapeError, UnsupportedError
-from zygopy.structures import LEAVES, is_static
+from zygopy.errors import ArgumentError, UnsupportedError
+from zygopy.linear_maps import collect, like_of, value_and_linear_map, value_and_pullback
+from zygopy.structures import is_static
 from zygopy.transform import Task
 from zygopy.transform.handlers import builtin, stop_gradient
 from zygopy.transform.ir import Const
 from zygopy.transform.parse import parameter_names
-from zygopy.transform.records import alike, is_record_class, keys_of, place, record_of
+from zygopy.transform.records import is_record_class
 from zygopy.transform.values import Static
 
 Argnums = int | str | tuple[int | str, ...]
@@ -118,10 +117,82 @@ def _directional(function: Callable, primals: tuple, tangents: tuple, backend: s
     if len(primals) != len(tangents):
         raise ArgumentError(f"{len(primals)} primals and {len(tangents)} tangents were given")
     for name, primal, tangent in zip(names, primals, tangents, strict=False):
-        _check_tangent(name, primal, tangent)
+        if not (is_static(primal) or is_static(tangent)):
+            collect("tangent", name, like_of(primal), tangent, [])
     moving = tuple(n for n, t in zip(names, tangents, strict=False) if not is_static(t))
     directions = [t for t in tangents if not is_static(t)]
     return jvp_function(function, moving, backend, tangent_only)(*bind(function, primals, {}), *directions)
+
+
+def vjp(f: Callable, *primals, has_aux: bool = False, backend: str = "cpu") -> tuple:
+    """The value of a function and its pullback, which takes adjoints of the value to adjoints of the arguments.
+
+    Parameters
+    ----------
+    f : callable
+        A function of numbers, arrays and structures of them that returns such.
+    *primals
+        The arguments.
+    has_aux : bool
+        Whether `f` returns a pair (value, aux); the result is then (value, pullback, aux).
+
+    Returns
+    -------
+    tuple
+        (value, pullback). The pullback takes a seed of the structure, shapes and dtypes of the value, and returns a
+        tuple with an adjoint for each argument, None for those without real or complex numbers. It may be called many
+        times, by many threads at once, and reads nothing that the caller can change.
+
+    Raises
+    ------
+    DtypeError
+        If no argument holds a real or complex number.
+    ArgumentError, ShapeError, DtypeError
+        By the pullback, if its seed is not like the value.
+
+    Examples
+    --------
+    >>> value, pull = vjp(lambda x, y: x * y, 2.0, np.array([1.0, 3.0]))
+    >>> pull(np.array([1.0, 10.0]))
+    (31.0, array([ 2., 20.]))
+    """
+    return value_and_pullback(python_function(f), primals, has_aux, backend)
+
+
+pullback = vjp
+
+
+def linearize(f: Callable, *primals, backend: str = "cpu") -> tuple:
+    """The value of a function and its derivative there as a linear function of tangents.
+
+    Parameters
+    ----------
+    f : callable
+        A function of numbers, arrays and structures of them that returns such.
+    *primals
+        The arguments.
+
+    Returns
+    -------
+    tuple
+        (value, linear map). The map takes a tangent for each argument, of its structure, shapes and dtypes (anything
+        for one that has no real or complex numbers), and returns the tangent of the value. It may be called many
+        times, by many threads at once, and reads nothing that the caller can change.
+
+    Raises
+    ------
+    DtypeError
+        If no argument holds a real or complex number.
+    ArgumentError, ShapeError, DtypeError
+        By the map, if a tangent is not like its argument.
+
+    Examples
+    --------
+    >>> value, push = linearize(lambda x, y: x * y, 2.0, np.array([1.0, 3.0]))
+    >>> push(1.0, np.array([0.0, 1.0]))
+    array([1., 5.])
+    """
+    return value_and_linear_map(python_function(f), primals, backend)
 
 
 def jacfwd(f: Callable | None = None, argnums: Argnums = 0, *, backend: str = "cpu"):
@@ -226,27 +297,6 @@ def hvp(f: Callable, primals: tuple, tangents: tuple, *, backend: str = "cpu") -
 def _gradient_of(function: Callable, moving: tuple[int, ...], backend: str) -> Callable:
     """The function of the gradient, the same object each time, so that it is compiled once."""
     return call_of(grad(function, moving if len(moving) > 1 else moving[0], backend=backend))
-
-
-def _check_tangent(name: str, primal: object, tangent: object) -> None:
-    """Refuse a tangent that does not have the structure, shape and dtype of its primal."""
-    if tangent is None or is_static(primal):
-        return
-    if type(primal) not in LEAVES and (members := record_of(primal)) is not None:
-        given = record_of(tangent)
-        if given is None or not alike(members, given):
-            raise ArgumentError(f"the tangent of {name} has another structure than {name}")
-        for key, p, t in zip(keys_of(members), members, given, strict=True):
-            _check_tangent(place(name, members, key), p, t)
-    elif isinstance(primal, float | np.floating) and isinstance(tangent, complex | np.complexfloating):
-        raise DtypeError(f"the tangent of {name} is a complex number, {name} is a real one")
-    elif isinstance(primal, np.ndarray) and primal.dtype.kind in "fc":
-        if not isinstance(tangent, np.ndarray):
-            raise DtypeError(f"the tangent of {name} is a {type(tangent).__name__}, not an array")
-        if tangent.shape != primal.shape:
-            raise ShapeError(f"the tangent of {name} has shape {tangent.shape}, {name} has {primal.shape}")
-        if tangent.dtype != primal.dtype:
-            raise DtypeError(f"the tangent of {name} is an array of {tangent.dtype}, {name} of {primal.dtype}")
 
 
 @lru_cache(maxsize=1024)
@@ -368,7 +418,10 @@ __all__ = [
     "jit",
     "jvp",
     "jvp_function",
+    "linearize",
     "python_function",
+    "pullback",
     "stop_gradient",
     "value_and_grad",
+    "vjp",
 ]

@@ -144,6 +144,12 @@ class Compiled(Derivative):
         """The value and the gradient with respect to `argnums`."""
         return make(self.function, task_of("value_and_grad", self.function, argnums, has_aux), self.backend)
 
+    def vjp(self, *primals, has_aux: bool = False) -> tuple:
+        """The value and the pullback at `primals`."""
+        from zygopy.linear_maps import value_and_pullback
+
+        return value_and_pullback(self.function, primals, has_aux, self.backend)
+
 
 @dataclass(frozen=True)
 class _Named:
@@ -189,6 +195,12 @@ def make(function: Callable, task: Task, backend: str, lengths: Lengths | None =
     """An operator on a function."""
     if backend not in ("cpu", "python"):
         raise ArgumentError(f"there is no backend {backend!r}", help='use "cpu" or "python"')
+    if task.kind in ("vjp", "linearize"):
+        from zygopy.linear_maps import Parted
+
+        parted: Derivative = Parted(function, task, backend)
+        parted.lengths = lengths
+        return parted
     base = Interpreted if backend == "python" else Bound if needs_binding(function) else Native
     made = _CLASSES[_FACES[task.kind], base](function, task, backend)
     made.lengths = lengths
@@ -488,6 +500,13 @@ class Guarded(Native):
         return NativeFunction._compile_for_args(self, *args, **kwargs)
 
 
+def native(function: Function, generate: Callable, identity: str | None) -> NativeFunction:
+    """Machine code for functions of the parameters of an IR function, which are numbers and arrays."""
+    namespace: dict = {}
+    exec(f"def {function.name}({', '.join(p.name for p in function.params)}): pass", namespace)
+    return NativeFunction(namespace[function.name], generate, lambda: identity)
+
+
 @dataclass
 class Entry:
     """Native code for arguments of one structure."""
@@ -533,11 +552,8 @@ class Bound(Native):
             full = [refilled(type_, found) for type_ in types]
             return source_of(flat(build(self.function, full, self.task, self.lengths).function))
 
-        function = flat(program.function)
-        namespace: dict = {}
-        exec(f"def {function.name}({', '.join(p.name for p in function.params)}): pass", namespace)
-        native = NativeFunction(namespace[function.name], generate, lambda: identity)
-        made = Entry(native, program, flattener(self.structure(types)), builder(program.function.results))
+        own = native(flat(program.function), generate, identity)
+        made = Entry(own, program, flattener(self.structure(types)), builder(program.function.results))
         self._entries[key] = made
         return made
 

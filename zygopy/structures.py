@@ -126,8 +126,8 @@ def param_leaves(param: Param) -> list[Var]:
     return [leaf for leaf in leaves(param.leaves) if isinstance(leaf, Var)]
 
 
-def flat(function: Function) -> Function:
-    """The function with a parameter for each leaf; one that returns objects returns their leaves."""
+def flat(function: Function, always: bool = False) -> Function:
+    """The function with a parameter for each leaf; one that returns objects, or `always`, returns the leaves."""
     params: dict[str, Param] = {}
     for param in function.params:
         for leaf in param_leaves(param):
@@ -135,7 +135,8 @@ def flat(function: Function) -> Function:
             while name in params:
                 name += "_"
             params[name] = Param(name, leaf)
-    results = function.results if is_native(function.results) else tuple(leaves(function.results))
+    results = function.results
+    results = tuple(leaves(results)) if always or not is_native(results) else results
     return replace(function, params=tuple(params.values()), results=results)
 
 
@@ -200,8 +201,11 @@ def _take_apart(code: _Code, name: str, type_: Any, found: list[str], inside: bo
 
 def builder(tree: Leaves) -> Callable | None:
     """What puts a result together from the tuple of its leaves; None if compiled code returns it as it is."""
-    if is_native(tree):
-        return None
+    return None if is_native(tree) else assembler(tree)
+
+
+def assembler(tree: Leaves) -> Callable:
+    """What puts a result together from the tuple of its leaves."""
     code = _Code()
     count = iter(range(len(leaves(tree))))
     return code.function("leaves", _put_together(code, tree, count))

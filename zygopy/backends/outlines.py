@@ -27,7 +27,10 @@ def kept_outline(identity: str | None, functions: list[Callable], make: Callable
     program = make()
     out = io.BytesIO()
     try:
-        _Writer(out, functions).dump(replace(program, function=replace(program.function, body=Block(()))))
+        second = program.second and replace(program.second, body=Block(()))
+        _Writer(out, functions).dump(
+            replace(program, function=replace(program.function, body=Block(())), second=second)
+        )
     except (pickle.PicklingError, AttributeError, TypeError):  # it holds what another process cannot have
         return program
     cache.write(name, out.getvalue())

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Task:
     """What to make of a function, and with respect to which parameters.
 
-    The kinds are "primal", "grad", "value_and_grad", "jvp", "jacfwd", "jacrev" and "vjp".
+    The kinds are "primal", "grad", "value_and_grad", "jvp", "jacfwd", "jacrev", "vjp" and
+    "linearize".
     """
 
     kind: str = "primal"
@@ -38,7 +39,8 @@ class Program:
     numbers: tuple[tuple, ...]
     primals: int  # the number of parameters, by leaves, that are not captured and not tangents
     guarded: bool = False  # it raises OtherLengthsError at entry unless lengths are as equal as it takes them to be
-    backward: Function | None = None  # of "vjp", where `function` is the forward part
+    second: Function | None = None  # of "vjp" and "linearize": the linear part, `function` is the other one
+    source: "Source | None" = None  # of the linear part, for as long as the program lives
 
 
 def build(function: Callable, types: list[ArgumentType], task: Task, lengths: Lengths | None = None) -> Program:

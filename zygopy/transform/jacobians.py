@@ -20,21 +20,18 @@ from zygopy.transform import ops
 from zygopy.transform.build import Builder, constant, integer, zero
 from zygopy.transform.forward import forward, shape_of
 from zygopy.transform.ir import (
-    Block,
     Function,
     Leaves,
     Param,
-    Print,
     Statement,
     Substitution,
     Value,
     Var,
     leaves,
     map_leaves,
-    with_blocks,
 )
 from zygopy.transform.memory import stored_parameters
-from zygopy.transform.split import cut, nest, weighted
+from zygopy.transform.split import cut, nest, weighted, without_prints
 from zygopy.transform.types import Array
 
 Reversed = Callable[[Function, list[Leaves], Value], Function]
@@ -131,7 +128,7 @@ class _Seeded:
     """A program with seeds among its parameters: what they change, and what is computed once, before any of them."""
 
     def __init__(self, b: Builder, primal: Function, function: Function):
-        self.function = function = replace(function, body=_without_prints(function.body))
+        self.function = function = replace(function, body=without_prints(function.body))
         known = {v for p in primal.params for v in leaves(p.leaves)}
         seeds = {v for p in function.params for v in leaves(p.leaves) if isinstance(v, Var)} - known
         once, self.each = cut(function.body, seeds, consuming=True)
@@ -163,11 +160,6 @@ class _Seeded:
 def _copied(copying: Substitution, s: Statement) -> Statement:
     copy = copying.statement(s)
     return replace(copy, mirror=None) if hasattr(copy, "mirror") else copy
-
-
-def _without_prints(block: Block) -> Block:
-    kept = tuple(with_blocks(s, _without_prints) for s in block.statements if not isinstance(s, Print))
-    return Block(kept, block.yields)
 
 
 def _zeros(b: Builder, seed: Var, like: Value) -> Value:

@@ -51,7 +51,7 @@ from zygopy.transform.settle import settle
 from zygopy.transform.share import share
 from zygopy.transform.signature import Specialised, specialise
 from zygopy.transform.simplify import simplify
-from zygopy.transform.split import Split, split
+from zygopy.transform.split import Split, linearized, split
 from zygopy.transform.strips import strips
 from zygopy.transform.tape import close
 from zygopy.transform.types import BOOL, Array
@@ -69,7 +69,7 @@ def build(function: Callable, types: list[ArgumentType], task: Task, lengths: Le
     ZygopyError
         If the function cannot be differentiated; the message names the line and the reason.
     """
-    checked_names = [] if task.kind == "jvp" else differentiable(function, types, task)
+    checked_names = [] if task.kind in ("jvp", "vjp", "linearize") else differentiable(function, types, task)
     promoted = [] if task.kind in ("jacfwd", "jacrev") else checked_names
     found = specialise(function, types, promoted, lengths)
     primal = checked(simplify(checked(_guard_overlap(found.function))))
@@ -78,21 +78,32 @@ def build(function: Callable, types: list[ArgumentType], task: Task, lengths: Le
     primal = checked(reassociate(checked(fuse(checked(double_buffer(primal))))))
     is_inner = lengths is not None and lengths.ask is not None
     settled = (lambda inner: inner) if is_inner else settle
-    backward = None
+    second = None
     if task.kind == "vjp":
-        parts = halves(primal, [found.wrt[name] for name in task.wrt], settled)
-        derived, backward = parts.forward, parts.backward
+        outputs = _value_and_aux(primal)[0] if task.has_aux else primal.results
+        parts = halves(primal, [found.wrt[name] for name in task.wrt], settled, outputs=outputs)
+        derived, second = parts.forward, parts.backward
+    elif task.kind == "linearize":
+        parts = _tuned_halves(linearized(settled(primal), settled(forward(primal, list(task.wrt)))))
+        derived, second = parts.forward, parts.backward
     else:
         derived = _derive(primal, found, task, settled)
     primals = sum(len(_numbers_of(type_)) for type_ in types)
-    return Program(derived, found.captured, tuple(found.numbers), primals, found.guarded, backward)
+    return Program(derived, found.captured, tuple(found.numbers), primals, found.guarded, second)
 
 
 def halves(
-    primal: Function, wrt: list[Leaves], settled: Callable[[Function], Function] = settle, owned: bool = True
+    primal: Function,
+    wrt: list[Leaves],
+    settled: Callable[[Function], Function] = settle,
+    owned: bool = True,
+    outputs: Leaves | None = None,
 ) -> Split:
     """The derivative of a function as two, each in the form that compiles to the fastest loops; see `split`."""
-    found = split(primal, wrt, partial(_closed, settled=settled, jammed=False), owned)
+    return _tuned_halves(split(primal, wrt, partial(_closed, settled=settled, jammed=False), owned, outputs))
+
+
+def _tuned_halves(found: Split) -> Split:
     return Split(*(_tuned(checked(simplify(checked(half)))) for half in (found.forward, found.backward)))
 
 
@@ -213,12 +224,7 @@ def _numbers_of(type_: ArgumentType) -> list:
 
 
 def _output(primal: Function, has_aux: bool) -> tuple[Var | Const, Leaves]:
-    value, aux = primal.results, ()
-    if has_aux:
-        is_tuple = isinstance(value, tuple) and not (isinstance(value, Record) and not value.is_named_tuple)
-        if not (is_tuple and len(value) == 2):
-            raise OutputError(f"{primal.name} must return a pair (value, aux), as has_aux=True says", primal.loc)
-        value, aux = value
+    value, aux = _value_and_aux(primal) if has_aux else (primal.results, ())
     if isinstance(value, tuple) or isinstance(value.type, Array):
         what = "an array" if not isinstance(value, tuple) else describe(value) if len(value) else "None"
         raise OutputError(
@@ -235,6 +241,14 @@ def _output(primal: Function, has_aux: bool) -> tuple[Var | Const, Leaves]:
     if not value.type.is_float:
         raise OutputError(f"{primal.name} returns an integer; a gradient needs a real number", primal.loc)
     return value, aux
+
+
+def _value_and_aux(primal: Function) -> tuple[Leaves, Leaves]:
+    found = primal.results
+    is_tuple = isinstance(found, tuple) and not (isinstance(found, Record) and not found.is_named_tuple)
+    if not (is_tuple and len(found) == 2):
+        raise OutputError(f"{primal.name} must return a pair (value, aux), as has_aux=True says", primal.loc)
+    return found[0], found[1]
 
 
 def _guard_overlap(function: Function) -> Function:

@@ -10,7 +10,7 @@ and the number of its rows. They store into nothing that is kept, so that the ba
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from zygopy.transform import ops
 from zygopy.transform.build import Builder, integer, zero
@@ -24,6 +24,7 @@ from zygopy.transform.ir import (
     Let,
     Param,
     Pop,
+    Print,
     Push,
     Statement,
     Substitution,
@@ -39,8 +40,10 @@ from zygopy.transform.ir import (
     operands,
     param_vars,
     walk,
+    with_blocks,
 )
-from zygopy.transform.memory import AliasClasses, stored_arrays
+from zygopy.transform.memory import AliasClasses, stored_arrays, stored_parameters
+from zygopy.transform.records import Known
 from zygopy.transform.types import FLOAT, INT, Array, Scalar, Stack
 
 Closed = Callable[[Function, list[Leaves], Value, Callable[[list[Leaves]], Leaves]], Function]
@@ -58,41 +61,70 @@ class Split:
     backward: Function
 
 
-def split(primal: Function, wrt: list[Leaves], closed: Closed, owned: bool = True) -> Split:
+def split(
+    primal: Function, wrt: list[Leaves], closed: Closed, owned: bool = True, outputs: Leaves | None = None
+) -> Split:
     """The forward and the backward part of the derivative of `primal` with respect to trees of its parameters.
 
     `closed(function, wrt, output, results)` makes the program of values and adjoints. There is a seed for each real or
-    complex number or array of the results. `owned`: what is kept shares no memory with arguments and results.
+    complex number or array of `outputs`, all results if not given. `owned`: what is kept shares no memory with
+    arguments and results.
     """
-    function, seeds, total = weighted(primal, [y for y in leaves(primal.results) if y.type.dtype.kind in "fc"])
+    outputs = primal.results if outputs is None else outputs
+    function, seeds, total = weighted(primal, [y for y in leaves(outputs) if y.type.dtype.kind in "fc"])
+    wrt = [map_leaves(_without_counts, tree) for tree in wrt]
     function = closed(function, wrt, total, lambda bars: (primal.results, tuple(bars)))
     results, bars = function.results
-    new = {v for v in leaves(bars) if isinstance(v, Var) and isinstance(v.type, Array)}  # by each run
-    once, each = cut(function.body, {*seeds, *new})
-    body = Block((*_counted_again(once, each), *each), tuple(leaves(bars)))
-    kept = [v for v in free_values(body) if v not in seeds]
-    once = [
-        replace(s, op=ops.EMPTY) if isinstance(s, Let) and s.op is ops.SCRATCH and s.var in kept else s for s in once
-    ]
-    keeping = _Keeping(function, results, once, owned)
+    body = Block(function.body.statements, tuple(leaves(bars)))
+    return _in_two(replace(primal, body=Block(()), results=results), body, bars, seeds, owned)
+
+
+def linearized(primal: Function, tangents: Function) -> Split:
+    """The value of `primal` and the linear map of tangents, in two functions, from the program of both.
+
+    The backward part takes the tangents of the parameters and returns the tree of those of the results. Loops that
+    compute values and tangents side by side run in both parts, the second time on what the arguments held before.
+    """
+    moving = [v for p in tangents.params[len(primal.params) :] for v in leaves(p.leaves) if v.type.dtype.kind in "fc"]
+    b = Builder(primal.loc)
+    before = {v: copied(b, v) for v in stored_parameters(primal)}
+    b.statements += primal.body.statements
+    again = Substitution(before, define=lambda v: Var(v.name, v.type))
+    _, dots = tangents.results
+    body = again.block(Block(without_prints(tangents.body).statements, tuple(leaves(dots))))
+    return _in_two(replace(primal, body=b.block()), body, map_leaves(again.value, dots), moving, True)
+
+
+def _in_two(primal: Function, body: Block, outs: Leaves, seeds: list[Var], owned: bool) -> Split:
+    """Cut a body behind that of `primal`; `outs` are what depends on the seeds."""
+    aliases = AliasClasses(Block((*primal.body.statements, *body.statements)))
+    new = [v for v in leaves(outs) if isinstance(v, Var) and isinstance(v.type, Array)]  # made by each run
+    once, each = cut(body, {*seeds, *new})
+    each = _counted_again(once, each) + each
+    kept = [v for v in free_values(Block(tuple(each), tuple(leaves(outs)))) if v not in seeds]
+    once = [_not_scratch(s) if isinstance(s, Let) and s.var in kept else s for s in once]
+    b, start = Builder(primal.loc), Builder(primal.loc)
+    b.statements += [*primal.body.statements, *once]
+    known = [*param_vars(primal), *leaves(primal.results)] if owned else []
+    shared = {aliases.of(v) for v in known if isinstance(v, Var) and isinstance(v.type, Array)}
+    keeping = _Keeping(b, start, aliases, shared, aliases.stored(each))
     values = [value for v in kept for value in keeping.kept(v)]
-    forward_results = results, tuple(values)
-    forward = replace(
-        function,
-        name=f"{primal.name}_forward",
-        params=primal.params,
-        body=keeping.b.block(tuple(leaves(forward_results))),
-        results=forward_results,
+    inside = Substitution(keeping.own)
+    start.statements += [inside.statement(s) for s in each]
+    outs = map_leaves(inside.value, outs)
+    if owned:
+        outs = _each_its_own(start, outs, {*seeds, *values})
+    results = primal.results, tuple(values)
+    return Split(
+        replace(primal, name=f"{primal.name}_forward", body=b.block(tuple(leaves(results))), results=results),
+        Function(
+            f"{primal.name}_backward",
+            _params([*values, *seeds]),
+            start.block(tuple(leaves(outs))),
+            outs,
+            primal.loc,
+        ),
     )
-    unpacking = Substitution(keeping.copies).block(body)
-    backward = replace(
-        function,
-        name=f"{primal.name}_backward",
-        params=_params([*values, *seeds]),
-        body=Block((*keeping.unpacked, *unpacking.statements), unpacking.yields),
-        results=map_leaves(Substitution(keeping.copies).value, bars),
-    )
-    return Split(forward, backward)
 
 
 def _counted_again(once: list[Statement], each: list[Statement]) -> list[Statement]:
@@ -115,31 +147,49 @@ def _is_integer(value: Value) -> bool:
     return isinstance(value.type, Scalar) and not value.type.is_inexact
 
 
-class _Keeping:
-    """The forward part under construction: what leaves it for the backward part."""
+def _not_scratch(s: Let) -> Let:
+    """A tape that leaves the function."""
+    return replace(s, op=ops.EMPTY) if s.op is ops.SCRATCH else s
 
-    def __init__(self, function: Function, results: Leaves, once: list[Statement], owned: bool):
-        self.b = Builder(function.loc)
-        self.aliases = AliasClasses(function.body)
-        self.shared: set[Var] = set()  # classes of memory that others have, too
-        if owned:
-            known = [*param_vars(function), *leaves(results)]
-            self.shared = {self.aliases.of(v) for v in known if isinstance(v, Var) and isinstance(v.type, Array)}
-        self.b.statements += once
-        self.copies: dict[Var, Value] = {}  # what stands in the backward part for a variable
-        self.unpacked: list[Statement] = []  # the start of the backward part
+
+@dataclass
+class _Keeping:
+    """How values reach the backward part: the end of the forward part and the start of the other one."""
+
+    end: Builder
+    start: Builder
+    aliases: AliasClasses
+    shared: set[Var]  # classes of memory that others have, too
+    changed: set[Var]  # those that the backward part stores into
+    own: dict[Var, Value] = field(default_factory=dict)  # what stands in the backward part for a variable
 
     def kept(self, var: Var) -> tuple[Var, ...]:
-        """The numbers and arrays that bring a variable to the backward part."""
+        """The numbers and arrays that bring a variable there."""
         if isinstance(var.type, Stack):
-            rows = self.b.let(ops.STACK_ROWS, (var,), Array(var.type.dtype, 2), var.name)
-            top = self.b.let(ops.STACK_TOP, (var,), INT, f"{var.name}_rows")
-            self.unpacked.append(Let(var, ops.STACK_OF, (rows, top), self.b.loc))
+            rows = self.end.let(ops.STACK_ROWS, (var,), Array(var.type.dtype, 2), var.name)
+            top = self.end.let(ops.STACK_TOP, (var,), INT, f"{var.name}_rows")
+            self.start.emit(Let(var, ops.STACK_OF, (rows, top), self.start.loc))
             return rows, top
-        if isinstance(var.type, Array) and self.aliases.of(var) in self.shared:
-            self.copies[var] = copy = copied(self.b, var)
-            return (copy,)
-        return (var,)
+        if not isinstance(var.type, Array):
+            return (var,)
+        found = var
+        if self.aliases.of(var) in self.shared:
+            self.own[var] = found = copied(self.end, var)
+        if self.aliases.of(var) in self.changed:
+            self.own[var] = copied(self.start, found)
+        return (found,)
+
+
+def _each_its_own(b: Builder, outs: Leaves, others: set[Value]) -> Leaves:
+    """Results that are arrays of others, or twice the same one, as copies."""
+    seen = set(others)
+
+    def own(v: Value) -> Value:
+        found = copied(b, v) if isinstance(v, Var) and isinstance(v.type, Array) and v in seen else v
+        seen.add(v)
+        return found
+
+    return map_leaves(own, outs)
 
 
 def copied(b: Builder, array: Var) -> Var:
@@ -148,6 +198,11 @@ def copied(b: Builder, array: Var) -> Var:
     copy = b.let(ops.EMPTY, shape, replace(type_, lengths=array.type.lengths), array.name)
     nest(b, shape, lambda inner, index: inner.store(copy, index, inner.load(array, index)))
     return copy
+
+
+def _without_counts(v: Value) -> Leaves:
+    """An array of integers has no adjoint."""
+    return Known(None) if isinstance(v.type, Array) and v.type.dtype.kind not in "fc" else v
 
 
 def _params(vars: list[Var]) -> tuple[Param, ...]:
@@ -253,3 +308,9 @@ def nest(b: Builder, lengths: tuple[Value, ...], body: Callable, index: tuple[Va
     nest(inner, lengths, body, (*index, k))
     bounds = (integer(0), lengths[len(index)], integer(1))
     b.emit(For(k, *bounds, (), (), inner.block(), (), b.loc, new_key()))
+
+
+def without_prints(block: Block) -> Block:
+    """The block without what it prints."""
+    kept = tuple(with_blocks(s, without_prints) for s in block.statements if not isinstance(s, Print))
+    return Block(kept, block.yields)
