@@ -358,6 +358,9 @@ SHAPED = """
     np.diff(x)
     np.diff(x, axis=0)
     np.diff(x, n=2, axis=1)
+    np.lib.stride_tricks.sliding_window_view(x, 2, axis=1) * 2.0
+    np.lib.stride_tricks.sliding_window_view(x, (2, 1))[..., ::-1, :].max(axis=(2, 3))
+    np.lib.stride_tricks.sliding_window_view(x, (2, 2), axis=(1, 0))[0, :, 1:].reshape(-1)
     np.pad(x, 1)
     np.pad(x, ((0, 1), (2, 0)))
     np.pad(x, (1, 2), mode="edge")

@@ -46,6 +46,7 @@ READERS |= {
     "numpy_samples",
     "numpy_shapes",
     "numpy_ufuncs",
+    "windows",
     "scipy_functions",
     "distributions",
     "linear_algebra_functions",

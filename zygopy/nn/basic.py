@@ -1,14 +1,16 @@
-"""Layers of matrix products, and layers made of layers."""
+"""Layers of products: with a matrix, element by element, of two inputs, and with one-hot vectors."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 
 from zygopy.nn.activations import identity
 from zygopy.nn.fields import call_text
-from zygopy.nn.initialisers import glorot_uniform
+from zygopy.nn.initialisers import glorot_uniform, normal
+
+_UNIT_NORMAL = partial(normal, std=1.0)
 
 
 @dataclass(eq=False)
@@ -53,40 +55,102 @@ class Dense:
 
 
 @dataclass(eq=False)
-class Chain:
-    """Layers one after the other: `Chain(f, g)(x)` is g(f(x)). A layer is any function of one array.
+class Scale:
+    """activation(x * scale + shift), element by element.
+
+    Parameters
+    ----------
+    *shape : int
+        The lengths of the last axes of x.
+    activation : callable
+    bias : bool
+        Whether there is a shift.
 
     Examples
     --------
-    >>> model = Chain(Dense(4, 3, np.tanh, rng=0), Dense(3, 2, rng=1))
-    >>> model[0]
-    Dense(4, 3, tanh)
-    >>> Chain(hidden=Dense(4, 3, rng=0), out=Dense(3, 2, rng=1))["out"]
-    Dense(3, 2)
+    >>> Scale(2)(np.array([1.0, 2.0]))
+    array([1., 2.])
     """
 
-    layers: tuple | dict
+    scale: np.ndarray  # shape
+    shift: np.ndarray | None
+    activation: Callable
 
-    def __init__(self, *layers, **named):
-        if layers and named:
-            raise ValueError("give all layers of a Chain names, or none")
-        self.layers = named or layers
+    def __init__(self, *shape, activation=identity, bias=True):
+        self.scale = np.ones(shape, np.float32)
+        self.shift = np.zeros(shape, np.float32) if bias else None
+        self.activation = activation
 
     def __call__(self, x):
-        for layer in members(self.layers):
-            x = layer(x)
-        return x
-
-    def __getitem__(self, key: Any):
-        return self.layers[key]
-
-    def __len__(self):
-        return len(self.layers)
+        y = x * self.scale
+        return self.activation(y if self.shift is None else y + self.shift)
 
     def __repr__(self):
-        return call_text(self, **self.layers) if isinstance(self.layers, dict) else call_text(self, *self.layers)
+        activation = None if self.activation is identity else self.activation
+        return call_text(self, *self.scale.shape, activation=activation, bias=False if self.shift is None else None)
 
 
-def members(layers):
-    """The layers of a tuple, list or dict."""
-    return layers.values() if isinstance(layers, dict) else layers
+@dataclass(eq=False)
+class Bilinear:
+    """activation(z) with z[o] = sum over i and j of x[i] * weight[o, i, j] * y[j], and a bias.
+
+    Parameters
+    ----------
+    inputs : pair of int
+        The lengths of the last axes of x and y.
+    outputs : int
+    activation, bias, init, rng
+        As of `Dense`.
+
+    Examples
+    --------
+    >>> Bilinear((2, 3), 4, rng=0)(np.ones((5, 2)), np.ones((5, 3))).shape
+    (5, 4)
+    """
+
+    weight: np.ndarray  # (outputs, *inputs)
+    bias: np.ndarray | None  # (outputs,)
+    activation: Callable
+
+    def __init__(self, inputs, outputs, activation=identity, *, bias=True, init=glorot_uniform, rng=None):
+        self.weight = init((outputs, *inputs), rng)
+        self.bias = np.zeros(outputs, np.float32) if bias else None
+        self.activation = activation
+
+    def __call__(self, x, y):
+        z = np.einsum("...i,oij,...j->...o", x, self.weight, y)
+        return self.activation(z if self.bias is None else z + self.bias)
+
+    def __repr__(self):
+        outputs, *inputs = self.weight.shape
+        activation = () if self.activation is identity else (self.activation,)
+        return call_text(self, tuple(inputs), outputs, *activation, bias=False if self.bias is None else None)
+
+
+@dataclass(eq=False)
+class Embedding:
+    """Row k of a table, for each integer k of an array: (...) becomes (..., width).
+
+    Parameters
+    ----------
+    count, width : int
+        The shape of the table.
+    init, rng
+        The initialiser, and what it draws with.
+
+    Examples
+    --------
+    >>> Embedding(10, 4, rng=0)(np.array([[1, 2, 1]])).shape
+    (1, 3, 4)
+    """
+
+    weight: np.ndarray  # (count, width)
+
+    def __init__(self, count, width, *, init=_UNIT_NORMAL, rng=None):
+        self.weight = init((count, width), rng)
+
+    def __call__(self, k):
+        return self.weight[k]
+
+    def __repr__(self):
+        return call_text(self, *self.weight.shape)

@@ -28,3 +28,8 @@ def _shown(value: Any) -> str:
         given = [_shown(value.func), *map(_shown, value.args), *(f"{k}={v!r}" for k, v in value.keywords.items())]
         return f"partial({', '.join(given)})"
     return getattr(value, "__name__", repr(value))
+
+
+def each(value, kernel):
+    """A setting for each length of a kernel: a number stands for all of them."""
+    return value if isinstance(value, tuple) else (value,) * len(kernel)

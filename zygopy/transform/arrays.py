@@ -14,7 +14,7 @@ from zygopy.transform.affine import Affine
 from zygopy.transform.build import Builder, integer
 from zygopy.transform.ir import Const, For, Let, Value, Var, new_key
 from zygopy.transform.types import INT, Array, is_supported
-from zygopy.transform.values import Fixed, Repeated, Span, Static, View, describe, is_number
+from zygopy.transform.values import Fixed, Repeated, Span, Static, View, Window, describe, is_number
 
 
 def whole(s, base: Var) -> View:
@@ -50,6 +50,8 @@ def materialise(s, view: View) -> Var:
 
 
 def _is_repeated(axis: Span | Repeated) -> bool:
+    if isinstance(axis, Window):
+        return True
     return axis.length != integer(1) if isinstance(axis, Repeated) else not isinstance(axis.step, Const)
 
 
@@ -84,7 +86,9 @@ def index(s, view: View, items: tuple) -> View:
         if isinstance(axis, Repeated):
             as_span = Span(integer(0), integer(1), axis.length)
             found = _index_axis(s, as_span, item, position)
-            order += [Repeated(found.length)] if isinstance(found, Span) else []
+            if isinstance(axis, Window):
+                axes[axis.axis] = _moved(s, axes, axis, found.start if isinstance(found, Span) else found.index)
+            order += [_stepped(s, axis, found)] if isinstance(found, Span) else []
             continue
         axes[axis] = _index_axis(s, axes[axis], item, position)
         order += [axis] if isinstance(axes[axis], Span) else []
@@ -94,10 +98,27 @@ def index(s, view: View, items: tuple) -> View:
 def item(s, view: View, k: Value) -> View:
     """view[k] for an index that is in range."""
     first, *rest = view.own_axes
+    if isinstance(first, Window):
+        axes = tuple(_moved(s, view.axes, first, k) if j == first.axis else a for j, a in enumerate(view.axes))
+        return view.ordered(tuple(rest), axes)
     if isinstance(first, Repeated):
         return view.ordered(tuple(rest))
     axes = tuple(Fixed(_place(s, a, k)) if j == first else a for j, a in enumerate(view.axes))
     return view.ordered(tuple(rest), axes)
+
+
+def _moved(s, axes, window: Window, k: Value) -> Fixed | Span:
+    """The axis of the base that a window moves along, at element k of the window."""
+    by, axis = s.b.mul(k, window.step), axes[window.axis]
+    if isinstance(axis, Fixed):
+        return Fixed(s.b.add(axis.index, by))
+    return axis if by == integer(0) else Span(s.b.add(axis.start, by), axis.step, axis.length)
+
+
+def _stepped(s, axis: Repeated, found: Span) -> Repeated:
+    if isinstance(axis, Window):
+        return Window(found.length, axis.axis, s.b.mul(axis.step, found.step))
+    return Repeated(found.length)
 
 
 def without_axes(view: View, gone: tuple[int, ...]) -> View:
@@ -282,9 +303,13 @@ def check_writable(s, view: View) -> None:
 def element_at(s, view: View, ks: tuple[Value, ...]) -> View:
     """The element of a view at loop variables that are in range."""
     axes = list(view.axes)
-    for axis, k in zip(view.own_axes, ks, strict=True):
+    pairs = list(zip(view.own_axes, ks, strict=True))
+    for axis, k in pairs:
         if isinstance(axis, int):
             axes[axis] = Fixed(_place(s, axes[axis], k))
+    for axis, k in pairs:
+        if isinstance(axis, Window):
+            axes[axis.axis] = _moved(s, axes, axis, k)
     return replace(view, axes=tuple(axes), order=None)
 
 
@@ -407,6 +432,8 @@ def broadcast_to(s, view: View, shape: tuple[Value, ...]) -> View:
                 _check_lengths(s, s.b.apply(ops.OR, s.b.apply(ops.EQ, axis.length, wanted), is_one))
             if isinstance(own, int):
                 axes[own] = Span(axis.start, s.b.select(is_one, integer(0), axis.step), wanted)
+            elif isinstance(own, Window):
+                own = Window(wanted, own.axis, s.b.select(is_one, integer(0), own.step))
             else:
                 own = Repeated(wanted)
         order.append(own)

@@ -216,6 +216,11 @@ def range_(s, a, b=None, step=None):
     return Range(_int(s, start, "range"), _int(s, stop, "range"), step)
 
 
+@builtin(slice)
+def slice_(s, *bounds):
+    return slice(*(None if isinstance(b, Static) and b.value is None else b for b in bounds))
+
+
 @builtin(len)
 def length(s, value):
     match value:
@@ -306,6 +311,8 @@ def _text(s, value: object) -> str:
 
 @builtin(hasattr)
 def hasattr_(s, value, name):
+    if isinstance(value, Static | Closure | Partial):
+        return constant(hasattr(value.value if isinstance(value, Static) else hasattr_, _text(s, name)))
     if not isinstance(value, Object | Record):
         raise UnsupportedError(f"hasattr of {describe(value)} is not supported", s.loc)
     return constant(objects.has_attribute(s, value, _text(s, name)))

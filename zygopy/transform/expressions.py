@@ -163,6 +163,8 @@ def items_of(s, value: object) -> tuple:
         return tuple(value)
     if isinstance(value, Object) and (found := static_items(s, value)) is not None:
         return tuple(found)
+    if isinstance(value, Range) and all(isinstance(v, Const) for v in (value.start, value.stop, value.step)):
+        return tuple(map(integer, range(value.start.value, value.stop.value, value.step.value)))
     if isinstance(value, View) and value.ndim >= 1:
         length = value.spans[0].length
         if isinstance(length, Const):

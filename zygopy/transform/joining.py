@@ -21,7 +21,8 @@ def load_at(s, view: View, ks: tuple[Value, ...]) -> Value:
 def part(s, view: View, axis: int, start: Value, length: Value) -> View:
     """`length` elements of an axis from `start` on, both known to be in range."""
     own = view.own_axes[axis]
-    assert isinstance(own, int)
+    if not isinstance(own, int):
+        view, own = arrays.copy(s, view), axis
     span = view.axes[own]
     assert isinstance(span, Span)
     new = Span(s.b.add(span.start, s.b.mul(start, span.step)), span.step, length)

@@ -25,6 +25,7 @@ from zygopy.transform import (  # noqa: F401  (rules and functions register them
     numpy_ufuncs,
     ops,
     rules_all,
+    windows,
 )
 from zygopy.transform.arguments import ArgumentType, Lengths
 from zygopy.transform.build import Builder

@@ -49,12 +49,20 @@ class Repeated:
 
 
 @dataclass(frozen=True)
+class Window(Repeated):
+    """An axis of a view that moves along an axis of the base, as another one of the view's axes does already."""
+
+    axis: int
+    step: Value
+
+
+@dataclass(frozen=True)
 class View:
     """An array, or a slice of one: one Fixed or Span for each axis of `base`.
 
-    `order` gives the view's own axes: the position of a Span among `axes`, or a Repeated one; None for all the Spans as
-    they come. Views are symbolic: element accesses go straight to the base array. `frozen` marks stop_gradient,
-    `read_only` what np.broadcast_to gives.
+    `order` gives the view's own axes: the position of a Span among `axes`, or a Repeated one (or Window); None for all
+    the Spans as they come. Views are symbolic: element accesses go straight to the base array. `frozen` marks
+    stop_gradient, `read_only` what np.broadcast_to and sliding_window_view give.
     """
 
     base: Var
