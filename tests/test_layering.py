@@ -16,6 +16,7 @@ LAYERS = {
     "derivative": 3,
     "linear_maps": 3,
     "api": 4,
+    "tree": 4,
     "check": 4,
 }
 LAYERS |= {"": 5, "nn": 6, "demo": 7, "__main__": 8}  # the package itself, and what uses it as users do

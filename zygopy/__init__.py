@@ -31,6 +31,7 @@ from zygopy.errors import (
     ZygopyError,
 )
 from zygopy.transform.rules import adjoint, constant, elementwise, tangent
+from zygopy.tree import leaves, map_leaves, named_leaves
 
 __version__ = "0.1.0"
 
@@ -61,6 +62,9 @@ __all__ = [
     "jvp",
     "linearize",
     "pullback",
+    "leaves",
+    "map_leaves",
+    "named_leaves",
     "stop_gradient",
     "tangent",
     "value_and_grad",

@@ -1,0 +1,211 @@
+"""Trees: structures of arrays, walked leaf by leaf in Python and in compiled code alike."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from zygopy.errors import ArgumentError
+from zygopy.structures import remade
+from zygopy.transform.calls import builtin, call
+from zygopy.transform.ir import Const
+from zygopy.transform.records import Record, alike, keys_of, place, rebuilt, record_of
+from zygopy.transform.values import Object, Static, View, describe, is_number
+
+
+def leaves(tree: Any, kind: type | None = None) -> tuple:
+    """The arrays of floats (or complex numbers) in a structure, in order; parts of a class `kind`, if one is given.
+
+    A structure is what a compiled function takes: tuples, lists, dicts, NamedTuples and dataclasses, nested. What is no
+    array of floats (counts, functions, strings) is passed over.
+
+    Examples
+    --------
+    >>> params = {"w": np.ones((2, 2)), "b": np.zeros(2), "activation": np.tanh}
+    >>> grad(lambda params: sum(np.sum(p * p) for p in leaves(params)))(params)["w"]
+    array([[2., 2.],
+           [2., 2.]])
+    """
+    known = _WALKERS.setdefault((type(tree), kind), [])
+    for walk in known:
+        if (found := walk(tree)) is not None:
+            return found
+    if len(known) == _KEPT:
+        known.clear()
+    known.append(_walker(tree, kind))
+    return known[-1](tree)
+
+
+def map_leaves(f: Callable, tree: Any, *rest: Any, kind: type | None = None) -> Any:
+    """A structure with `f(leaf, ...)` in the place of each of its `leaves`; the rest of it as it is.
+
+    Parameters
+    ----------
+    f : callable
+        Takes a leaf of `tree`, and what stands at the same place in each of `rest`.
+    tree, *rest
+        Structures; those of `rest` need to be alike only down to the leaves of `tree`.
+    kind : class, optional
+        What is a leaf; arrays of floats if none is given.
+
+    Raises
+    ------
+    ArgumentError
+        If a structure of `rest` differs from `tree` above a leaf; the message names the place.
+
+    Examples
+    --------
+    >>> map_leaves(lambda p, g: p - 0.5 * g, {"w": np.ones(2)}, {"w": np.array([1.0, 2.0])})
+    {'w': array([0.5, 0. ])}
+    """
+    return _mapped(f, "tree", tree, rest, kind)
+
+
+def named_leaves(tree: Any, kind: type | None = None, name: str = "") -> list[tuple[str, Any]]:
+    """The `leaves` of a structure with their names, as one writes them: ("layers[0].weight", ...).
+
+    Examples
+    --------
+    >>> named_leaves({"w": [np.ones(1), np.zeros(1)]}, name="params")
+    [("params['w'][0]", array([1.])), ("params['w'][1]", array([0.]))]
+    """
+    if _is_leaf(tree, kind):
+        return [(name, tree)]
+    members = record_of(tree)
+    if members is None:
+        return []
+    pairs = zip(keys_of(members), members, strict=True)
+    return [found for key, item in pairs for found in named_leaves(item, kind, _named(name, members, key))]
+
+
+def _named(name: str, members: tuple, key: object) -> str:
+    return place(name, members, key).replace('"', "'").removeprefix(".")
+
+
+def _is_leaf(value: object, kind: type | None) -> bool:
+    if kind is None:
+        return isinstance(value, np.ndarray) and value.dtype.kind in "fc"
+    return isinstance(value, kind)
+
+
+def _mapped(f: Callable, name: str, tree: Any, rest: tuple, kind: type | None) -> Any:
+    if _is_leaf(tree, kind):
+        return f(tree, *rest)
+    members = record_of(tree)
+    if members is None:
+        return tree
+    others = []
+    for other in rest:
+        found = record_of(other)
+        if found is None or not alike(members, found):
+            raise _other_structure(name)
+        others.append(found)
+    rows = zip(keys_of(members), members, *others, strict=True)
+    return remade(members, [_mapped(f, _named(name, members, key), item, tuple(row), kind) for key, item, *row in rows])
+
+
+def _other_structure(name: str, loc: Any = None) -> ArgumentError:
+    return ArgumentError(f"the structures differ at {name}", loc, help="give all of them the same members")
+
+
+# -- code for each structure -----------------------------------------------------------------------------------------
+
+_WALKERS: dict[tuple, list[Callable]] = {}
+_KEPT = 16  # structures of one class
+
+
+def _walker(tree: Any, kind: type | None) -> Callable:
+    """What gives the leaves of structures like this one, and None for others."""
+    lines: list[str] = []
+    found: list[str] = []
+    known: dict[str, Any] = {"ndarray": np.ndarray}
+    _walk(tree, "tree", kind, lines, found, known)
+    text = "\n    ".join(["def walk(tree):", *lines, f"return ({''.join(f'{name}, ' for name in found)})"])
+    exec(text, known)
+    return known["walk"]
+
+
+def _walk(value: Any, name: str, kind: type | None, lines: list[str], found: list[str], known: dict) -> None:
+    cls = f"c{len(known)}"
+    known[cls] = type(value)
+    lines.append(f"if type({name}) is not {cls}: return None")
+    if _is_leaf(value, kind):
+        if kind is None:
+            lines.append(f"if {name}.dtype.kind not in 'fc': return None")
+        found.append(name)
+        return
+    members = record_of(value)
+    if members is None:
+        if kind is None and isinstance(value, np.ndarray):
+            lines.append(f"if {name}.dtype.kind in 'fc': return None")
+        return
+    parts = [f"{name}_{k}" for k in range(len(members))]
+    targets = "".join(f"{part}, " for part in parts)
+    if type(value) is dict:
+        known[keys := f"k{len(known)}"] = list(value)
+        lines.append(f"if [*{name}] != {keys}: return None")
+        lines += [f"{targets} = {name}.values()"] if parts else []
+    elif isinstance(value, tuple | list):
+        lines.append(f"if len({name}) != {len(parts)}: return None")
+        lines += [f"{targets} = {name}"] if parts else []
+    else:
+        lines += [f"{part} = {name}.{key}" for part, key in zip(parts, keys_of(members), strict=True)]
+    for part, item in zip(parts, members, strict=True):
+        _walk(item, part, kind, lines, found, known)
+
+
+# -- in compiled code ------------------------------------------------------------------------------------------------
+
+
+@builtin(leaves, of_objects=True)
+def _leaves(s, tree, kind=None):
+    return tuple(_found(s, tree, _kind(s, kind)))
+
+
+def _kind(s, kind: object) -> type | None:
+    if kind is None or kind == Static(None):
+        return None
+    if isinstance(kind, Static) and isinstance(kind.value, type):
+        return kind.value
+    raise ArgumentError(f"the kind of leaves is a class, not {describe(kind)}", s.loc)
+
+
+def _found(s, value: object, kind: type | None) -> list:
+    if _is_leaf_value(value, kind):
+        return [value]
+    return [leaf for item in s.members(value) or () for leaf in _found(s, item, kind)]
+
+
+def _is_leaf_value(value: object, kind: type | None) -> bool:
+    if isinstance(value, View):
+        return value.element.is_inexact if kind is None else issubclass(np.ndarray, kind)
+    if kind is None:
+        return False
+    if isinstance(value, Object | Record):
+        return issubclass(value.cls, kind)
+    if is_number(value):
+        python = type(value.value) if isinstance(value, Const) else type(np.zeros((), value.type.dtype).item())
+        return issubclass(python, kind)
+    return isinstance(value.value, kind) if isinstance(value, Static) else isinstance(value, kind)
+
+
+@builtin(map_leaves, of_objects=True)
+def _map_leaves(s, f, tree, *rest, kind=None):
+    return _mapped_value(s, f, "tree", tree, rest, _kind(s, kind))
+
+
+def _mapped_value(s, f, name: str, tree, rest: tuple, kind: type | None) -> object:
+    if _is_leaf_value(tree, kind):
+        return call(s, f, [tree, *rest], {})
+    members = s.members(tree)
+    if members is None:
+        return tree
+    others = [s.members(other) for other in rest]
+    if not all(other is not None and alike(members, other) for other in others):
+        raise _other_structure(name, s.loc)
+    rows = zip(keys_of(members), members, *others, strict=True)
+    items = [_mapped_value(s, f, _named(name, members, key), item, tuple(row), kind) for key, item, *row in rows]
+    return s.made(rebuilt(members, items))
+
+
+__all__ = ["leaves", "map_leaves", "named_leaves"]
