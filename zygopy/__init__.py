@@ -20,6 +20,7 @@ from zygopy.errors import (
     ArgumentError,
     DtypeError,
     GradientCheckError,
+    NonFiniteError,
     OutOfBoundsError,
     OutputError,
     OverlapError,
@@ -31,7 +32,7 @@ from zygopy.errors import (
     ZygopyError,
 )
 from zygopy.transform.rules import adjoint, constant, elementwise, tangent
-from zygopy.tree import leaves, map_leaves, named_leaves
+from zygopy.tree import leaves, map_leaves, named_leaves, with_leaves
 
 __version__ = "0.1.0"
 
@@ -39,6 +40,7 @@ __all__ = [
     "ArgumentError",
     "DtypeError",
     "GradientCheckError",
+    "NonFiniteError",
     "OutOfBoundsError",
     "OutputError",
     "OverlapError",
@@ -69,4 +71,5 @@ __all__ = [
     "tangent",
     "value_and_grad",
     "vjp",
+    "with_leaves",
 ]

@@ -114,5 +114,20 @@ class UnboundError(ZygopyError, UnboundLocalError):
     """A variable is read on a path on which it has no value."""
 
 
+class NonFiniteError(ZygopyError, FloatingPointError):
+    """Training met a loss that is infinite or not a number.
+
+    Attributes
+    ----------
+    step : int
+        The number of the update that was not made, from 1.
+    batch : tuple
+        The data of which that is the loss.
+    """
+
+    step: int
+    batch: tuple
+
+
 class GradientCheckError(ZygopyError, AssertionError):
     """`check_grads` found a derivative that does not agree with finite differences."""

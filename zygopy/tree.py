@@ -1,23 +1,27 @@
 """Trees: structures of arrays, walked leaf by leaf in Python and in compiled code alike."""
 
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from zygopy.errors import ArgumentError
 from zygopy.structures import remade
-from zygopy.transform.calls import builtin, call
-from zygopy.transform.ir import Const
+from zygopy.transform.handlers import builtin
+from zygopy.transform.ir import Const, Var
 from zygopy.transform.records import Record, alike, keys_of, place, rebuilt, record_of
-from zygopy.transform.values import Object, Static, View, describe, is_number
+from zygopy.transform.types import Scalar
+from zygopy.transform.values import Object, Static, View, describe
 
 
 def leaves(tree: Any, kind: type | None = None) -> tuple:
     """The arrays of floats (or complex numbers) in a structure, in order; parts of a class `kind`, if one is given.
 
     A structure is what a compiled function takes: tuples, lists, dicts, NamedTuples and dataclasses, nested. What is no
-    array of floats (counts, functions, strings) is passed over.
+    array of floats (counts, functions, strings) is passed over, and so are the fields of dataclasses that are declared
+    with `metadata={"state": True}`: arrays that belong to a model and are no parameters.
 
     Examples
     --------
@@ -61,6 +65,18 @@ def map_leaves(f: Callable, tree: Any, *rest: Any, kind: type | None = None) -> 
     return _mapped(f, "tree", tree, rest, kind)
 
 
+def with_leaves(tree: Any, new: Any, kind: type | None = None) -> Any:
+    """A structure with others in the place of its `leaves`, in order.
+
+    Examples
+    --------
+    >>> with_leaves({"w": np.zeros(2), "b": np.zeros(1)}, (np.ones(2), np.ones(1)))
+    {'w': array([1., 1.]), 'b': array([1.])}
+    """
+    found = iter(new)
+    return map_leaves(lambda _: next(found), tree, kind=kind)
+
+
 def named_leaves(tree: Any, kind: type | None = None, name: str = "") -> list[tuple[str, Any]]:
     """The `leaves` of a structure with their names, as one writes them: ("layers[0].weight", ...).
 
@@ -74,8 +90,12 @@ def named_leaves(tree: Any, kind: type | None = None, name: str = "") -> list[tu
     members = record_of(tree)
     if members is None:
         return []
-    pairs = zip(keys_of(members), members, strict=True)
-    return [found for key, item in pairs for found in named_leaves(item, kind, _named(name, members, key))]
+    return [
+        found
+        for key, item in zip(keys_of(members), members, strict=True)
+        if not _is_state(members, key, kind)
+        for found in named_leaves(item, kind, _named(name, members, key))
+    ]
 
 
 def _named(name: str, members: tuple, key: object) -> str:
@@ -86,6 +106,17 @@ def _is_leaf(value: object, kind: type | None) -> bool:
     if kind is None:
         return isinstance(value, np.ndarray) and value.dtype.kind in "fc"
     return isinstance(value, kind)
+
+
+def _is_state(members: tuple, key: object, kind: type | None) -> bool:
+    """Whether a member holds what is no parameter."""
+    return kind is None and isinstance(members, Record) and key in _state_fields(members.cls)
+
+
+@cache
+def _state_fields(cls: type) -> frozenset[str]:
+    found = fields(cls) if is_dataclass(cls) else ()
+    return frozenset(f.name for f in found if f.metadata.get("state"))
 
 
 def _mapped(f: Callable, name: str, tree: Any, rest: tuple, kind: type | None) -> Any:
@@ -100,8 +131,11 @@ def _mapped(f: Callable, name: str, tree: Any, rest: tuple, kind: type | None) -
         if found is None or not alike(members, found):
             raise _other_structure(name)
         others.append(found)
-    rows = zip(keys_of(members), members, *others, strict=True)
-    return remade(members, [_mapped(f, _named(name, members, key), item, tuple(row), kind) for key, item, *row in rows])
+    items = [
+        item if _is_state(members, key, kind) else _mapped(f, _named(name, members, key), item, tuple(row), kind)
+        for key, item, *row in zip(keys_of(members), members, *others, strict=True)
+    ]
+    return remade(members, items)
 
 
 def _other_structure(name: str, loc: Any = None) -> ArgumentError:
@@ -150,8 +184,9 @@ def _walk(value: Any, name: str, kind: type | None, lines: list[str], found: lis
         lines += [f"{targets} = {name}"] if parts else []
     else:
         lines += [f"{part} = {name}.{key}" for part, key in zip(parts, keys_of(members), strict=True)]
-    for part, item in zip(parts, members, strict=True):
-        _walk(item, part, kind, lines, found, known)
+    for part, item, key in zip(parts, members, keys_of(members), strict=True):
+        if not _is_state(members, key, kind):
+            _walk(item, part, kind, lines, found, known)
 
 
 # -- in compiled code ------------------------------------------------------------------------------------------------
@@ -173,7 +208,9 @@ def _kind(s, kind: object) -> type | None:
 def _found(s, value: object, kind: type | None) -> list:
     if _is_leaf_value(value, kind):
         return [value]
-    return [leaf for item in s.members(value) or () for leaf in _found(s, item, kind)]
+    members = s.members(value) or ()
+    pairs = zip(keys_of(members), members, strict=True)
+    return [leaf for key, item in pairs if not _is_state(members, key, kind) for leaf in _found(s, item, kind)]
 
 
 def _is_leaf_value(value: object, kind: type | None) -> bool:
@@ -183,10 +220,27 @@ def _is_leaf_value(value: object, kind: type | None) -> bool:
         return False
     if isinstance(value, Object | Record):
         return issubclass(value.cls, kind)
-    if is_number(value):
-        python = type(value.value) if isinstance(value, Const) else type(np.zeros((), value.type.dtype).item())
-        return issubclass(python, kind)
-    return isinstance(value.value, kind) if isinstance(value, Static) else isinstance(value, kind)
+    if isinstance(value, Var) and isinstance(value.type, Scalar):
+        return issubclass(type(value.type.dtype.type(0).item()), kind)
+    return isinstance(value.value if isinstance(value, Static | Const) else value, kind)
+
+
+@builtin(with_leaves, of_objects=True)
+def _with_leaves(s, tree, new, kind=None):
+    found = iter(s.members(new) or ())
+    kind = _kind(s, kind)
+
+    def changed(value):
+        if _is_leaf_value(value, kind):
+            return next(found)
+        members = s.members(value)
+        if members is None:
+            return value
+        pairs = zip(keys_of(members), members, strict=True)
+        items = [item if _is_state(members, key, kind) else changed(item) for key, item in pairs]
+        return s.made(rebuilt(members, items))
+
+    return changed(tree)
 
 
 @builtin(map_leaves, of_objects=True)
@@ -195,6 +249,8 @@ def _map_leaves(s, f, tree, *rest, kind=None):
 
 
 def _mapped_value(s, f, name: str, tree, rest: tuple, kind: type | None) -> object:
+    from zygopy.transform.calls import call
+
     if _is_leaf_value(tree, kind):
         return call(s, f, [tree, *rest], {})
     members = s.members(tree)
@@ -203,9 +259,13 @@ def _mapped_value(s, f, name: str, tree, rest: tuple, kind: type | None) -> obje
     others = [s.members(other) for other in rest]
     if not all(other is not None and alike(members, other) for other in others):
         raise _other_structure(name, s.loc)
-    rows = zip(keys_of(members), members, *others, strict=True)
-    items = [_mapped_value(s, f, _named(name, members, key), item, tuple(row), kind) for key, item, *row in rows]
+    items = [
+        item
+        if _is_state(members, key, kind)
+        else _mapped_value(s, f, _named(name, members, key), item, tuple(row), kind)
+        for key, item, *row in zip(keys_of(members), members, *others, strict=True)
+    ]
     return s.made(rebuilt(members, items))
 
 
-__all__ = ["leaves", "map_leaves", "named_leaves"]
+__all__ = ["leaves", "map_leaves", "named_leaves", "with_leaves"]

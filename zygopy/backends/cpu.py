@@ -65,7 +65,7 @@ _compiled: dict[str, Callable] = {}
 def helpers() -> dict[str, Callable]:
     """The runtime functions that emitted text calls, for Numba."""
     if not _compiled:
-        own = {**runtime.HELPERS, "overlap": runtime_arrays.overlap}
+        own = {**runtime.HELPERS, **runtime_arrays.RANGES}
         _compiled.update({name: njit(error_model="numpy")(f) for name, f in own.items()})
         _compiled.update(scratch=scratch.scratch, grow=intrinsics.grow, empty=intrinsics.empty, zeros=intrinsics.zeros)
         _compiled.update(row=intrinsics.row, hold=intrinsics.hold)

@@ -20,20 +20,30 @@ def scratch(shape, dtype=np.float64):
 
 
 def overlap(a, b):
-    """Whether the memory ranges of two arrays meet; True also for arrays that only interleave."""
-    if a.size == 0 or b.size == 0:
-        return False
-    a_low = a_high = a.ctypes.data
-    b_low = b_high = b.ctypes.data
+    """Whether two memory ranges meet; True also for those of arrays that only interleave."""
+    return a[0] < b[1] and b[0] < a[1]
+
+
+def extent(a):
+    """The addresses where the memory of an array begins and ends; zeros for one without elements."""
+    low = high = a.ctypes.data
+    if a.size == 0:
+        return 0, 0
     for k in range(a.ndim):
         reach = (a.shape[k] - 1) * a.strides[k]
-        a_low += min(reach, 0)
-        a_high += max(reach, 0)
-    for k in range(b.ndim):
-        reach = (b.shape[k] - 1) * b.strides[k]
-        b_low += min(reach, 0)
-        b_high += max(reach, 0)
-    return a_low < b_high + b.itemsize and b_low < a_high + a.itemsize
+        low += min(reach, 0)
+        high += max(reach, 0)
+    return low, high + a.itemsize
 
 
-HELPERS: dict[str, Callable] = {"grow": grow, "overlap": overlap, "scratch": scratch}
+def first_overlap(count, extents):
+    """Which of the first `count` memory ranges is the first one that meets another; -1 if none does."""
+    for i in range(count):
+        for j in range(len(extents)):
+            if i != j and extents[i][0] < extents[j][1] and extents[j][0] < extents[i][1]:
+                return i
+    return -1
+
+
+RANGES: dict[str, Callable] = {"overlap": overlap, "extent": extent, "first_overlap": first_overlap}
+HELPERS: dict[str, Callable] = {"grow": grow, "scratch": scratch, **RANGES}

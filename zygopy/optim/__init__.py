@@ -1,8 +1,8 @@
 """Optimisers: what turns a gradient into a change of the parameters, the counterpart of Optimisers.jl.
 
 An optimiser is a frozen dataclass with its formula as a method (`rules`), rules are chained (`chains`), their rates may
-follow a schedule (`schedules`), and what they remember between updates is an explicit `State` (`state`). All of it runs in
-Python and inside compiled functions.
+follow a schedule (`schedules`), and what they remember between updates is an explicit `State` (`state`). All of it runs
+in Python and inside compiled functions.
 """
 
 from zygopy.optim.chains import Accumulate, Chain, ClipNorm, ClipValue, WeightDecay
@@ -23,7 +23,7 @@ from zygopy.optim.rules import (
     Rule,
 )
 from zygopy.optim.schedules import Cosine, Exponential, OneCycle, StepDecay, WarmUp
-from zygopy.optim.state import Part, State, adjust, freeze, setup, thaw, update
+from zygopy.optim.state import Part, State, adjust, freeze, parts_of, rate_of, setup, thaw, update
 
 __all__ = [
     "AMSGrad",
@@ -54,6 +54,8 @@ __all__ = [
     "WeightDecay",
     "adjust",
     "freeze",
+    "parts_of",
+    "rate_of",
     "setup",
     "thaw",
     "update",

@@ -4,17 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zygopy.errors import ArgumentError
+import zygopy as zg
 from zygopy.optim.rules import Rule
 
 
 @dataclass(frozen=True)
 class WeightDecay(Rule):
-    """g + decay x: the gradient of decay / 2 |x|^2 beside that of the loss. Behind the rule with the rate, it is AdamW's."""
+    """g + decay x: the gradient of decay / 2 |x|^2 beside that of the loss. `AdamW` decays in another way."""
 
     decay: float = 1e-4
 
-    def step(self, t, x, g, slots):  # noqa: D102
+    def step(self, t, x, g, slots):
         return g + self.decay * x, ()
 
 
@@ -24,13 +24,13 @@ class ClipValue(Rule):
 
     limit: float = 1.0
 
-    def step(self, t, x, g, slots):  # noqa: D102
+    def step(self, t, x, g, slots):
         return np.minimum(np.maximum(g, -self.limit), self.limit), ()
 
 
 @dataclass(frozen=True)
 class ClipNorm:
-    """The whole gradient, of all parameters together, scaled down to a norm of `limit` if it is longer (Pascanu et al. 2013).
+    """The gradient of all parameters together, scaled down to the norm `limit` if it is longer (Pascanu et al. 2013).
 
     It looks at all gradients together, so it stands before the rules of a chain.
     """
@@ -40,7 +40,7 @@ class ClipNorm:
 
 @dataclass(frozen=True)
 class Accumulate:
-    """The mean of `count` gradients in a row, as if they were one; the rest of the chain runs at each last one of them."""
+    """The mean of `count` gradients in a row as one; the rest of the chain runs at each last one of them."""
 
     count: int
 
@@ -61,13 +61,13 @@ class Chain(Rule):
         rest = [r for r in rules if isinstance(r, Rule)]
         first = [*(r for r in rules if isinstance(r, Accumulate)), *(r for r in rules if isinstance(r, ClipNorm))]
         if len(first) > len({type(r) for r in first}) or list(rules) != first + rest:
-            raise ArgumentError(
+            raise zg.ArgumentError(
                 f"Chain({', '.join(type(r).__name__ for r in rules)}) is in no order that is supported",
                 why="Accumulate and ClipNorm look at the gradients of all parameters together",
                 help="Chain(Accumulate(...), ClipNorm(...), *rules), of the first two each once or not at all",
             )
         if not rest:
-            raise ArgumentError("a Chain needs a rule", help="add one, such as Adam()")
+            raise zg.ArgumentError("a Chain needs a rule", help="add one, such as Adam()")
         object.__setattr__(self, "rules", tuple(rules))
 
     def start(self, x):

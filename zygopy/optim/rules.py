@@ -1,10 +1,11 @@
 """The optimisers, each the formula of its paper.
 
-`rule.step(t, x, g, slots)` gives what update number t (from 1) takes from the parameters x with gradient g, and what the
-slots hold next; `rule.start(x)` is what they hold at first. Both are written for arrays, and compiled into one loop. A
-rate may be a number or a schedule. Where papers and libraries differ, the formula is PyTorch's.
+`rule.step(t, x, g, slots)` gives what update number t (from 1) takes from the parameters x with gradient g, and what
+the slots hold next; `rule.start(x)` is what they hold at first. They are written for arrays, and compiled into one
+loop. A rate may be a number or a schedule. Where papers and libraries differ, the formula is PyTorch's.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -47,7 +48,7 @@ class Descent(Rule):
 
     rate: Rate = 0.1
 
-    def step(self, t, x, g, slots):  # noqa: D102
+    def step(self, t, x, g, slots):
         return rate_at(self.rate, t) * g, ()
 
 
@@ -58,10 +59,10 @@ class Momentum(Rule):
     rate: Rate = 0.01
     rho: float = 0.9
 
-    def start(self, x):  # noqa: D102
+    def start(self, x):
         return (np.zeros_like(x),)
 
-    def step(self, t, x, g, slots):  # noqa: D102
+    def step(self, t, x, g, slots):
         v = self.rho * slots[0] + g
         return rate_at(self.rate, t) * v, (v,)
 
@@ -73,10 +74,10 @@ class Nesterov(Rule):
     rate: Rate = 0.01
     rho: float = 0.9
 
-    def start(self, x):  # noqa: D102
+    def start(self, x):
         return (np.zeros_like(x),)
 
-    def step(self, t, x, g, slots):  # noqa: D102
+    def step(self, t, x, g, slots):
         v = self.rho * slots[0] + g
         return rate_at(self.rate, t) * (g + self.rho * v), (v,)
 
@@ -89,10 +90,10 @@ class RMSProp(Rule):
     rho: float = 0.99
     epsilon: float = 1e-8
 
-    def start(self, x):  # noqa: D102
+    def start(self, x):
         return (np.zeros_like(x),)
 
-    def step(self, t, x, g, slots):  # noqa: D102
+    def step(self, t, x, g, slots):
         v = self.rho * slots[0] + (1.0 - self.rho) * g * g
         return rate_at(self.rate, t) * g / (np.sqrt(v) + self.epsilon), (v,)
 
@@ -104,10 +105,10 @@ class AdaGrad(Rule):
     rate: Rate = 0.01
     epsilon: float = 1e-10
 
-    def start(self, x):  # noqa: D102
+    def start(self, x):
         return (np.zeros_like(x),)
 
-    def step(self, t, x, g, slots):  # noqa: D102
+    def step(self, t, x, g, slots):
         v = slots[0] + g * g
         return rate_at(self.rate, t) * g / (np.sqrt(v) + self.epsilon), (v,)
 
@@ -120,10 +121,10 @@ class AdaDelta(Rule):
     rho: float = 0.9
     epsilon: float = 1e-6
 
-    def start(self, x):  # noqa: D102
+    def start(self, x):
         return np.zeros_like(x), np.zeros_like(x)
 
-    def step(self, t, x, g, slots):  # noqa: D102
+    def step(self, t, x, g, slots):
         v = self.rho * slots[0] + (1.0 - self.rho) * g * g
         change = np.sqrt(slots[1] + self.epsilon) / np.sqrt(v + self.epsilon) * g
         u = self.rho * slots[1] + (1.0 - self.rho) * change * change
@@ -139,13 +140,13 @@ class Adam(Rule):
     beta2: float = 0.999
     epsilon: float = 1e-8
 
-    def start(self, x):  # noqa: D102
+    def start(self, x):
         return np.zeros_like(x), np.zeros_like(x)
 
-    def step(self, t, x, g, slots):  # noqa: D102
+    def step(self, t, x, g, slots):
         m, v = moments(self, g, slots)
         scale = rate_at(self.rate, t) / (1.0 - self.beta1**t)
-        return scale * m / (np.sqrt(v) / np.sqrt(1.0 - self.beta2**t) + self.epsilon), (m, v)
+        return scale * m / (np.sqrt(v) / math.sqrt(1.0 - self.beta2**t) + self.epsilon), (m, v)
 
 
 def moments(rule, g: np.ndarray, slots: tuple) -> tuple:
@@ -165,14 +166,14 @@ class AdamW(Rule):
     epsilon: float = 1e-8
     decay: float = 0.01
 
-    def start(self, x):  # noqa: D102
+    def start(self, x):
         return np.zeros_like(x), np.zeros_like(x)
 
-    def step(self, t, x, g, slots):  # noqa: D102
+    def step(self, t, x, g, slots):
         m, v = moments(self, g, slots)
         rate = rate_at(self.rate, t)
         scale = rate / (1.0 - self.beta1**t)
-        change = scale * m / (np.sqrt(v) / np.sqrt(1.0 - self.beta2**t) + self.epsilon)
+        change = scale * m / (np.sqrt(v) / math.sqrt(1.0 - self.beta2**t) + self.epsilon)
         return rate * self.decay * x + change, (m, v)
 
 
@@ -185,14 +186,14 @@ class AMSGrad(Rule):
     beta2: float = 0.999
     epsilon: float = 1e-8
 
-    def start(self, x):  # noqa: D102
+    def start(self, x):
         return np.zeros_like(x), np.zeros_like(x), np.zeros_like(x)
 
-    def step(self, t, x, g, slots):  # noqa: D102
+    def step(self, t, x, g, slots):
         m, v = moments(self, g, slots)
         largest = np.maximum(slots[2], v)
         scale = rate_at(self.rate, t) / (1.0 - self.beta1**t)
-        return scale * m / (np.sqrt(largest) / np.sqrt(1.0 - self.beta2**t) + self.epsilon), (m, v, largest)
+        return scale * m / (np.sqrt(largest) / math.sqrt(1.0 - self.beta2**t) + self.epsilon), (m, v, largest)
 
 
 @dataclass(frozen=True)
@@ -205,10 +206,10 @@ class NAdam(Rule):
     epsilon: float = 1e-8
     momentum_decay: float = 0.004
 
-    def start(self, x):  # noqa: D102
+    def start(self, x):
         return np.zeros_like(x), np.zeros_like(x), np.ones(1)
 
-    def step(self, t, x, g, slots):  # noqa: D102
+    def step(self, t, x, g, slots):
         m, v = moments(self, g, slots[:2])
         mu = self.beta1 * (1.0 - 0.5 * 0.96 ** (t * self.momentum_decay))
         next_mu = self.beta1 * (1.0 - 0.5 * 0.96 ** ((t + 1.0) * self.momentum_decay))
@@ -228,10 +229,10 @@ class RAdam(Rule):
     beta2: float = 0.999
     epsilon: float = 1e-8
 
-    def start(self, x):  # noqa: D102
+    def start(self, x):
         return np.zeros_like(x), np.zeros_like(x)
 
-    def step(self, t, x, g, slots):  # noqa: D102
+    def step(self, t, x, g, slots):
         m, v = moments(self, g, slots)
         scale = rate_at(self.rate, t) / (1.0 - self.beta1**t)
         correction = 1.0 - self.beta2**t
@@ -239,7 +240,7 @@ class RAdam(Rule):
         length = longest - 2.0 * t * self.beta2**t / correction
         known = length > 5.0
         ratio = (length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length)
-        root = np.sqrt(max(ratio, 0.0) * correction)
+        root = math.sqrt(max(ratio, 0.0) * correction)
         return scale * m * np.where(known, root / (np.sqrt(v) + self.epsilon), 1.0), (m, v)
 
 
@@ -252,10 +253,10 @@ class AdaBelief(Rule):
     beta2: float = 0.999
     epsilon: float = 1e-16
 
-    def start(self, x):  # noqa: D102
+    def start(self, x):
         return np.zeros_like(x), np.zeros_like(x)
 
-    def step(self, t, x, g, slots):  # noqa: D102
+    def step(self, t, x, g, slots):
         m = self.beta1 * slots[0] + (1.0 - self.beta1) * g
         s = self.beta2 * slots[1] + (1.0 - self.beta2) * (g - m) ** 2 + self.epsilon
         scale = rate_at(self.rate, t) / (1.0 - self.beta1**t)
@@ -271,10 +272,10 @@ class Lion(Rule):
     beta2: float = 0.99
     decay: float = 0.0
 
-    def start(self, x):  # noqa: D102
+    def start(self, x):
         return (np.zeros_like(x),)
 
-    def step(self, t, x, g, slots):  # noqa: D102
+    def step(self, t, x, g, slots):
         direction = np.sign(self.beta1 * slots[0] + (1.0 - self.beta1) * g)
         m = self.beta2 * slots[0] + (1.0 - self.beta2) * g
         return rate_at(self.rate, t) * (direction + self.decay * x), (m,)

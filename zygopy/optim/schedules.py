@@ -23,7 +23,7 @@ class StepDecay:
     factor: float = 0.1
     every: int = 1
 
-    def __call__(self, t):  # noqa: D102
+    def __call__(self, t):
         return self.rate * self.factor ** (t // self.every)
 
 
@@ -34,7 +34,7 @@ class Exponential:
     rate: float
     factor: float
 
-    def __call__(self, t):  # noqa: D102
+    def __call__(self, t):
         return self.rate * self.factor**t
 
 
@@ -51,7 +51,7 @@ class Cosine:
     growth: float = 1.0
     restarts: bool = True
 
-    def __call__(self, t):  # noqa: D102
+    def __call__(self, t):
         length = float(self.steps)
         if not self.restarts:
             t = min(t, length)
@@ -77,7 +77,7 @@ class OneCycle:
     start: float = 25.0
     end: float = 1e4
 
-    def __call__(self, t):  # noqa: D102
+    def __call__(self, t):
         top = self.peak * self.steps - 1.0
         last = self.steps - 1.0
         first = self.rate / self.start
@@ -90,16 +90,16 @@ class OneCycle:
 
 @dataclass(frozen=True)
 class WarmUp:
-    """`steps` updates with the rate going up in a line from `start` times that of `then`; then `then`, from its beginning.
+    """`steps` updates with a rate that goes up in a line to the first of `then`; then `then`, a rate or a schedule.
 
-    `then` is a rate or a schedule.
+    The first one is `start` times that.
     """
 
     steps: int
     then: float | Callable[[float], float]
     start: float = 0.0
 
-    def __call__(self, t):  # noqa: D102
+    def __call__(self, t):
         part = self.start + (1.0 - self.start) * min(t / self.steps, 1.0)
         rest = max(t - self.steps, 0.0)
         return part * (self.then(rest) if callable(self.then) else self.then)

@@ -1,15 +1,14 @@
-"""The state of an optimiser: what its rule remembers of each parameter, an explicit value that updates change in place."""
+"""The state of an optimiser: what it remembers of each parameter, an explicit value that updates change in place."""
 
+import math
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
-from zygopy.api import jit
-from zygopy.errors import ArgumentError, DtypeError
+import zygopy as zg
 from zygopy.optim.chains import Accumulate, Chain, ClipNorm
-from zygopy.optim.rules import Rule
-from zygopy.tree import leaves, map_leaves, named_leaves
+from zygopy.optim.rules import Rule, rate_at
 
 
 @dataclass
@@ -44,7 +43,7 @@ class State:
     Attributes
     ----------
     parts
-        The model with a `Part` in the place of each parameter: `state.parts.layers[0].weight` is that of the first weight.
+        The model with a `Part` in the place of each parameter: `state.parts.layers[0].weight`.
     clip : ClipNorm or None
         How long the gradient may be.
     accumulate : Accumulate or None
@@ -73,22 +72,23 @@ def setup(rule: Rule, model: Any) -> State:
     >>> model["w"]
     array([0.9, 0.8])
     """
-    named = named_leaves(model)
+    named = zg.named_leaves(model)
     if not named:
-        raise DtypeError("the model has no parameters", help="give it arrays of floats, in fields, lists or dicts")
+        raise zg.DtypeError("the model has no parameters", help="give it arrays of floats, in fields, lists or dicts")
     for name, x in named:
         if x.dtype.kind == "c":
-            raise DtypeError(f"the parameter {name} is complex", help="keep its two parts as real arrays")
+            raise zg.DtypeError(f"the parameter {name} is complex", help="keep its two parts as real arrays")
     first = rule.rules if isinstance(rule, Chain) else (rule,)
     accumulate = next((r for r in first if isinstance(r, Accumulate)), None)
     clip = next((r for r in first if isinstance(r, ClipNorm)), None)
     rest = tuple(r for r in first if isinstance(r, Rule))
     own = rest[0] if len(rest) == 1 else Chain(*rest)
+
     def part(x: np.ndarray) -> Part:
         total = None if accumulate is None else np.zeros_like(x)
         return Part(own, own.start(x), np.zeros(1, np.int64), total=total)
 
-    return State(map_leaves(part, model), clip, accumulate, np.zeros(1, np.int64))
+    return State(zg.map_leaves(part, model), clip, accumulate, np.zeros(1, np.int64))
 
 
 def update(state: State, model: Any, gradient: Any) -> None:
@@ -105,8 +105,8 @@ def update(state: State, model: Any, gradient: Any) -> None:
     -----
     Called inside a compiled function it becomes part of it, so that a whole training step is one native function.
     """
-    rows = zip(leaves(model), leaves(gradient), leaves(state.parts, Part), strict=True)
-    rows = [(x, g, part) for x, g, part in rows if not part.frozen]
+    found = zip(zg.leaves(model), zg.leaves(gradient), zg.leaves(state.parts, Part), strict=True)
+    rows = [(x, g, part) for x, g, part in found if not part.frozen]
     if state.accumulate is None:
         _move_all(state.clip, rows, 1.0)
         return
@@ -126,23 +126,23 @@ def _move_all(clip: ClipNorm | None, rows: list, scale: float) -> None:
         square = 0.0
         for _, g, _ in rows:
             square += float(_square(g))
-        norm = scale * np.sqrt(square)
+        norm = scale * math.sqrt(square)
         scale *= min(1.0, clip.limit / (norm + 1e-6))
     for x, g, part in rows:
         _move(part, x, g, scale)
 
 
-@jit
+@zg.jit
 def _add(total, g):
     total += g
 
 
-@jit
+@zg.jit
 def _square(g):
     return np.sum(g * g)
 
 
-@jit
+@zg.jit
 def _move(part, x, g, scale):
     """One update of a parameter."""
     part.count[0] += 1
@@ -180,13 +180,15 @@ def adjust(state: Any, rate: Any = None, **changes: Any) -> None:
     changes |= {} if rate is None else {"rate": rate}
     for name, value in changes.items():
         found = False
-        for part in _parts(state):
+        for part in parts_of(state):
             part.rule, changed = _changed(part.rule, name, value)
             found |= changed
         if isinstance(state, State) and state.clip is not None and name == "limit":
             state.clip, found = replace(state.clip, limit=value), True
         if not found:
-            raise ArgumentError(f"no rule of the state has a field {name!r}", help="fields are those of its dataclass")
+            raise zg.ArgumentError(
+                f"no rule of the state has a field {name!r}", help="fields are those of its dataclass"
+            )
 
 
 def _changed(rule: Any, name: str, value: Any) -> tuple[Any, bool]:
@@ -203,18 +205,34 @@ def freeze(state: Any) -> None:
 
     A compiled training step does not compute their gradients any more.
     """
-    for part in _parts(state):
+    for part in parts_of(state):
         part.frozen = True
 
 
 def thaw(state: Any) -> None:
     """Have updates change frozen parameters again."""
-    for part in _parts(state):
+    for part in parts_of(state):
         part.frozen = False
 
 
-def _parts(state: Any) -> tuple:
-    found = leaves(state, Part)
+def rate_of(part: Part) -> float:
+    """The rate of a part's next update; nan for a rule that has none."""
+    rules = part.rule.rules if isinstance(part.rule, Chain) else (part.rule,)
+    rate = next((rule.rate for rule in rules if hasattr(rule, "rate")), math.nan)
+    return rate_at(rate, float(part.count[0]) + 1.0)
+
+
+def parts_of(state: Any) -> tuple[Part, ...]:
+    """What is remembered of each parameter, in order.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no Part in the structure.
+    """
+    found = zg.leaves(state, Part)
     if not found:
-        raise ArgumentError("there is no Part of a state here", help="pass the state, or a part such as state.parts.layers[0]")
+        raise zg.ArgumentError(
+            "there is no Part of a state here", help="pass the state, or a part such as state.parts.layers[0]"
+        )
     return found

@@ -15,7 +15,7 @@ from zygopy.errors import ArgumentError, DtypeError, UnsupportedError
 from zygopy.transform import arrays, elementwise, objects, ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import COMPOSED, apply_function, is_scalar_function
-from zygopy.transform.handlers import BUILTINS, METHODS, builtin, stop_gradient
+from zygopy.transform.handlers import BUILTINS, METHODS, OF_OBJECTS, builtin, stop_gradient
 from zygopy.transform.ir import Const, Print, Value
 from zygopy.transform.records import Record, is_record_class, rebuilt
 from zygopy.transform.types import FLOAT, FLOAT64, INT, Scalar, is_supported
@@ -35,8 +35,8 @@ from zygopy.transform.values import (
     is_number,
 )
 
-_OF_OBJECTS = {len, zip, enumerate, reversed, tuple, list, dict, isinstance, partial, callable, sum, any, all, type}
-_OF_OBJECTS |= {
+OF_OBJECTS |= {len, zip, enumerate, reversed, tuple, list, dict, isinstance, partial, callable, sum, any, all, type}
+OF_OBJECTS |= {
     sorted,
     hasattr,
     getattr,
@@ -71,7 +71,7 @@ def _call_object(s, function: object, args: list, kwargs: dict, name: str) -> ob
 
     scipy_functions.declare()
     if (handler := handler_of(function)) is not None:
-        if function not in _OF_OBJECTS:
+        if function not in OF_OBJECTS:
             args, kwargs = [s.opened(a) for a in args], {k: s.opened(v) for k, v in kwargs.items()}
         return _bind_handler(s, function, handler, args, kwargs)
     if is_scalar_function(function):
@@ -419,7 +419,10 @@ def partial_(s, function, *args, **kwargs):
 
 @builtin(callable)
 def callable_(s, value):
-    return constant(isinstance(value, Closure | Partial) or (isinstance(value, Static) and callable(value.value)))
+    if isinstance(value, Object | Record):
+        return constant(hasattr(value.cls, "__call__"))  # noqa: B004 (of its objects, not of the class)
+    known = isinstance(value, Static) and callable(value.value)
+    return constant(known or isinstance(value, Closure | Partial | Method))
 
 
 def _python_type(value: object) -> type:

@@ -123,7 +123,7 @@ def _local(function: Function, aliases: AliasClasses, names: dict[Var, str]) -> 
     return own - {name for v, name in names.items() if isinstance(v.type, Array) and aliases.of(v) in kept}
 
 
-_RESERVED = {"np", "math", "grow", "overlap", "scratch", *ops.CALLED}
+_RESERVED = {"np", "math", "grow", "overlap", "extent", "first_overlap", "scratch", *ops.CALLED}
 
 
 class _Writer:
@@ -193,6 +193,9 @@ class _Writer:
                 return f"{self.names[args[0]]}.reshape({self.shape_text(args[1:])})", _ATOM
             case ops.CAST:
                 return _cast(let.var.type, args[0].type).format(self.value(args[0])), _ATOM
+            case ops.FIRST_OVERLAP:
+                extents = ", ".join(f"extent({self.names[a]})" for a in args[1:])
+                return f"first_overlap({args[0].value}, ({extents}))", _ATOM
             case ops.SELECT:
                 test, a, b = args
                 return f"({self.value(a, 2)} if {self.value(test, 2)} else {self.value(b, 1)})", _ATOM

@@ -4,13 +4,15 @@ from collections.abc import Callable
 
 BUILTINS: dict[Callable, Callable] = {}
 METHODS: dict[str, Callable] = {}
+OF_OBJECTS: set[Callable] = set()  # functions to which lists are no tuples
 
 
-def builtin(*functions: Callable):
+def builtin(*functions: Callable, of_objects: bool = False):
     """Declare what a call of a Python or NumPy function becomes: handler(s, *args, **kwargs)."""
 
     def declare(handler: Callable) -> Callable:
         BUILTINS.update(dict.fromkeys(functions, handler))
+        OF_OBJECTS.update(functions if of_objects else ())
         return handler
 
     return declare

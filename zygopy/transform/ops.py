@@ -72,7 +72,10 @@ VIEW = Op("view", "")  # args: array, then (start, step, length) for each axis; 
 TRANSPOSE = Op("transpose", "")  # args: array, then for each new axis the number of the old one, -1 for a new one
 RESHAPE = Op("reshape", "")  # args: a contiguous array, then the shape
 VIEWS = (VIEW, TRANSPOSE, RESHAPE)  # other arrays on the memory of their first argument
-OVERLAPS = Op("overlaps", "overlap({0}, {1})")  # args: two arrays
+OVERLAPS = Op("overlaps", "overlap(extent({0}), extent({1}))")  # args: two arrays
+FIRST_OVERLAP = Op(
+    "first_overlap", ""
+)  # args: how many are asked for, arrays: the first that overlaps another one, or -1
 NEW_STACK = Op("stack", "", effect=Effect.ALLOCATES)
 STACK_ROWS = Op("stack_rows", "{0}", effect=Effect.READS)  # a growing tape as the array that holds its rows
 STACK_TOP = Op("stack_top", "{0}_top", effect=Effect.READS)  # the number of its rows

@@ -28,7 +28,7 @@ from zygopy.transform import (  # noqa: F401  (rules and functions register them
     windows,
 )
 from zygopy.transform.arguments import ArgumentType, Lengths
-from zygopy.transform.build import Builder
+from zygopy.transform.build import Builder, integer
 from zygopy.transform.dead_stores import dead_stores
 from zygopy.transform.distribute import distribute
 from zygopy.transform.double_buffer import double_buffer
@@ -55,7 +55,7 @@ from zygopy.transform.simplify import simplify
 from zygopy.transform.split import Split, linearized, split
 from zygopy.transform.strips import strips
 from zygopy.transform.tape import close
-from zygopy.transform.types import BOOL, Array
+from zygopy.transform.types import BOOL, INT, Array
 from zygopy.transform.values import Static, describe
 from zygopy.transform.vectorise import vectorise
 from zygopy.transform.verify import verify
@@ -250,6 +250,7 @@ def _value_and_aux(primal: Function) -> tuple[Leaves, Leaves]:
     if not (is_tuple and len(found) == 2):
         raise OutputError(f"{primal.name} must return a pair (value, aux), as has_aux=True says", primal.loc)
     return found[0], found[1]
+PAIRS_TESTED = 10  # how many pairs of arguments are tested one by one
 
 
 def _guard_overlap(function: Function) -> Function:
@@ -259,17 +260,22 @@ def _guard_overlap(function: Function) -> Function:
     stored = stored_parameters(function)
     places = dict(found for p in function.params for found in _places(p.name, p.leaves))
     params = [v for v in places if isinstance(v.type, Array)]
+    params.sort(key=lambda v: v not in stored)
+    pairs = [(a, other) for k, a in enumerate(params) if a in stored for other in params[k + 1 :]]
     b = Builder(function.loc)
-    seen: set[frozenset] = set()
-    for a in params:
-        for other in params:
-            pair = frozenset((a, other))
-            if a is other or a not in stored or pair in seen:
-                continue
-            seen.add(pair)
-            message = f"{places[a]} is stored into and shares memory with {places[other]}: pass a copy of one of them"
-            test = b.apply(ops.NOT, b.let(ops.OVERLAPS, (a, other), BOOL))
-            b.emit(Check(test, OverlapError, message, function.loc))
+
+    def refuse(overlaps: Value, a: Var, other: str) -> None:
+        message = f"{places[a]} is stored into and shares memory with {other}: pass a copy of one of them"
+        b.emit(Check(b.apply(ops.NOT, overlaps), OverlapError, message, function.loc))
+
+    if len(pairs) <= PAIRS_TESTED:
+        for a, other in pairs:
+            refuse(b.let(ops.OVERLAPS, (a, other), BOOL), a, places[other])
+    else:
+        count = sum(v in stored for v in params)
+        first = b.let(ops.FIRST_OVERLAP, (integer(count), *params), INT)
+        for k, a in enumerate(params[:count]):
+            refuse(b.apply(ops.EQ, first, integer(k)), a, "another argument")
     body = Block((*b.statements, *function.body.statements), function.body.yields)
     return replace(function, body=body)
 

@@ -120,6 +120,8 @@ def _check_let(s: Let) -> None:
         _demand(isinstance(s.args[0].type, Stack), "a question about a tape asks a tape", s)
     elif s.op is ops.STACK_OF:
         _demand(isinstance(s.var.type, Stack) and isinstance(s.args[0].type, Array), "a tape has rows", s)
+    elif s.op is ops.FIRST_OVERLAP:
+        _demand(all(isinstance(a.type, Array) for a in s.args[1:]), "a question about arrays asks arrays", s)
     elif s.op in (ops.DIM, ops.OVERLAPS):
         _demand(isinstance(s.args[0].type, Array), "a question about an array asks an array", s)
     elif s.op is ops.VIEW:

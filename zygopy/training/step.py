@@ -1,0 +1,48 @@
+"""The training step: value, gradient and update as one compiled function."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+
+import zygopy as zg
+from zygopy import optim
+
+
+@lru_cache(maxsize=256)
+def training_step(loss: Callable, backend: str = "cpu") -> Callable:
+    """One native function that computes the loss, its gradient and the update of the model.
+
+    Parameters
+    ----------
+    loss : callable
+        `loss(model, *batch)`, a real number.
+    backend : {"cpu", "python"}
+        What runs it.
+
+    Returns
+    -------
+    callable
+        `step(state, model, *batch)`, which gives the loss before the update. The arrays of the model and of the state
+        (from `optim.setup`) change in place; at a loss that is not finite they stay as they are.
+
+    Examples
+    --------
+    >>> def loss(model, x, y):
+    ...     return np.mean((x * model["slope"] - y) ** 2)
+    >>> model = {"slope": np.zeros(1)}
+    >>> step, state = training_step(loss), optim.setup(optim.Descent(0.1), model)
+    >>> x = np.array([1.0, 2.0])
+    >>> losses = [step(state, model, x, 3.0 * x) for _ in range(50)]
+    >>> model["slope"].round(6)
+    array([3.])
+    """
+    value_and_gradient = zg.value_and_grad(loss, backend=backend)
+
+    def step(state, model, *batch):
+        value, gradient = value_and_gradient(model, *batch)
+        if np.isfinite(value):
+            optim.update(state, model, gradient)
+        return value
+
+    return zg.jit(step, backend=backend)
