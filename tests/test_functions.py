@@ -314,3 +314,19 @@ def test_default_values_may_be_differentiated(backend):
     assert gradient(3.0) == (12.0, 9.0)
     assert gradient(3.0, 4.0) == (24.0, 9.0)
     assert gradient(3.0) == (12.0, 9.0)
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_strict_zip_compares_lengths(backend):
+    def product(x, y):
+        total = 0.0
+        for a, (_, b) in zip(x, enumerate(y), strict=True):
+            total += a * b
+        return total
+
+    gradient = zg.grad(product, backend=backend)
+    assert gradient(np.ones(2), np.array([3.0, 4.0])).tolist() == [3.0, 4.0]
+    assert gradient((1.0, 2.0), [3.0, 4.0]) == (3.0, 4.0)
+    for args in ((np.ones(2), np.ones(3)), ((1.0,), (1.0, 2.0))):
+        with pytest.raises(ValueError, match="argument 2 is of another length than argument 1"):
+            gradient(*args)

@@ -16,13 +16,13 @@ class Rebuild:
 
     def __call__(self, vector):
         """The model whose parameters, one after the other, are the vector."""
+        if len(vector) != sum(leaf.size for leaf in zg.leaves(self.model)):
+            raise ValueError("the vector has another length than the parameters of the model together")
         parts = []
         start = 0
         for leaf in zg.leaves(self.model):
             parts.append(vector[start : start + leaf.size].reshape(leaf.shape))
             start += leaf.size
-        if start != len(vector):
-            raise ValueError("the vector has another length than the parameters of the model together")
         return zg.with_leaves(self.model, parts)
 
 
