@@ -324,7 +324,7 @@ def test_strict_zip_compares_lengths(backend):
             total += a * b
         return total
 
-    gradient = zg.grad(product, backend=backend)
+    gradient = zygopy.grad(product, backend=backend)
     assert gradient(np.ones(2), np.array([3.0, 4.0])).tolist() == [3.0, 4.0]
     assert gradient((1.0, 2.0), [3.0, 4.0]) == (3.0, 4.0)
     for args in ((np.ones(2), np.ones(3)), ((1.0,), (1.0, 2.0))):

@@ -250,6 +250,8 @@ def _value_and_aux(primal: Function) -> tuple[Leaves, Leaves]:
     if not (is_tuple and len(found) == 2):
         raise OutputError(f"{primal.name} must return a pair (value, aux), as has_aux=True says", primal.loc)
     return found[0], found[1]
+
+
 PAIRS_TESTED = 10  # how many pairs of arguments are tested one by one
 
 
