@@ -26,6 +26,7 @@ def test_links_lead_somewhere(page):
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
-def test_example(example, capsys):
+def test_example(example, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", [str(example), "--small"])
     runpy.run_path(str(example), run_name="__main__")
     assert capsys.readouterr().out

@@ -1,5 +1,7 @@
 """Training: the loop, the compiled step, data, callbacks, and what is said of a loss that is not finite."""
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import pytest
 
@@ -53,7 +55,7 @@ def test_training_is_gradient_descent():
 def test_frozen_parameters_have_no_gradient_in_the_step():
     model = network()
     state = optim.setup(optim.Descent(0.1), model)
-    step = training.training_step(loss, "python")
+    step = training.training_step(loss, backend="python")
     optim.freeze(state.parts[0])
     assert "weight_bar" in str(step.source(state, model, X, Y))
     assert "model_layers_0_weight_bar" not in str(step.source(state, model, X, Y))
@@ -65,7 +67,7 @@ def test_frozen_parameters_have_no_gradient_in_the_step():
 def test_a_state_of_another_model_is_refused():
     state = optim.setup(optim.Descent(0.1), [np.ones(1)])
     with pytest.raises((zg.ZygopyError, ValueError)):
-        training.training_step(loss, "python")(state, network(), X, Y)
+        training.training_step(loss, backend="python")(state, network(), X, Y)
 
 
 def test_arrays_that_are_shared_are_refused():
@@ -73,6 +75,41 @@ def test_arrays_that_are_shared_are_refused():
     model[1].bias = model[0].bias[:1]
     with pytest.raises(zg.OverlapError, match="model.layers\\[0\\].bias is stored into and shares memory with another"):
         training.train(loss, model, [(X, Y)], optim.Descent(0.1))
+
+
+@dataclass
+class Centred:
+    """A layer with a running mean."""
+
+    scale: np.ndarray
+    mean: np.ndarray = field(metadata={"state": True})
+
+    def __call__(self, x):
+        return self.scale * (x - self.mean)
+
+    def train(self, x):
+        mean = np.mean(x, axis=0)
+        return self.scale * (x - mean), Centred(self.scale, 0.5 * self.mean + 0.5 * mean)
+
+
+def centred_loss(model, x):
+    y, layer = model["layer"].train(x)
+    return np.mean(y**4), {"layer": layer}
+
+
+def test_the_state_of_a_model_is_kept_and_not_trained():
+    model = {"layer": Centred(np.ones(1), np.zeros(1))}
+    state = optim.setup(optim.Descent(0.01), model)
+    step = training.training_step(centred_loss, True, backend="python")
+    means = []
+    for _ in range(3):
+        value = step(state, model, X + 1.0)
+        means.append(float(model["layer"].mean[0]))
+    assert means == pytest.approx([0.5, 0.75, 0.875])
+    assert [leaf.shape for leaf in zg.state_leaves(model)] == [(1,)]
+    assert model["layer"].scale < 1.0
+    assert value < np.mean(X**4)
+    assert len(optim.parts_of(state)) == 1
 
 
 # -- losses that are not finite --------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ from zygopy.errors import (
     ZygopyError,
 )
 from zygopy.transform.rules import adjoint, constant, elementwise, tangent
-from zygopy.tree import leaves, map_leaves, named_leaves, with_leaves
+from zygopy.tree import leaves, map_leaves, named_leaves, state_leaves, with_leaves
 
 __version__ = "0.1.0"
 
@@ -67,6 +67,7 @@ __all__ = [
     "map_leaves",
     "named_leaves",
     "pullback",
+    "state_leaves",
     "stop_gradient",
     "tangent",
     "value_and_grad",

@@ -40,6 +40,29 @@ def leaves(tree: Any, kind: type | None = None) -> tuple:
     return known[-1](tree)
 
 
+def state_leaves(tree: Any) -> tuple:
+    """The arrays of floats in fields that dataclasses declare with `metadata={"state": True}`, in order.
+
+    Examples
+    --------
+    >>> state_leaves({"w": np.ones(2)})
+    ()
+    """
+    return tuple(_states(tree, record_of, lambda value: _is_leaf(value, None)))
+
+
+def _states(value: Any, members_of: Callable, is_leaf: Callable, inside: bool = False) -> list:
+    if is_leaf(value):
+        return [value] if inside else []
+    members = members_of(value) or ()
+    pairs = zip(keys_of(members), members, strict=True)
+    return [
+        leaf
+        for key, item in pairs
+        for leaf in _states(item, members_of, is_leaf, inside or _is_state(members, key, None))
+    ]
+
+
 def map_leaves(f: Callable, tree: Any, *rest: Any, kind: type | None = None) -> Any:
     """A structure with `f(leaf, ...)` in the place of each of its `leaves`; the rest of it as it is.
 
@@ -197,6 +220,11 @@ def _leaves(s, tree, kind=None):
     return tuple(_found(s, tree, _kind(s, kind)))
 
 
+@builtin(state_leaves, of_objects=True)
+def _state_leaves(s, tree):
+    return tuple(_states(tree, s.members, lambda value: _is_leaf_value(value, None)))
+
+
 def _kind(s, kind: object) -> type | None:
     if kind is None or kind == Static(None):
         return None
@@ -268,4 +296,4 @@ def _mapped_value(s, f, name: str, tree, rest: tuple, kind: type | None) -> obje
     return s.made(rebuilt(members, items))
 
 
-__all__ = ["leaves", "map_leaves", "named_leaves", "with_leaves"]
+__all__ = ["leaves", "map_leaves", "named_leaves", "state_leaves", "with_leaves"]

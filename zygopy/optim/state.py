@@ -84,11 +84,15 @@ def setup(rule: Rule, model: Any) -> State:
     rest = tuple(r for r in first if isinstance(r, Rule))
     own = rest[0] if len(rest) == 1 else Chain(*rest)
 
-    def part(x: np.ndarray) -> Part:
+    trained = {id(x) for _, x in named}
+
+    def part(x: np.ndarray) -> Part | None:
+        if id(x) not in trained:
+            return None
         total = None if accumulate is None else np.zeros_like(x)
         return Part(own, own.start(x), np.zeros(1, np.int64), total=total)
 
-    return State(zg.map_leaves(part, model), clip, accumulate, np.zeros(1, np.int64))
+    return State(zg.map_leaves(part, model, kind=np.ndarray), clip, accumulate, np.zeros(1, np.int64))
 
 
 def update(state: State, model: Any, gradient: Any) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,27 @@ class History:
         """The rate that the next update of the first parameter has."""
         return optim.rate_of(optim.parts_of(self.state)[0])
 
+    def draw(self, path: str | Path, title: str = "") -> None:
+        """Save a figure of the losses, and of what was measured at the end of each epoch; needs Matplotlib."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(6.0, 3.2), layout="constrained")
+        axes = figure.subplots()
+        at = np.linspace(0.0, len(self.epochs), len(self.losses), endpoint=False)
+        axes.plot(at, self.losses, linewidth=0.7, alpha=0.5, label="loss of each batch")
+        axes.plot(np.arange(len(self.epochs)) + 1.0, self.epochs, label="mean of each epoch")
+        axes.set(title=title, xlabel="epoch", ylabel="loss", yscale="log" if min(self.losses) > 0.0 else "linear")
+        lines = axes.lines[:]
+        if self.measured:
+            other = axes.twinx()
+            for k, (name, values) in enumerate(self.measured.items()):
+                other.plot(np.arange(len(values)) + 1.0, values, color=f"C{k + 2}", linestyle="--", label=name)
+            other.set_ylabel(", ".join(self.measured))
+            lines = [*lines, *other.lines]
+        axes.legend(lines, [line.get_label() for line in lines], fontsize="small")
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, metadata={"Date": None} if str(path).endswith(".svg") else None)
+
 
 def train(
     loss: Callable,
@@ -47,6 +69,7 @@ def train(
     optimiser: optim.Rule | optim.State,
     *,
     epochs: int = 1,
+    has_state: bool = False,
     callbacks: Iterable[Callable] = (),
     progress: bool = False,
 ) -> History:
@@ -65,6 +88,8 @@ def train(
         An optimiser, or the state of one from an earlier training, which goes on from there.
     epochs : int
         How many times to go through the data.
+    has_state : bool
+        Whether the loss returns a pair: the number, and the model with its new state, as `nn.train` gives it.
     callbacks : iterable of callable
         Each is called with the `History` after each epoch; training ends when one returns True.
     progress : bool
@@ -85,7 +110,7 @@ def train(
     (array([3.]), 200)
     """
     state = optimiser if isinstance(optimiser, optim.State) else optim.setup(optimiser, model)
-    step = training_step(loss)
+    step = training_step(loss, has_state)
     history = History(model, state)
     with Bar(progress, epochs, data) as bar:
         for _ in range(epochs):

@@ -10,13 +10,15 @@ from zygopy import optim
 
 
 @lru_cache(maxsize=256)
-def training_step(loss: Callable, backend: str = "cpu") -> Callable:
+def training_step(loss: Callable, has_state: bool = False, *, backend: str = "cpu") -> Callable:
     """One native function that computes the loss, its gradient and the update of the model.
 
     Parameters
     ----------
     loss : callable
         `loss(model, *batch)`, a real number.
+    has_state : bool
+        Whether the loss returns a pair: the number, and the model with its new state, such as running means.
     backend : {"cpu", "python"}
         What runs it.
 
@@ -37,7 +39,15 @@ def training_step(loss: Callable, backend: str = "cpu") -> Callable:
     >>> model["slope"].round(6)
     array([3.])
     """
-    value_and_gradient = zg.value_and_grad(loss, backend=backend)
+    value_and_gradient = zg.value_and_grad(loss, has_aux=has_state, backend=backend)
+
+    def step_with_state(state, model, *batch):
+        (value, new), gradient = value_and_gradient(model, *batch)
+        if np.isfinite(value):
+            optim.update(state, model, gradient)
+            for old, now in zip(zg.state_leaves(model), zg.state_leaves(new), strict=True):
+                old[...] = now
+        return value
 
     def step(state, model, *batch):
         value, gradient = value_and_gradient(model, *batch)
@@ -45,4 +55,4 @@ def training_step(loss: Callable, backend: str = "cpu") -> Callable:
             optim.update(state, model, gradient)
         return value
 
-    return zg.jit(step, backend=backend)
+    return zg.jit(step_with_state if has_state else step, backend=backend)
