@@ -57,7 +57,7 @@ class History:
                 other.plot(np.arange(len(values)) + 1.0, values, color=f"C{k + 2}", linestyle="--", label=name)
             other.set_ylabel(", ".join(self.measured))
             lines = [*lines, *other.lines]
-        axes.legend(lines, [line.get_label() for line in lines], fontsize="small")
+        axes.legend(lines, [str(line.get_label()) for line in lines], fontsize="small")
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, metadata={"Date": None} if str(path).endswith(".svg") else None)
 
