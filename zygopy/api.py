@@ -41,7 +41,7 @@ def grad(f: Callable | None = None, argnums: Argnums = 0, has_aux: bool = False,
     -------
     callable
         Takes the arguments of `f`; returns a gradient with the structure, shape and dtype of the argument, or a tuple
-        of such if `argnums` is a tuple.
+        of such if `argnums` is a tuple. With `out`, an earlier one say, it is written into these arrays.
 
     Raises
     ------

@@ -6,6 +6,7 @@ strings, None; captured arrays, captured numbers that may change) is called thro
 """
 
 import dis
+import functools
 import inspect
 import linecache
 import sys
@@ -29,7 +30,9 @@ from zygopy.transform.arguments import Lengths, ones_of
 from zygopy.transform.ir import Function
 from zygopy.transform.parse import parameter_names, read
 from zygopy.transform.records import is_record_class
+from zygopy.transform.types import INT
 from zygopy.transform.user_rules import rules_of
+from zygopy.transform.values import Static
 
 if TYPE_CHECKING:
     from zygopy.transform.emit import Source
@@ -51,19 +54,43 @@ class Derivative:
 
     def program(self, *args, **kwargs) -> Program:
         """The IR for the types of these arguments."""
-        return build(self.function, self.types(args, kwargs), self.task, self.lengths)
+        return self.built(self.types(args, kwargs))
+
+    def built(self, types: list) -> Program:
+        """The IR for arguments of these types, that of `out` behind the parameters' if there is one."""
+        count = len(parameter_names(self.function))
+        out = types[count] if len(types) > count else None
+        return build(self.function, types[:count], self.task, self.lengths, out)
 
     def types(self, args: tuple, kwargs: dict) -> list:
-        """The types of a call's arguments, in the order of the parameters (those of tangents left out)."""
+        """The types of a call's arguments, in the order of the parameters (tangents left out), and that of `out`."""
         names = parameter_names(self.function)
-        return [type_of(v, n) for n, v in zip(names, self.primals(args, kwargs), strict=True)]
+        found = [type_of(v, n) for n, v in zip(names, self.primals(args, kwargs), strict=True)]
+        out = self.out_of(kwargs)
+        return found if out is None else [*found, type_of(out, "out")]
 
     def primals(self, args: tuple, kwargs: dict) -> list:
         """The values of a call in the order of the parameters (tangents left out)."""
         count = len(parameter_names(self.function))
         if self.task.kind == "jvp" and len(args) >= count:  # `jvp` has bound them
             return list(args[:count])
+        if "out" in kwargs and self.takes_out:
+            kwargs = {name: value for name, value in kwargs.items() if name != "out"}
         return bind(self.function, args, kwargs)
+
+    @cached_property
+    def takes_out(self) -> bool:
+        """Whether calls may name arrays that the derivative is written into."""
+        return self.task.kind in _INTO and "out" not in parameter_names(self.function)
+
+    def out_of(self, kwargs: dict) -> object:
+        """The arrays of a call that the derivative is written into, in a structure; None if there are none."""
+        return kwargs.get("out") if kwargs and self.takes_out else None
+
+    @cached_property
+    def count(self) -> int | None:
+        """How many values a call gives, without `out`; None where there is none."""
+        return len(parameter_names(self.function)) if self.takes_out else None
 
     def structure(self, types: list) -> list:
         """The types of all that a call takes, tangents included."""
@@ -81,6 +108,38 @@ class Derivative:
     def source(self, *args, **kwargs) -> Text:
         """The generated Python for arguments like these: readable, and what the backends run."""
         return Text(source_of(readable(self.program(*args, **kwargs).function)).text, "python")
+
+    def cfunc(self, signature) -> Any:
+        """The compiled function as a C function of numbers, by `numba.cfunc`.
+
+        Parameters
+        ----------
+        signature : str or Numba signature
+            Such as "float64(float64, float64)". A pointer stands for all parameters that are left: `CPointer(float64)`,
+            with their count before it as an integer, or `voidptr`, to float64 numbers.
+
+        Returns
+        -------
+        numba.core.ccallback.CFunc
+            With `.address` and `.ctypes`, for `scipy.LowLevelCallable(f.cfunc(signature).ctypes)`.
+
+        Raises
+        ------
+        ArgumentError, OutputError
+            If the signature gives other arguments, or the function returns more than a number.
+
+        Examples
+        --------
+        >>> from zygopy import grad
+        >>> grad(lambda x, a: a * x * x).cfunc("float64(float64, float64)").ctypes(3.0, 2.0)
+        12.0
+        """
+        if not isinstance(self, NativeFunction):
+            raise ArgumentError(f"a C function needs machine code, not the backend {self.backend!r}")
+        from zygopy.backends.c_functions import c_function
+
+        names = parameter_names(self.function)
+        return c_function(self, names, len(names) - len(self.function.__defaults__ or ()), signature)
 
     def for_lengths(self, error: OtherLengthsError, args: tuple, kwargs: dict) -> "Derivative":
         """The same for arguments whose lengths are other than the code takes them to be, as an error says."""
@@ -182,6 +241,8 @@ def _unpickled(given: Callable | _Named, task: Task, backend: str) -> Derivative
     return make(getattr(found, "function", found), task, backend)
 
 
+NOT_GIVEN = 0  # the default of `out`: of all values, a dispatcher finds the type of an int soonest
+_INTO = ("grad", "value_and_grad", "jacfwd", "jacrev")  # operators whose derivative may go into the caller's arrays
 _FACES = {"primal": Compiled, "grad": Gradient, "value_and_grad": Gradient, "jvp": Derivative} | dict.fromkeys(
     ("jacfwd", "jacrev"), Derivative
 )
@@ -357,11 +418,11 @@ class Interpreted(Derivative):
         types = self.types(args, kwargs)
         entry = self._entries.get(key := tuple(types))
         if entry is None or not unchanged(entry[1]):
-            program = build(self.function, types, self.task, self.lengths)
+            program = self.built(types)
             from zygopy.backends import python
 
             compiled = python.compile(source_of(flat(program.function)))
-            entry = compiled, program, flattener(self.structure(types)), builder(program.function.results)
+            entry = compiled, program, flattener(self.structure(types), self.count), builder(program.function.results)
             self._entries[key] = entry
         compiled, program, flatten, built = entry
         try:
@@ -372,9 +433,11 @@ class Interpreted(Derivative):
 
 
 def all_values(derivative: Derivative, args: tuple, kwargs: dict) -> list:
-    """The values of a call in the order of the parameters, then the tangents."""
+    """The values of a call in the order of the parameters, then the tangents or the structure to be filled."""
     if derivative.task.kind != "jvp":
-        return bind(derivative.function, args, kwargs)
+        if kwargs and (out := derivative.out_of(kwargs)) is not None:
+            return [*derivative.primals(args, kwargs), out]
+        return derivative.primals(args, kwargs) if kwargs else bind(derivative.function, args, kwargs)
     return [*derivative.primals(args, kwargs), *args[len(parameter_names(derivative.function)) :]]
 
 
@@ -421,7 +484,12 @@ class Native(Derivative, NativeFunction):
     def __init__(self, function: Callable, task: Task, backend: str):
         self.function, self.task, self.backend = function, task, backend
         face = jvp_face(function, task.wrt) if task.kind == "jvp" else function
-        NativeFunction.__init__(self, face, self.generate, self.identity)
+        code = function.__code__
+        has_out = self.takes_out and not code.co_flags & _STARS and not code.co_kwonlyargcount
+        if has_out:
+            face = face_with_out(function)
+        NativeFunction.__init__(self, face, self.generate, self.identity, fast_default=has_out)
+        self.py_func = self.__wrapped__ = function
 
     def _compile_for_args(self, *args, **kwargs):
         """Numba's hook for new argument types; with what Numba cannot type, Python binds from now on."""
@@ -436,17 +504,29 @@ class Native(Derivative, NativeFunction):
             return self.bound()
         if self.notes.get("captures"):
             return self.bound()
-        if not self.notes.get("guarded"):
+        if isinstance(self, Guarded) or not self.notes.get("guarded"):
             return compiled
         self.__class__ = _CLASSES[_FACES[self.task.kind], Guarded]
-        return self.__call__
+        return self.unfolded()
+
+    def unfolded(self) -> Callable:
+        """What to call with arguments as Numba has folded them, that of `out` behind the others."""
+        count = len(parameter_names(self.function)) if self.takes_out else sys.maxsize
+
+        def call(*args, **kwargs):
+            if args[count:] and args[count] is not NOT_GIVEN:
+                kwargs["out"] = args[count]
+            return self(*args[:count], **kwargs)
+
+        return call
 
     def bound(self) -> Callable:
         """Have Python bind arguments from now on; what to call."""
         self.__class__ = _CLASSES[_FACES[self.task.kind], Bound]
         self._entries: dict[tuple, Entry] = {}
         self._last: Entry | None = None
-        return lambda *args, **kwargs: self(*map(given_value, args), **kwargs)
+        call = self.unfolded()
+        return lambda *args, **kwargs: call(*map(given_value, args), **kwargs)
 
     def identity(self, found: Fingerprint | None = None) -> str | None:
         """What the code depends on beside types and lengths, where the function reaches what is found."""
@@ -457,7 +537,9 @@ class Native(Derivative, NativeFunction):
     def generate(self, types: tuple) -> "Source":
         """The source for argument types; tangents follow the primals."""
         count = len(parameter_names(self.function))
-        program = build(self.function, list(types[:count]), self.task, self.lengths)
+        out = types[count] if self.task.kind in _INTO and len(types) > count else Static(None)
+        known = isinstance(out, Static) or out == INT  # nothing was given
+        program = build(self.function, list(types[:count]), self.task, self.lengths, None if known else out)
         self.notes["guarded"] = program.guarded or self.notes.get("guarded", False)
         self.notes["captures"] = bool(program.numbers) or self.notes.get("captures", False)
         if program.captured:
@@ -486,6 +568,17 @@ def jvp_face(function: Callable, wrt: tuple[str, ...]) -> Callable:
     return namespace[f"{function.__name__.strip('<>')}_jvp"]
 
 
+def face_with_out(function: Callable) -> Callable:
+    """A Python function with the parameters of another one, and `out`."""
+    params = ", ".join([*parameter_names(function), "out"])
+    namespace: dict = {}
+    exec(f"def face({params}): pass", namespace)
+    face: Any = functools.update_wrapper(namespace["face"], function)
+    del face.__wrapped__
+    face.__defaults__ = (*(function.__defaults__ or ()), NOT_GIVEN)
+    return face
+
+
 class Guarded(Native):
     """Native code that tests lengths at entry, and has other code for those that it is not for."""
 
@@ -494,10 +587,8 @@ class Guarded(Native):
         try:
             return super().__call__(*args, **kwargs)
         except OtherLengthsError as error:
+            args = tuple(map(given_value, args))
             return self.for_lengths(error, args, kwargs)(*args, **kwargs)
-
-    def _compile_for_args(self, *args, **kwargs):
-        return NativeFunction._compile_for_args(self, *args, **kwargs)
 
 
 def native(function: Function, generate: Callable, identity: str | None) -> NativeFunction:
@@ -545,15 +636,14 @@ class Bound(Native):
             return entry
         found = Fingerprint(self.function, *types)
         identity = self.identity(found)
-        program = kept_outline(identity, found.functions, lambda: build(self.function, types, self.task, self.lengths))
+        program = kept_outline(identity, found.functions, lambda: self.built(types))
 
         def generate(leaves: tuple) -> "Source":
             found = iter(leaves)
-            full = [refilled(type_, found) for type_ in types]
-            return source_of(flat(build(self.function, full, self.task, self.lengths).function))
+            return source_of(flat(self.built([refilled(type_, found) for type_ in types]).function))
 
         own = native(flat(program.function), generate, identity)
-        made = Entry(own, program, flattener(self.structure(types)), builder(program.function.results))
+        made = Entry(own, program, flattener(self.structure(types), self.count), builder(program.function.results))
         self._entries[key] = made
         return made
 

@@ -90,8 +90,18 @@ class ShapeError(ZygopyError, ValueError):
     """Array shapes that do not fit each other."""
 
 
-class OtherLengthsError(ZygopyError):
-    """Compiled code was called with arrays whose lengths are not as equal as it takes them to be; callers handle it."""
+class OtherLengthsError(ShapeError):
+    """Compiled code was called with arrays whose lengths are not as equal as it takes them to be.
+
+    What is called from Python then has code for these lengths; compiled callers get the error.
+    """
+
+    def __str__(self) -> str:
+        first, *rest = super().__str__().split("\n")
+        what = f"compiled code calls code that is for {first}"
+        return "\n".join(
+            [what, *rest, "help: call it from Python, which compiles for these lengths, or index that axis"]
+        )
 
 
 class MeetingLengthsError(OtherLengthsError):

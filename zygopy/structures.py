@@ -162,14 +162,21 @@ class _Code:
         return self.namespace["made"]
 
 
-def flattener(structure: list) -> Callable:
-    """What takes the values of a call apart: the tuple of their leaves; None if they have another structure."""
+def flattener(structure: list, count: int | None = None) -> Callable:
+    """What takes the values of a call apart: the tuple of their leaves; None if they have another structure.
+
+    A call gives `count` values at least, one more if it names arrays to be filled.
+    """
     code = _Code()
     found: list[str] = []
     params = [code.name() for _ in structure]
     for name, type_ in zip(params, structure, strict=True):
         _take_apart(code, name, type_, found, False)
-    return code.function(", ".join(params), f"({''.join(f'{name}, ' for name in found)})")
+    if count is not None and len(structure) == count:
+        params.append(code.name())
+        code.lines.append(f"if {params[-1]} is not None: return None")
+    defaults = [*params[:count], *(f"{name}=None" for name in params[count:])] if count is not None else params
+    return code.function(", ".join(defaults), f"({''.join(f'{name}, ' for name in found)})")
 
 
 def _take_apart(code: _Code, name: str, type_: Any, found: list[str], inside: bool) -> None:

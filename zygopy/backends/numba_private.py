@@ -19,6 +19,7 @@ import llvmlite.binding as llvm
 import llvmlite.ir as llvm_ir
 import numpy as np
 from numba import njit
+from numba._dispatcher import Dispatcher as CDispatcher
 from numba.core import (
     cgutils,
     compiler,
@@ -330,6 +331,8 @@ class NativeFunction(CPUDispatcher):
         Takes the tuple of argument types, gives the `Source`.
     identity : callable
         Names what the code depends on beside the types; None if code is not to be kept on disk.
+    fast_default : bool
+        Whether the last default, a number, is typed as such a number, not as an omitted argument, which takes 60 ns.
     """
 
     def __init__(
@@ -337,17 +340,31 @@ class NativeFunction(CPUDispatcher):
         face: Callable,
         generate: "Callable[[tuple], Source]",
         identity: Callable[[], str | None] = lambda: None,
+        fast_default: bool = False,
     ):
         super().__init__(face, targetoptions=dict(OPTIONS))
+        self._fast_default = fast_default
+        if fast_default:
+            self._type_last_default_as_it_is(face)
         self.notes: dict[str, bool] = {}  # what is known of the code, and is kept with it
         self._cache = _Kept(self._name, self.notes)
         self._identity = identity
         self._generate = generate
+        self._with_c_wrapper: dict[int, Any] = {}  # what calls this with so many arguments
         self.sources: dict[tuple, Source] = {}
         self._given: tuple = ()  # the arguments of the call that the code is made for
         options = dict(OPTIONS)
         self._compiler = _Compiler(face, self.targetdescr, options, {}, _Passes)
         self._compiler.owner = self
+
+    def _type_last_default_as_it_is(self, face: Callable) -> None:
+        """Make the dispatcher of C again, as Numba does, with this default."""
+        *others, last = face.__defaults__ or ()
+        names = tuple(self._compiler.pysig.parameters)
+        defaults = (*map(numba_dispatcher.OmittedArg, others), last)
+        CDispatcher.__init__(
+            self, self._tm.get_pointer(), len(names), self._fold_args, names, defaults, False, False, False
+        )
 
     def implementation(self, numba_types: tuple) -> Callable:
         """The Python function that Numba compiles for argument types."""
@@ -361,7 +378,18 @@ class NativeFunction(CPUDispatcher):
         if not all(map(_is_importable, source.errors.values())):
             self.notes["stays"] = True  # another process would have another class of that name
         self.sources[numba_types] = source
+        if self._fast_default and not isinstance(found[-1], Array | tuple):
+            names[-1] = f"{cpu.OWN}unused"
         return cpu.function(source, names)
+
+    def get_compile_result(self, sig):
+        """Numba's hook for functions as arguments, which are called by C functions: those of one that calls this."""
+        from zygopy.backends.c_functions import with_c_wrapper
+
+        count = len(sig.args)
+        if count not in self._with_c_wrapper:
+            self._with_c_wrapper[count] = with_c_wrapper(self, count)
+        return self._with_c_wrapper[count].get_compile_result(sig)
 
     def _name(self, signature) -> str | None:
         """What the code of a signature depends on beside it."""

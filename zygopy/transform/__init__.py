@@ -43,11 +43,17 @@ class Program:
     source: "Source | None" = None  # of the linear part, for as long as the program lives
 
 
-def build(function: Callable, types: list[ArgumentType], task: Task, lengths: Lengths | None = None) -> Program:
+def build(
+    function: Callable,
+    types: list[ArgumentType],
+    task: Task,
+    lengths: Lengths | None = None,
+    out: ArgumentType | None = None,
+) -> Program:
     """The IR for a task on a function, by `pipeline.build`."""
     from zygopy.transform import pipeline
 
-    return pipeline.build(function, types, task, lengths)
+    return pipeline.build(function, types, task, lengths, out)
 
 
 def source_of(function: Function) -> "Source":

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from zygopy.errors import UnsupportedError
 from zygopy.transform import Task, arrays, build, ops
 from zygopy.transform.affine import Affine
 from zygopy.transform.arguments import Lengths, Named
@@ -21,6 +22,8 @@ def call_program(s, function: Callable, task: Task, args: list, kwargs: dict) ->
     from zygopy.transform.parse import parameter_names
 
     names = parameter_names(function)
+    if "out" in kwargs and "out" not in names:
+        raise UnsupportedError("out= inside a differentiated function is not supported", s.loc, help="leave it out")
     defaults = dict(zip(names[::-1], (function.__defaults__ or ())[::-1], strict=False)) | (
         function.__kwdefaults__ or {}
     )

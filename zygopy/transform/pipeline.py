@@ -28,7 +28,6 @@ from zygopy.transform import (  # noqa: F401  (rules and functions register them
     windows,
 )
 from zygopy.transform.arguments import ArgumentType, Lengths
-from zygopy.transform.build import Builder, integer
 from zygopy.transform.dead_stores import dead_stores
 from zygopy.transform.distribute import distribute
 from zygopy.transform.double_buffer import double_buffer
@@ -36,12 +35,14 @@ from zygopy.transform.emit import emit
 from zygopy.transform.forward import forward
 from zygopy.transform.fuse import fuse
 from zygopy.transform.hoist import hoist, hoist_numbers
-from zygopy.transform.ir import Block, Check, Const, Function, Leaves, Value, Var, leaves
+from zygopy.transform.into import into
+from zygopy.transform.ir import Const, Function, Leaves, Value, Var, leaves
 from zygopy.transform.jacobians import jacobian
 from zygopy.transform.jam import jam
 from zygopy.transform.memory import stored_parameters
 from zygopy.transform.on_tape import on_tape
 from zygopy.transform.orient import orient
+from zygopy.transform.overlaps import refuse_overlaps
 from zygopy.transform.overwrite import overwrite
 from zygopy.transform.promote import promote
 from zygopy.transform.reassociate import reassociate
@@ -55,15 +56,23 @@ from zygopy.transform.simplify import simplify
 from zygopy.transform.split import Split, linearized, split
 from zygopy.transform.strips import strips
 from zygopy.transform.tape import close
-from zygopy.transform.types import BOOL, INT, Array
+from zygopy.transform.types import Array
 from zygopy.transform.values import Static, describe
 from zygopy.transform.vectorise import vectorise
 from zygopy.transform.verify import verify
 from zygopy.transform.winners import winners
 
 
-def build(function: Callable, types: list[ArgumentType], task: Task, lengths: Lengths | None = None) -> Program:
+def build(
+    function: Callable,
+    types: list[ArgumentType],
+    task: Task,
+    lengths: Lengths | None = None,
+    out: ArgumentType | None = None,
+) -> Program:
     """The IR for a task on a function with arguments of the given types, and axes of length 1.
+
+    `out` is the type of a structure of arrays that a derivative is written into.
 
     Raises
     ------
@@ -73,7 +82,7 @@ def build(function: Callable, types: list[ArgumentType], task: Task, lengths: Le
     checked_names = [] if task.kind in ("jvp", "vjp", "linearize") else differentiable(function, types, task)
     promoted = [] if task.kind in ("jacfwd", "jacrev") else checked_names
     found = specialise(function, types, promoted, lengths)
-    primal = checked(simplify(checked(_guard_overlap(found.function))))
+    primal = checked(simplify(checked(refuse_overlaps(found.function, stored_parameters(found.function)))))
     if task.kind != "primal":
         primal = checked(winners(primal))
     primal = checked(reassociate(checked(fuse(checked(double_buffer(primal))))))
@@ -89,6 +98,8 @@ def build(function: Callable, types: list[ArgumentType], task: Task, lengths: Le
         derived, second = parts.forward, parts.backward
     else:
         derived = _derive(primal, found, task, settled)
+    if out is not None:
+        derived = checked(into(derived, _gradient(derived.results, task), out))
     primals = sum(len(_numbers_of(type_)) for type_ in types)
     return Program(derived, found.captured, tuple(found.numbers), primals, found.guarded, second)
 
@@ -138,6 +149,13 @@ def _derive(primal: Function, found: Specialised, task: Task, settled: Callable[
 
     closed = _closed(primal, wrt, output, results, settled)
     return replace(_tuned(closed), name=f"{primal.name}_{task.kind}")
+
+
+def _gradient(results: Leaves, task: Task) -> Leaves:
+    """The derivatives among the results of a task."""
+    if task.kind == "value_and_grad":
+        return results[1]
+    return results[0] if task.kind == "grad" and task.has_aux else results
 
 
 def _closed(
@@ -250,44 +268,6 @@ def _value_and_aux(primal: Function) -> tuple[Leaves, Leaves]:
     if not (is_tuple and len(found) == 2):
         raise OutputError(f"{primal.name} must return a pair (value, aux), as has_aux=True says", primal.loc)
     return found[0], found[1]
-
-
-PAIRS_TESTED = 10  # how many pairs of arguments are tested one by one
-
-
-def _guard_overlap(function: Function) -> Function:
-    """At entry, refuse that an array the function stores into shares memory with another argument."""
-    from zygopy.errors import OverlapError
-
-    stored = stored_parameters(function)
-    places = dict(found for p in function.params for found in _places(p.name, p.leaves))
-    params = [v for v in places if isinstance(v.type, Array)]
-    params.sort(key=lambda v: v not in stored)
-    pairs = [(a, other) for k, a in enumerate(params) if a in stored for other in params[k + 1 :]]
-    b = Builder(function.loc)
-
-    def refuse(overlaps: Value, a: Var, other: str) -> None:
-        message = f"{places[a]} is stored into and shares memory with {other}: pass a copy of one of them"
-        b.emit(Check(b.apply(ops.NOT, overlaps), OverlapError, message, function.loc))
-
-    if len(pairs) <= PAIRS_TESTED:
-        for a, other in pairs:
-            refuse(b.let(ops.OVERLAPS, (a, other), BOOL), a, places[other])
-    else:
-        count = sum(v in stored for v in params)
-        first = b.let(ops.FIRST_OVERLAP, (integer(count), *params), INT)
-        for k, a in enumerate(params[:count]):
-            refuse(b.apply(ops.EQ, first, integer(k)), a, "another argument")
-    body = Block((*b.statements, *function.body.statements), function.body.yields)
-    return replace(function, body=body)
-
-
-def _places(name: str, tree: Leaves) -> list[tuple[Var, str]]:
-    """The leaves of a parameter and what a user writes for them."""
-    if isinstance(tree, tuple):
-        pairs = zip(keys_of(tree), tree, strict=True)
-        return [found for key, item in pairs for found in _places(place(name, tree, key), item)]
-    return [(tree, name)] if isinstance(tree, Var) else []
 
 
 __all__ = ["build", "emit"]
