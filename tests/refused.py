@@ -718,6 +718,13 @@ def reshaped_view(m):
     return column[0, 0]
 
 
+@refused("a diagonal or einsum that is a view in NumPy, beside a store", zg.UnsupportedError, np.ones((2, 2)))
+def diagonal_view(m):
+    diagonal = np.diag(m)
+    m[0, 0] = 1.0
+    return diagonal[0]
+
+
 @refused("an integer array to differentiate", zg.DtypeError, [1, 2, 3])
 def integer_array(a):
     return a[0] * 2.0

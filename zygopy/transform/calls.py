@@ -17,6 +17,7 @@ from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import COMPOSED, apply_function, is_scalar_function
 from zygopy.transform.handlers import BUILTINS, METHODS, OF_OBJECTS, builtin, stop_gradient
 from zygopy.transform.ir import Const, Print, Value
+from zygopy.transform.memory_order import loosen
 from zygopy.transform.records import Record, is_record_class, rebuilt
 from zygopy.transform.types import FLOAT, FLOAT64, INT, Scalar, is_supported
 from zygopy.transform.values import (
@@ -73,7 +74,9 @@ def _call_object(s, function: object, args: list, kwargs: dict, name: str) -> ob
     if (handler := handler_of(function)) is not None:
         if function not in OF_OBJECTS:
             args, kwargs = [s.opened(a) for a in args], {k: s.opened(v) for k, v in kwargs.items()}
-        return _bind_handler(s, function, handler, args, kwargs)
+        value = _bind_handler(s, function, handler, args, kwargs)
+        loosen(s, value, [*args, *kwargs.values()], function)
+        return value
     if is_scalar_function(function):
         args = [s.opened(a) for a in args]
         return _scalar_call(s, function, args, kwargs)
@@ -186,7 +189,9 @@ def _call_method(s, bound: Method, args: list, kwargs: dict) -> object:
         return objects.call_method(s, owner, name, args, kwargs)
     if isinstance(owner, View) and name in METHODS:
         args, kwargs = [s.opened(a) for a in args], {k: s.opened(v) for k, v in kwargs.items()}
-        return _bind_handler(s, METHODS[name], METHODS[name], [owner, *args], kwargs)
+        value = _bind_handler(s, METHODS[name], METHODS[name], [owner, *args], kwargs)
+        loosen(s, value, [owner, *args, *kwargs.values()], name)
+        return value
     if is_number(owner) and name == "item" and not args:
         return owner
     if is_number(owner) and name in ("conjugate", "conj") and not args:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from zygopy.errors import ShapeError
 from zygopy.transform import arrays, ops, products, reductions
 from zygopy.transform.ir import Value
-from zygopy.transform.shaping import reshape
+from zygopy.transform.shaping import note_view, reshape
 from zygopy.transform.types import Scalar
 from zygopy.transform.values import View
 
@@ -40,7 +40,12 @@ def einsum(s, subscripts: str, views: list[View]) -> View | Value:
             ),
             *rest,
         ]
-    return _single(s, terms[0], output, lengths)
+    (term,) = terms
+    if len(views) > 1 or set(term.letters) != set(output):
+        return _single(s, term, output, lengths)
+    if len(term.letters) == len(output):
+        return products.permuted(term.view, [term.letters.index(c) for c in output])
+    return note_view(s, _single(s, term, output, lengths), term.view)
 
 
 def _parse(s, subscripts: str, views: list[View]) -> tuple[list[_Term], str]:

@@ -16,6 +16,7 @@ from zygopy.transform import arrays, ops
 from zygopy.transform.build import constant
 from zygopy.transform.functions import apply_function
 from zygopy.transform.ir import Value
+from zygopy.transform.memory_order import loosen
 from zygopy.transform.types import BOOL, Scalar, promote
 from zygopy.transform.values import View, describe, is_number
 
@@ -36,7 +37,9 @@ def combine(s, operands: list, element: Callable[[list[Value]], Value], name: st
     def at(ks):
         return element([element_of(s, o, ks) for o in spread])
 
-    return arrays.build(s, shape, at, name)
+    made = arrays.build(s, shape, at, name)
+    loosen(s, made, operands)
+    return made
 
 
 def element_of(s, operand: View | Value, ks: tuple[Value, ...]) -> Value:

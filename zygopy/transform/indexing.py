@@ -15,6 +15,7 @@ from zygopy.transform import arrays, elementwise, ops
 from zygopy.transform.build import integer
 from zygopy.transform.functions import apply_function
 from zygopy.transform.ir import Block, Value
+from zygopy.transform.memory_order import is_in_c_order
 from zygopy.transform.types import INT
 from zygopy.transform.values import Static, View, describe, is_number
 
@@ -152,7 +153,11 @@ def _element(s, chosen: Selection, ks: tuple[Value, ...]) -> View:
 def read(s, view: View, items: tuple) -> View | Value:
     """view[items] as a new array."""
     chosen = select(s, view, items)
-    return arrays.build(s, chosen.shape, lambda ks: arrays.load(s, _element(s, chosen, ks)))
+    made = arrays.build(s, chosen.shape, lambda ks: arrays.load(s, _element(s, chosen, ks)))
+    indexed_first = chosen.axes == tuple(range(len(chosen.axes)))
+    if isinstance(made, View) and made.ndim > 1 and not (indexed_first and is_in_c_order(s, view)):
+        s.loose.add(made.base)
+    return made
 
 
 def assign(s, view: View, items: tuple, value: object) -> None:

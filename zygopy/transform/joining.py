@@ -9,6 +9,7 @@ from zygopy.transform import arrays, elementwise, ops
 from zygopy.transform.build import integer, zero
 from zygopy.transform.ir import Const, Kernel, Value
 from zygopy.transform.reductions import need_array
+from zygopy.transform.shaping import note_view
 from zygopy.transform.types import FLOAT, INT, Scalar, promote
 from zygopy.transform.values import Repeated, Span, View, describe
 
@@ -107,11 +108,12 @@ def repeat(s, view: View, times: Value, axis: int) -> View:
 def tile(s, view: View, counts: tuple[Value, ...]) -> View:
     view = at_least(view, len(counts)) if len(counts) <= 3 or view.ndim >= len(counts) else view
     counts = (*(integer(1),) * (view.ndim - len(counts)), *counts)
+    tiled = view
     for axis, times in enumerate(counts):
         if not (isinstance(times, Const) and times.value == 1):
-            n = view.shape[axis]
-            view = along(s, view, axis, s.b.mul(n, times), lambda k, n=n: s.b.apply(ops.MOD, k, n))
-    return view
+            n = tiled.shape[axis]
+            tiled = along(s, tiled, axis, s.b.mul(n, times), lambda k, n=n: s.b.apply(ops.MOD, k, n))
+    return arrays.copy(s, view) if tiled is view else tiled
 
 
 def roll(s, view: View, shift: Value, axis: int) -> View:
@@ -172,7 +174,10 @@ def diagonal(s, view: View, offset: Value, first: int = 0, second: int = 1) -> V
         place = dict(zip(rest, ks, strict=False)) | {first: s.b.add(ks[-1], down), second: s.b.add(ks[-1], right)}
         return load_at(s, view, tuple(place[k] for k in range(view.ndim)))
 
-    return arrays.build(s, (*(view.shape[k] for k in rest), s.canonical(length)), at)
+    made = arrays.build(s, (*(view.shape[k] for k in rest), s.canonical(length)), at)
+    if rest:
+        s.loose.add(made.base)
+    return note_view(s, made, view)
 
 
 def diagonal_matrix(s, view: View, offset: Value) -> View:

@@ -1,4 +1,4 @@
-"""Arrays in another shape that NumPy gives as views or as copies, by their strides: programs in which that matters.
+"""Copies of what NumPy gives as views, or as views or copies by their strides: programs in which that matters.
 
 y = x[:, 0].reshape(n, m)       # here: a copy
 x[0, 0] = 1.0                   # of which y would know, were it a view
@@ -15,12 +15,16 @@ from zygopy.transform.types import Array
 
 @dataclass(frozen=True)
 class MaybeView:
-    """A copy, the array on its memory that has the new shape, what it was copied from, and where."""
+    """A copy, the array on its memory that has the new shape, what it was copied from, and where.
+
+    `for_sure`: NumPy gives a view, whatever the strides are.
+    """
 
     copy: Var
     shaped: Var
     source: Var
     loc: Loc
+    for_sure: bool = False
 
 
 def refuse_if_it_matters(body: Block, found: list[MaybeView]) -> None:
@@ -40,6 +44,13 @@ def refuse_if_it_matters(body: Block, found: list[MaybeView]) -> None:
     for array in found:
         is_there = any(s.var is array.shaped for s, _ in order if isinstance(s, Let))
         if is_there and _matters(array, order, aliases, returned):
+            if array.for_sure:
+                raise UnsupportedError(
+                    "this array is a view in NumPy and a copy here, and that matters",
+                    array.loc,
+                    why="it, or the array that it shows, is stored into afterwards",
+                    help="take a copy of it, .copy(), or take it after the store",
+                )
             raise UnsupportedError(
                 "this array may be a view or a copy, and which of them matters here",
                 array.loc,
@@ -65,8 +76,9 @@ def _matters(array: MaybeView, order: list, aliases: AliasClasses, returned: set
             break
     reads = [(k, _keys(around)) for k, (s, around) in enumerate(order) if own in map(aliases.of, read_arrays(s))]
     reads += [(len(order), set())] if own in returned else []
+    fill = next((s for s, _ in order if array.copy in stored_arrays(s)), None)
     for k, (s, around) in enumerate(order):
-        stored = {aliases.of(v) for v in stored_arrays(s) if v is not array.copy}  # which its own trip fills before
+        stored = {aliases.of(v) for v in stored_arrays(s) if s is not fill}  # the trip that reads it fills it before
         if own in stored:
             return True
         again = _keys(around) - _keys(loops)

@@ -116,7 +116,7 @@ for _name in ("conj", "conjugate"):
 
     @method(_name)
     def conjugate(s, view):
-        return elementwise.apply(s, np.conjugate, [view])
+        return elementwise.apply(s, np.conjugate, [view]) if view.element.is_complex else view  # as NumPy does
 
 
 @builtin(np.copy)

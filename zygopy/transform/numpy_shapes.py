@@ -145,7 +145,13 @@ def atleast_3d(s, a):
     return joining.at_least(need_array(s, a), 3)
 
 
-@builtin(np.asarray, np.asanyarray, np.ascontiguousarray)
+@builtin(np.ascontiguousarray)
+def ascontiguousarray(s, a, dtype=None):
+    made = need_array(s, asarray(s, a, dtype))
+    return shaping.contiguous(s, made) if made.ndim else made
+
+
+@builtin(np.asarray, np.asanyarray)
 def asarray(s, a, dtype=None):
     made = need_array(s, a)
     wanted = made.dtype if is_none(dtype) else dtype_of(s, dtype)

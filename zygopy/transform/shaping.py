@@ -9,8 +9,9 @@ from zygopy.errors import DtypeError, ShapeError
 from zygopy.transform import arrays, ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import apply_function
-from zygopy.transform.ir import Const, Value
+from zygopy.transform.ir import Const, Value, Var
 from zygopy.transform.maybe_views import MaybeView
+from zygopy.transform.memory_order import is_loose
 from zygopy.transform.types import INT, Array, Scalar, promote
 from zygopy.transform.values import Range, Repeated, View, describe, is_number
 
@@ -25,18 +26,38 @@ def ravel(s, view: View) -> View:
 
 def reshape(s, view: View, shape: tuple[Value, ...]) -> View:
     """The elements in C order in a shape of as many; a view where the array is contiguous."""
-    thawed = replace(view, frozen=False)
-    base = arrays.materialise(s, thawed)
-    copied = base.type.layout != "C"
-    if copied:
-        if (same := _with_other_ones(s, view, shape)) is not None:
-            return same
-        base = arrays.copy(s, thawed).base
+    base, copied = _contiguous(s, view)
+    if copied and (same := _with_other_ones(s, view, shape)) is not None:
+        return same
+    base = arrays.copy(s, replace(view, frozen=False)).base if copied else base
     var = s.b.let(ops.RESHAPE, (base, *shape), Array(view.dtype, len(shape), "C", base.type.writable), "view")
     s.facts.shapes[var] = shape
     if copied:
         s.maybe_views.append(MaybeView(base, var, view.base, s.loc))
     return replace(arrays.whole(s, var), frozen=view.frozen)
+
+
+def contiguous(s, view: View) -> View:
+    """np.ascontiguousarray: the array itself where it is contiguous, and a copy where it is not."""
+    base, copied = _contiguous(s, view)
+    if not copied:
+        return view
+    new = arrays.copy(s, view)
+    s.maybe_views.append(MaybeView(new.base, new.base, base, s.loc))
+    return new
+
+
+def _contiguous(s, view: View) -> tuple[Var, bool]:
+    """The array of a view, and whether NumPy may have to copy it for its elements to lie in C order."""
+    base = arrays.materialise(s, replace(view, frozen=False))
+    return base, base.type.layout != "C" or is_loose(s, base)
+
+
+def note_view(s, copy: View | Value, source: View) -> View | Value:
+    """A copy of elements that NumPy would give as a view of their array."""
+    if isinstance(copy, View):
+        s.maybe_views.append(MaybeView(copy.base, copy.base, source.base, s.loc, for_sure=True))
+    return copy
 
 
 def _with_other_ones(s, view: View, shape: tuple[Value, ...]) -> View | None:

@@ -16,13 +16,15 @@ from zygopy.transform.values import View
 ROWS = 3  # at most
 
 
-def is_small(n: Value) -> bool:
-    return isinstance(n, Const) and 1 <= n.value <= ROWS
+def known_rows(a: View) -> int:
+    """The number of rows of square matrices, where one of their axes tells that they are few; 0 elsewhere."""
+    known = [int(n.value) for n in a.shape[-2:] if isinstance(n, Const)]
+    return known[0] if known and known[0] <= ROWS else 0
 
 
 def solve(s, x: View, a: View, b: View, type_: Scalar) -> None:
     """x[...] = a^-1 b, where b is a matrix."""
-    n = int(a.shape[0].value)
+    n = known_rows(a)
     solution = _eliminate(s, a, n, type_)
 
     def column(ks: tuple[Value, ...]) -> None:
@@ -34,7 +36,7 @@ def solve(s, x: View, a: View, b: View, type_: Scalar) -> None:
 
 def invert(s, x: View, a: View, type_: Scalar) -> None:
     """x[...] = a^-1"""
-    n = int(a.shape[0].value)
+    n = known_rows(a)
     solution = _eliminate(s, a, n, type_)
     zero, one = (constant(type_.dtype.type(v), type_) for v in (0, 1))
     for j in range(n):

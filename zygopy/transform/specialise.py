@@ -92,6 +92,7 @@ class Specialiser:
         self.homes: dict[Var, int] = {}
         self.captured_arrays: dict[tuple, Var] = {}
         self.maybe_views: list[MaybeView] = []
+        self.loose: set[Var] = set()  # arrays that NumPy may lay out other than in C order
         self.captured_numbers: list[tuple[Scope, str, object]] = []  # rules add theirs, as late as they are run
         if lengths is not None and lengths.numbers is not None:
             self.captured_numbers = lengths.numbers

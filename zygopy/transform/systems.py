@@ -9,7 +9,7 @@ import numpy as np
 from zygopy.errors import DtypeError, ShapeError
 from zygopy.transform import arrays, elementwise, joining, ops, products, small_systems
 from zygopy.transform.build import constant, integer
-from zygopy.transform.ir import Const, Kernel, Op, Value
+from zygopy.transform.ir import Kernel, Op, Value
 from zygopy.transform.matrix_exponential import expm
 from zygopy.transform.types import FLOAT64, Scalar
 from zygopy.transform.values import Repeated, View
@@ -102,7 +102,7 @@ def solve(s, a: object, b: object) -> View:
     type_ = products.result_type(s, a, b)
 
     def one(x: View, a: View, b: View) -> None:
-        if small_systems.is_small(a.shape[0]) and not type_.is_complex:
+        if small_systems.known_rows(a) and not type_.is_complex:
             small_systems.solve(s, x, a, b, type_)
             return
         lu, pivots = factor(s, a, type_.dtype)
@@ -141,7 +141,7 @@ def identity(s, n: Value, dtype: np.dtype) -> View:
 
 def inverse(s, a: object) -> View:
     a = square(s, a, "np.linalg.inv")
-    if small_systems.is_small(a.shape[-1]) and not a.element.is_complex:
+    if small_systems.known_rows(a) and not a.element.is_complex:
         x = new(s, a.shape, a.dtype)
         over_stack(
             s, a.shape[:-2], lambda ks: small_systems.invert(s, matrix(s, x, ks), matrix(s, a, ks), Scalar(a.dtype))
@@ -159,8 +159,8 @@ def determinant(s, a: object) -> View | Value:
 
     def of(ks: tuple[Value, ...]) -> Value:
         one = matrix(s, a, ks)
-        if isinstance(n := a.shape[-1], Const) and 1 <= n.value <= 3:
-            return _written_out(s, one, int(n.value))
+        if n := small_systems.known_rows(a):
+            return _written_out(s, one, n)
         lu, pivots = factor(s, one, a.dtype)
         d = new(s, (integer(1),), a.dtype)
         kernel(s, ops.DETERMINANT, (d,), (lu, pivots))
