@@ -6,8 +6,6 @@ for i in range(n):                       for i in range(n):
     x_bar[i] = g * w[i]                      x_bar[i] = g * w[i]
 """
 
-from dataclasses import replace
-
 from zygopy.transform import ops
 from zygopy.transform.ir import (
     Block,
@@ -27,16 +25,18 @@ from zygopy.transform.ir import (
     defined,
     leaves,
     operands,
+    replace,
     walk,
+    within,
 )
-from zygopy.transform.memory import AliasClasses
+from zygopy.transform.memory import alias_classes
 from zygopy.transform.simplify import simplify
 from zygopy.transform.types import Array
 
 
 def dead_stores(function: Function) -> Function:
     """Leave out stores into arrays of one name only, in the block that makes them, that no trip reads afterwards."""
-    aliases = AliasClasses(function.body)
+    aliases = alias_classes(function.body)
     kept = {v for v in leaves(function.results) if isinstance(v, Var)}
     names: dict[Var, set[Var]] = {}
     for s in walk(function.body):
@@ -62,7 +62,7 @@ def _unread(statements: tuple[Statement, ...], array: Var) -> list[Store]:
     found: list[Store] = []
     read: list[tuple[Value, ...]] = []
     for s in reversed(statements):
-        uses = [t for t in walk(Block((s,))) if array in operands(t)]
+        uses = [t for t in within(s) if array in operands(t)]
         match s:
             case _ if not uses:
                 continue
@@ -104,4 +104,4 @@ def _without(block: Block, dead: set[int]) -> Block:
                 out.append(replace(s, then=_without(s.then, dead), orelse=_without(s.orelse, dead)))
             case _ if id(s) not in dead:
                 out.append(s)
-    return Block(tuple(out), block.yields)
+    return replace(block, statements=tuple(out))

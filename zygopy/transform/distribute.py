@@ -9,7 +9,7 @@ for j in range(1, n - 1):                    row = zeros(n + 2)
 A row is zero on both sides of what the trips wrote, so that one loop serves all neighbours on one line of the array.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from zygopy.errors import Loc
 from zygopy.transform import ops
@@ -33,9 +33,10 @@ from zygopy.transform.ir import (
     free_values,
     new_key,
     operands,
+    replace,
     walk,
 )
-from zygopy.transform.memory import AliasClasses, read_arrays
+from zygopy.transform.memory import alias_classes, read_arrays
 from zygopy.transform.orient import any_order, one_trip_only
 from zygopy.transform.types import INT, Array
 
@@ -55,7 +56,7 @@ class _Scope:
 
 class _Distribution:
     def __init__(self, function: Function):
-        self.aliases = AliasClasses(function.body)
+        self.aliases = alias_classes(function.body)
         self.facts = Facts()
         self.scopes: list[_Scope] = []
         for s in walk(function.body):
@@ -77,7 +78,7 @@ class _Distribution:
                     out.append(replace(s, then=self.block(s.then), orelse=self.block(s.orelse)))
                 case _:
                     out.append(s)
-        return Block(tuple(out), block.yields)
+        return replace(block, statements=tuple(out))
 
     def loop(self, s: For) -> list[Statement]:
         scattered = self.scattered(s)

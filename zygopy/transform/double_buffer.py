@@ -12,7 +12,6 @@ Shadows of buffers are swapped as they are; shadows of new arrays would have a r
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import replace
 
 from zygopy.transform import ops
 from zygopy.transform.affine import Affine, Facts
@@ -34,10 +33,11 @@ from zygopy.transform.ir import (
     defined,
     defined_inside,
     operands,
+    replace,
     walk,
 )
 from zygopy.transform.kernels import Matrices
-from zygopy.transform.memory import AliasClasses, Lengths, known_shape, permutes, stored_arrays
+from zygopy.transform.memory import Lengths, alias_classes, known_shape, permutes, stored_arrays
 from zygopy.transform.types import Array
 
 Loop = For | While
@@ -51,7 +51,7 @@ def double_buffer(function: Function) -> Function:
 class _Buffers:
     def __init__(self, function: Function):
         self.original = function
-        self.aliases = AliasClasses(function.body)
+        self.aliases = alias_classes(function.body)
         self.definitions: dict[Var, Statement] = {}
         self.made: dict[Var, Let] = {}
         self.stores: dict[Var, list[tuple[Statement, Var]]] = {}  # by class
@@ -92,7 +92,7 @@ class _Buffers:
                     out += self.loop(s, self.block(s.body), block)
                 case _:
                     out.append(s)
-        return Block(tuple(out), block.yields)
+        return replace(block, statements=tuple(out))
 
     def side(self, block: Block) -> Block:
         """A side of a branch; it yields one array, and not whichever buffer of a loop was the last."""

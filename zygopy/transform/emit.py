@@ -38,7 +38,7 @@ from zygopy.transform.ir import (
     leaves,
     walk,
 )
-from zygopy.transform.memory import AliasClasses
+from zygopy.transform.memory import AliasClasses, alias_classes
 from zygopy.transform.naming import Naming, name
 from zygopy.transform.records import Record
 from zygopy.transform.types import BOOL_, COMPLEX128, FLOAT64, INT64, Array, Scalar, Stack
@@ -81,7 +81,7 @@ def emit(function: Function, comments: bool = True) -> Source:
             writer.line(f"{writer.target(p.leaves)} = {p.name}")
     writer.block(function.body)
     writer.line(f"return {writer.tree(function.results)}")
-    aliases = AliasClasses(function.body)
+    aliases = alias_classes(function.body)
     classes = _class_numbers(aliases, writer.names)
     local = _local(function, aliases, writer.names)
     text = "\n".join(writer.lines) + "\n"

@@ -8,7 +8,6 @@ An array that carries derivatives has a tangent array of its shape, stored into 
 """
 
 import functools
-from dataclasses import replace
 
 from zygopy.transform import ops, rules
 from zygopy.transform.activity import Activity
@@ -34,6 +33,7 @@ from zygopy.transform.ir import (
     While,
     leaves,
     map_leaves,
+    replace,
 )
 from zygopy.transform.kernels import Sideways
 from zygopy.transform.reverse import add_arrays, times
@@ -73,7 +73,7 @@ class _Push:
 
     def parameters(self, function: Function, b: Builder) -> None:
         """Own tangent arrays for the parameters that are stored into: zeros, or a copy of the caller's tangent."""
-        stored = self.activity.aliases.stored(function.body.statements)
+        stored = self.activity.aliases.stored(function.body)
         for p in function.params:
             for var in leaves(p.leaves):
                 if not (isinstance(var.type, Array) and self.is_active(var)):

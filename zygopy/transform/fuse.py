@@ -11,7 +11,7 @@ Only loops that array expressions made (`For.parallel`) are merged: two with the
 meets memory that a later trip of the first touches. What stands between them moves before or behind.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from zygopy.transform import ops
 from zygopy.transform.affine import Facts
@@ -39,10 +39,12 @@ from zygopy.transform.ir import (
     free_values,
     leaves,
     operands,
+    replace,
     walk,
     with_blocks,
+    within,
 )
-from zygopy.transform.memory import AliasClasses, allocations, read_arrays, stored_arrays
+from zygopy.transform.memory import alias_classes, allocations, read_arrays, stored_arrays
 from zygopy.transform.picks import picks
 from zygopy.transform.simplify import simplify
 from zygopy.transform.types import Array
@@ -77,7 +79,7 @@ class _Uses:
 class _Fusion:
     def __init__(self, function: Function, mixing: bool):
         self.mixing = mixing  # whether loops of loops and others may be merged
-        self.aliases = AliasClasses(function.body)
+        self.aliases = alias_classes(function.body)
         self.own = {self.aliases.of(v) for v in allocations(function)}
         params = [v for p in function.params for v in leaves(p.leaves) if isinstance(v, Var)]
         self.own -= {self.aliases.of(v) for v in params if isinstance(v.type, Array)}
@@ -92,7 +94,7 @@ class _Fusion:
         out: list[Statement] = []
         for s in block.statements:
             self.add(s, out)
-        return Block(tuple(self.inside(s) for s in out), block.yields)
+        return replace(block, statements=tuple(self.inside(s) for s in out))
 
     def inside(self, s: Statement) -> Statement:
         match s:
@@ -171,7 +173,7 @@ class _Fusion:
         return self.uses[id(s)][1]
 
     def find_uses(self, s: Statement) -> _Uses:
-        inner = list(walk(Block((s,))))
+        inner = list(within(s))
         reads = {v for v in operands(s) if isinstance(v, Var)}
         for block in blocks(s):
             reads |= set(free_values(block))
@@ -297,7 +299,7 @@ def narrow(function: Function) -> Function:
                     rows[s.var] = Var(s.var.name, Array(s.var.type.dtype, len(s.args) - 1))
                     s = Let(rows[s.var], ops.EMPTY, s.args[1:], s.loc)
             out.append(nested(s))
-        return Block(tuple(out), block.yields)
+        return replace(block, statements=tuple(out))
 
     def nested(s: Statement) -> Statement:
         match s:
@@ -321,7 +323,7 @@ def _only_loop(s: Let, behind: tuple[Statement, ...], users: dict[Var, list[Stat
     """The one loop among the statements behind an allocation that uses it, if no other statement does."""
     wanted = {id(user) for user in users.get(s.var, ())}
     for other in behind:
-        inside = wanted & {id(t) for t in walk(Block((other,)))}
+        inside = wanted & {id(t) for t in within(other)}
         if inside:
             return other if isinstance(other, For) and inside == wanted else None
     return None

@@ -5,8 +5,6 @@ for j in range(n):                   t = m - 1
         ...                              for k in range(t):
 """
 
-from dataclasses import replace
-
 from zygopy.transform import ops
 from zygopy.transform.build import Builder, integer
 from zygopy.transform.ir import (
@@ -24,10 +22,11 @@ from zygopy.transform.ir import (
     defined,
     defined_inside,
     leaves,
+    replace,
     walk,
 )
 from zygopy.transform.kernels import Matrices
-from zygopy.transform.memory import AliasClasses
+from zygopy.transform.memory import alias_classes
 from zygopy.transform.types import Array
 
 _MADE = {ops.EMPTY, ops.ZEROS}
@@ -47,7 +46,7 @@ def hoist_numbers(function: Function) -> Function:
 class _Hoisting:
     def __init__(self, function: Function, memory: bool):
         self.memory = memory
-        self.aliases = AliasClasses(function.body)
+        self.aliases = alias_classes(function.body)
         self.definitions = {s.var: s for s in walk(function.body) if isinstance(s, Let)}
         handed_on = [v for v in leaves(function.results) if isinstance(v, Var)]
         for s in walk(function.body):
@@ -67,7 +66,7 @@ class _Hoisting:
                     out.append(replace(s, then=self.block(s.then), orelse=self.block(s.orelse)))
                 case _:
                     out.append(s)
-        return Block(tuple(out), block.yields)
+        return replace(block, statements=tuple(out))
 
     def loop(self, s: For) -> list[Statement]:
         inside = defined_inside(s)
@@ -82,7 +81,7 @@ class _Hoisting:
                     kept += _cleared(t)
             else:
                 kept.append(t)
-        return [*moved, replace(s, body=Block(tuple(kept), s.body.yields))]
+        return [*moved, replace(s, body=replace(s.body, statements=tuple(kept)))]
 
     def with_possible_shape(self, t: Let) -> list[Let]:
         """An allocation that does no harm where the loop does not run, whose lengths may be negative there."""

@@ -11,7 +11,7 @@ number k is row k. Numbers flow through loops and branches as their arrays do, a
 integer does.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from zygopy.errors import UnsupportedError
 from zygopy.transform import ops
@@ -32,6 +32,7 @@ from zygopy.transform.ir import (
     While,
     leaves,
     param_vars,
+    replace,
     walk,
 )
 from zygopy.transform.memory import AliasClasses, permutes
@@ -111,7 +112,7 @@ class _Identify:
         out: list[Statement] = []
         for s in block.statements:
             self.statement(s, in_loop, out)
-        return Block(tuple(out), block.yields)
+        return replace(block, statements=tuple(out))
 
     def statement(self, s: Statement, in_loop: bool, out: list[Statement]) -> None:
         match s:

@@ -15,13 +15,17 @@
 
 Loops and branches yield: a loop's `params` start as `inits`, take the body's yields after each trip and leave as
 `results`; an If's `results` are the yields of the branch that ran. Memory order is statement order. Nodes are frozen,
-a Var is one definition (compared by identity), and every statement has a loc.
+a Var is one definition (compared by identity), and every statement has a loc. What passes ask of a block again and
+again is kept with it (`remembered`), so a pass gives back the same nodes where it changes nothing (`replace`).
 """
 
 import itertools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property, wraps
+from operator import is_
+from typing import TypeVar
 
 from zygopy.errors import Loc
 from zygopy.transform.records import rebuilt
@@ -48,13 +52,18 @@ class Const:
     type: Scalar
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Const) and self._key() == other._key()
+        return self is other or (isinstance(other, Const) and self._key == other._key)
 
     def __hash__(self) -> int:
-        return hash(self._key())
+        return self._hash
 
+    @cached_property
     def _key(self) -> tuple:
         return (repr(self.value), self.type)
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self._key)
 
 
 Value = Var | Const
@@ -80,6 +89,9 @@ class Op:
     precedence: int = field(default=20, compare=False)
     effect: Effect = field(default=Effect.PURE, compare=False)
     cheap: bool = field(default=True, compare=False)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     def __str__(self) -> str:
         return self.name
@@ -223,6 +235,45 @@ class Function:
     loc: Loc
 
 
+Node = TypeVar("Node")
+Answer = TypeVar("Answer")
+
+
+def replace(node: Node, **changes) -> Node:
+    """A node with some of its fields changed; the node itself where they are what they were."""
+    old = node.__dict__
+    for name, value in changes.items():
+        if not _same(old[name], value):
+            return _another(node, **changes)
+    return node
+
+
+def _another(node: Node, **changes) -> Node:
+    """A new node, with some fields changed."""
+    old, new = node.__dict__, object.__new__(type(node))
+    for name in type(node).__match_args__:  # the fields of a dataclass
+        new.__dict__[name] = changes[name] if name in changes else old[name]
+    return new
+
+
+def _same(a: object, b: object) -> bool:
+    return a is b or (type(a) is tuple and type(b) is tuple and len(a) == len(b) and all(map(is_, a, b)))
+
+
+def remembered(find: Callable[[Block], Answer]) -> Callable[[Block], Answer]:
+    """A question about a block, whose answer is kept with the block; nobody may change the answer."""
+    key = f"{find.__module__}.{find.__qualname__}"
+
+    @wraps(find)
+    def ask(block: Block) -> Answer:
+        answers = block.__dict__
+        if key not in answers:
+            answers[key] = find(block)
+        return answers[key]
+
+    return ask
+
+
 _keys = itertools.count(1)
 
 
@@ -252,6 +303,8 @@ def param_vars(function: Function) -> list[Var]:
 
 def blocks(statement: Statement) -> tuple[Block, ...]:
     """The blocks nested directly in a statement."""
+    if isinstance(statement, Let | Store):  # most of them
+        return ()
     match statement:
         case For():
             return (statement.body,)
@@ -319,24 +372,39 @@ def block_params(statement: Statement) -> tuple[Var, ...]:
     return ()
 
 
-def walk(block: Block) -> Iterator[Statement]:
+@remembered
+def walk(block: Block) -> tuple[Statement, ...]:
     """Every statement of a block and of the blocks nested in it, in program order."""
+    found: list[Statement] = []
     for statement in block.statements:
-        yield statement
+        found.append(statement)
         for inner in blocks(statement):
-            yield from walk(inner)
+            found += walk(inner)
+    return tuple(found)
+
+
+def within(statement: Statement) -> tuple[Statement, ...]:
+    """A statement and every statement nested in it, in program order."""
+    return (statement, *(s for inner in blocks(statement) for s in walk(inner)))
+
+
+@remembered
+def _defined_in(block: Block) -> frozenset[Var]:
+    """What a block and the blocks nested in it define."""
+    found: set[Var] = set()
+    for s in block.statements:
+        found.update(defined(s))
+        found.update(block_params(s))
+        found.update(*map(_defined_in, blocks(s)))
+    return frozenset(found)
 
 
 def defined_inside(loop: For | While) -> set[Var]:
     """The variables that change from trip to trip: those a loop defines at the start of its blocks and inside them."""
-    found = set(block_params(loop))
-    for inner in blocks(loop):
-        for s in walk(inner):
-            found.update(defined(s))
-            found.update(block_params(s))
-    return found
+    return set(block_params(loop)).union(*map(_defined_in, blocks(loop)))
 
 
+@remembered
 def free_values(block: Block) -> dict[Var, None]:
     """The variables a block reads but does not define, in order of first use."""
     bound: set[Var] = set()
@@ -347,16 +415,14 @@ def free_values(block: Block) -> dict[Var, None]:
             if isinstance(value, Var) and value not in bound:
                 free[value] = None
 
-    def visit(block):
-        for statement in block.statements:
-            use(operands(statement))
-            bound.update(block_params(statement))
-            for inner in blocks(statement):
-                visit(inner)
-            bound.update(defined(statement))
-        use(block.yields)
-
-    visit(block)
+    for statement in block.statements:
+        use(operands(statement))
+        bound.update(block_params(statement))
+        for inner in blocks(statement):
+            use(free_values(inner))
+            bound.update(_defined_in(inner))
+        bound.update(defined(statement))
+    use(block.yields)
     return free
 
 
@@ -365,12 +431,15 @@ class Substitution:
 
     def __init__(self, values: dict[Var, Value], define: Callable[[Var], Var] | None = None):
         self.values, self.define = dict(values), define
+        self._changed = replace if define is None else _another  # a copy shares no statement with what it copies
 
     def value(self, value: Value) -> Value:
         return self.values.get(value, value) if isinstance(value, Var) else value
 
-    def _values(self, values: tuple[Value, ...]) -> tuple[Value, ...]:
-        return tuple(self.value(v) for v in values)
+    def all(self, values: tuple[Value, ...]) -> tuple[Value, ...]:
+        """The values for several."""
+        known = self.values
+        return tuple([known.get(v, v) if isinstance(v, Var) else v for v in values])
 
     def _define(self, var: Var) -> Var:
         if self.define is None:
@@ -383,28 +452,28 @@ class Substitution:
 
     def block(self, block: Block) -> Block:
         statements = tuple(self.statement(s) for s in block.statements)
-        return Block(statements, self._values(block.yields))
+        return self._changed(block, statements=statements, yields=self.all(block.yields))
 
     def statement(self, s: Statement) -> Statement:
         fresh = new_key if self.define is not None else (lambda: s.key)
         match s:
             case Let():
-                args = self._values(s.args)
-                return replace(s, args=args, var=self._define(s.var))
+                args = self.all(s.args)
+                return self._changed(s, args=args, var=self._define(s.var))
             case Store():
-                return replace(s, array=self.value(s.array), index=self._values(s.index), value=self.value(s.value))
+                return self._changed(s, array=self.value(s.array), index=self.all(s.index), value=self.value(s.value))
             case Kernel():
-                return replace(s, outs=self._values(s.outs), args=self._values(s.args))
+                return self._changed(s, outs=self.all(s.outs), args=self.all(s.args))
             case For():
                 start, stop, step, inits = (
                     self.value(s.start),
                     self.value(s.stop),
                     self.value(s.step),
-                    self._values(s.inits),
+                    self.all(s.inits),
                 )
                 index, params = self._define(s.index), self._defines(s.params)
                 body = self.block(s.body)
-                return replace(
+                return self._changed(
                     s,
                     index=index,
                     start=start,
@@ -417,21 +486,23 @@ class Substitution:
                     key=fresh(),
                 )
             case While():
-                inits, params = self._values(s.inits), self._defines(s.params)
+                inits, params = self.all(s.inits), self._defines(s.params)
                 test, body = self.block(s.test), self.block(s.body)
                 results = self._defines(s.results)
-                return replace(s, params=params, inits=inits, test=test, body=body, results=results, key=fresh())
+                return self._changed(s, params=params, inits=inits, test=test, body=body, results=results, key=fresh())
             case If():
                 test, then, orelse = self.value(s.test), self.block(s.then), self.block(s.orelse)
-                return replace(s, test=test, then=then, orelse=orelse, results=self._defines(s.results), key=fresh())
+                return self._changed(
+                    s, test=test, then=then, orelse=orelse, results=self._defines(s.results), key=fresh()
+                )
             case Check():
-                return replace(s, test=self.value(s.test))
+                return self._changed(s, test=self.value(s.test))
             case Print():
-                return replace(s, args=self._values(s.args))
+                return self._changed(s, args=self.all(s.args))
             case Push():
-                return replace(s, stack=self.value(s.stack), values=self._values(s.values))
+                return self._changed(s, stack=self.value(s.stack), values=self.all(s.values))
             case Pop():
-                return replace(s, stack=self.value(s.stack), vars=self._defines(s.vars))
+                return self._changed(s, stack=self.value(s.stack), vars=self._defines(s.vars))
         raise AssertionError(s)
 
 
@@ -471,5 +542,8 @@ __all__ = [
     "new_key",
     "operands",
     "param_vars",
+    "remembered",
+    "replace",
     "walk",
+    "within",
 ]

@@ -11,8 +11,6 @@ and needs nothing that comes after the forward loop; arrays that each trip fills
 The two parts of a branch that is taken become one branch likewise, and what the first computes need not be repeated.
 """
 
-from dataclasses import replace
-
 from zygopy.transform import ops
 from zygopy.transform.affine import Affine, Facts
 from zygopy.transform.ir import (
@@ -39,9 +37,11 @@ from zygopy.transform.ir import (
     defined_inside,
     free_values,
     operands,
+    replace,
     walk,
+    within,
 )
-from zygopy.transform.memory import AliasClasses, read_arrays
+from zygopy.transform.memory import alias_classes, read_arrays
 from zygopy.transform.types import Array
 
 
@@ -52,7 +52,7 @@ def jam(function: Function) -> Function:
 
 class _Jam:
     def __init__(self, function: Function):
-        self.aliases = AliasClasses(function.body)
+        self.aliases = alias_classes(function.body)
         self.facts = Facts()
         for s in walk(function.body):
             if isinstance(s, Let):
@@ -70,7 +70,7 @@ class _Jam:
             merge = self.merge if isinstance(mirror, For) else self.merge_branches
             if (merged := merge(statements, first, mirror)) is not None:
                 statements = merged
-        return Block(tuple(statements), block.yields)
+        return replace(block, statements=tuple(statements))
 
     def merge_branches(self, statements: list[Statement], branch: If, mirror: If) -> list[Statement] | None:
         """The statements with `mirror` moved into `branch`; None if that would change their meaning."""
@@ -94,7 +94,7 @@ class _Jam:
 
     def commute(self, mirror: If, between: list[Statement]) -> bool:
         """Whether a branch may run before some statements, as far as memory and the outside world are concerned."""
-        if any(isinstance(s, Print | Check | Push | Pop | While) for s in walk(Block((mirror,)))):
+        if any(isinstance(s, Print | Check | Push | Pop | While) for s in within(mirror)):
             return False
         added, other = self.accesses([mirror])
         outside_added, outside_other = self.accesses(between)

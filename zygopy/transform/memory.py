@@ -4,8 +4,6 @@ Views, loops and branches unite the classes of the arrays that they connect; dis
 apart, since overlap of a stored argument with another is refused at entry.
 """
 
-from collections.abc import Iterable
-
 from zygopy.transform import ops
 from zygopy.transform.build import integer
 from zygopy.transform.ir import (
@@ -21,10 +19,12 @@ from zygopy.transform.ir import (
     Value,
     Var,
     While,
+    blocks,
     param_vars,
+    remembered,
     walk,
 )
-from zygopy.transform.types import Array
+from zygopy.transform.types import Array, Stack
 
 
 class AliasClasses:
@@ -38,7 +38,7 @@ class AliasClasses:
         self._parent: dict[Var, Var] = {}
         self._buffers: dict[Var, tuple[tuple[int, str], int]] = {}  # which of the distinct buffers that a loop swaps
         self._made: set[Var] = set()
-        for statement in walk(block):
+        for statement in _connecting(block):
             self._visit(statement)
             if isinstance(statement, Let) and statement.op.effect is Effect.ALLOCATES:
                 self._made.add(statement.var)
@@ -102,9 +102,40 @@ class AliasClasses:
             return True
         return not self._are_distinct({a, b})
 
-    def stored(self, statements: Iterable[Statement]) -> set[Var]:
-        """The classes that statements, with all that is nested in them, store into."""
-        return {self.of(a) for outer in statements for s in _with_nested(outer) for a in stored_arrays(s)}
+    def stored(self, *blocks: Block) -> set[Var]:
+        """The classes that blocks, with all that is nested in them, store into."""
+        return {self.of(a) for block in blocks for a in _stored_in(block)}
+
+
+@remembered
+def alias_classes(block: Block) -> AliasClasses:
+    """The alias classes of a program."""
+    return AliasClasses(block)
+
+
+@remembered
+def _connecting(block: Block) -> tuple[Statement, ...]:
+    """The statements of a block, and of those nested in it, that define arrays or tie them to each other."""
+    found: list[Statement] = []
+    for s in block.statements:
+        match s:
+            case Let():
+                if isinstance(s.var.type, Array | Stack):
+                    found.append(s)
+            case Kernel() if isinstance(s.op, ops.Tied):
+                found.append(s)
+            case For() | While() | If():
+                if any(isinstance(v.type, Array) for v in s.results):
+                    found.append(s)
+                for inner in blocks(s):
+                    found += _connecting(inner)
+    return tuple(found)
+
+
+@remembered
+def _stored_in(block: Block) -> frozenset[Var]:
+    """The arrays that a block and the blocks nested in it store into."""
+    return frozenset(a for s in walk(block) for a in stored_arrays(s))
 
 
 def stored_arrays(s: Statement) -> tuple[Var, ...]:
@@ -157,10 +188,6 @@ def permutes(s: For | While) -> bool:
     yields = [s.body.yields[k] for k in slots]
     params = {s.params[k] for k in slots}
     return set(yields) == params and len({s.inits[k] for k in slots}) == len(slots)
-
-
-def _with_nested(statement: Statement) -> Iterable[Statement]:
-    return walk(Block((statement,)))
 
 
 def allocations(function: Function) -> set[Var]:

@@ -1,7 +1,6 @@
 """Derivatives inside functions: a call of a gradient becomes the gradient's IR, in place."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 from zygopy.errors import UnsupportedError
@@ -9,7 +8,7 @@ from zygopy.transform import Task, arrays, build, ops
 from zygopy.transform.affine import Affine
 from zygopy.transform.arguments import Lengths, Named
 from zygopy.transform.build import integer
-from zygopy.transform.ir import For, If, Leaves, Let, Substitution, Value, Var, leaves, walk
+from zygopy.transform.ir import For, If, Leaves, Let, Substitution, Value, Var, leaves, replace, within
 from zygopy.transform.parse import read
 from zygopy.transform.records import Known, keys_of, place, rebuilt
 from zygopy.transform.specialise import bind
@@ -81,9 +80,9 @@ def _ask(s, numbers: dict[tuple, Value], op: ops.Op, a: Named, b: Named) -> bool
 
 
 def _register(s, statement) -> None:
-    from zygopy.transform.ir import Block, block_params, defined
+    from zygopy.transform.ir import block_params, defined
 
-    for inner in walk(Block((statement,))):
+    for inner in within(statement):
         if isinstance(inner, Let):
             s.facts.definitions[inner.var] = inner
         for var in (*defined(inner), *block_params(inner)):

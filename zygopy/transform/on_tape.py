@@ -10,7 +10,7 @@ The same where the reverse part fills an array from the tape: what reads that ar
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from zygopy.transform import ops
 from zygopy.transform.build import integer
@@ -31,7 +31,9 @@ from zygopy.transform.ir import (
     blocks,
     leaves,
     operands,
+    replace,
     walk,
+    within,
 )
 from zygopy.transform.memory import stored_arrays
 from zygopy.transform.simplify import simplify
@@ -132,14 +134,14 @@ class _Search:
         lengths = self.definitions[array].args
         if not all(self.is_whole(loops[i], n) for i, n in zip(index, lengths, strict=True)):
             return
-        later = [t for other in block.statements[k:] for t in walk(Block((other,)))]
+        later = [t for other in block.statements[k:] for t in within(other)]
         if array is source:
             fits = not any(t in later for t in self.storing.get(array, ())) and self.storing[tape] == [s]
         else:
-            inside = [t for other in block.statements for t in walk(Block((other,)))]
+            inside = [t for other in block.statements for t in within(other)]
             fits = self.storing[array] == [s] and not any(t in inside for t in self.storing.get(tape, ()))
             before = block.statements[made[array] + 1 : k]
-            fits = fits and not any(array in operands(t) for other in before for t in walk(Block((other,))))
+            fits = fits and not any(array in operands(t) for other in before for t in within(other))
         if fits:
             self.rows[array] = _Row(tape, leading, s)
 
@@ -152,7 +154,7 @@ class _Search:
         let = self.definitions.get(tape)
         if let is None or let.op is not ops.SCRATCH or tape in self.handed_on or not trips:
             return False
-        earlier = {id(t) for other in before for t in walk(Block((other,)))}
+        earlier = {id(t) for other in before for t in within(other)}
         for t in self.storing.get(tape, ()):
             if id(t) not in earlier:
                 return False
@@ -200,7 +202,7 @@ def _without(block: Block, copies: set[int]) -> Block:
                 out.append(replace(s, then=_without(s.then, copies), orelse=_without(s.orelse, copies)))
             case _ if id(s) not in copies:
                 out.append(s)
-    return Block(tuple(out), block.yields)
+    return replace(block, statements=tuple(out))
 
 
 class _Moved:
@@ -213,7 +215,7 @@ class _Moved:
         self.copies = {id(row.copy) for row in found.rows.values()}
 
     def block(self, block: Block) -> Block:
-        return Block(tuple(t for s in block.statements if (t := self.statement(s)) is not None), block.yields)
+        return replace(block, statements=tuple(t for s in block.statements if (t := self.statement(s)) is not None))
 
     def statement(self, s: Statement) -> Statement | None:
         match s:

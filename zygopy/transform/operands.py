@@ -12,7 +12,7 @@ The copy is filled from numbers that a nest behind the kernel reads: whether eac
 by `tape`, as for any other number.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from zygopy.transform import ops
 from zygopy.transform.build import Builder, integer
@@ -34,6 +34,7 @@ from zygopy.transform.ir import (
     new_key,
     operands,
     param_vars,
+    replace,
     walk,
 )
 from zygopy.transform.memory import AliasClasses, known_shape, stored_arrays
@@ -85,7 +86,7 @@ class Operands:
                     out.append(replace(s, then=self.finished(s.then), orelse=self.finished(s.orelse)))
                 case _:
                     out += [s, *self.behind.get(id(s), ())]
-        return Block(tuple(out), block.yields)
+        return replace(block, statements=tuple(out))
 
     # -- an array in the reverse part ---------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ for j in range(n - 1, -1, -1):               for j in range(n):
 """
 
 from collections.abc import Container
-from dataclasses import replace
 
 from zygopy.transform import ops
 from zygopy.transform.affine import Affine, Facts
@@ -24,10 +23,11 @@ from zygopy.transform.ir import (
     While,
     defined,
     defined_inside,
+    replace,
     walk,
 )
 from zygopy.transform.jam import only_adds_up
-from zygopy.transform.memory import AliasClasses
+from zygopy.transform.memory import AliasClasses, alias_classes
 from zygopy.transform.types import Array
 
 
@@ -38,7 +38,7 @@ def orient(function: Function) -> Function:
 
 class _Orientation:
     def __init__(self, function: Function):
-        self.aliases = AliasClasses(function.body)
+        self.aliases = alias_classes(function.body)
         self.facts = Facts()
         for s in walk(function.body):
             if isinstance(s, Let):
@@ -56,7 +56,7 @@ class _Orientation:
                     out.append(replace(s, then=self.block(s.then), orelse=self.block(s.orelse)))
                 case _:
                     out.append(s)
-        return Block(tuple(out), block.yields)
+        return replace(block, statements=tuple(out))
 
     def loop(self, s: For) -> list[Statement]:
         downwards = isinstance(s.step, Const) and s.step.value == -1

@@ -7,7 +7,7 @@ for i in range(n):           ->      for i in range(n):
 The same for a row that each trip of a loop adds to, reads and clears again: it is stored, read, and not cleared.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from zygopy.transform import ops
 from zygopy.transform.affine import Facts
@@ -28,9 +28,11 @@ from zygopy.transform.ir import (
     blocks,
     defined,
     operands,
+    replace,
     walk,
+    within,
 )
-from zygopy.transform.memory import AliasClasses
+from zygopy.transform.memory import alias_classes
 from zygopy.transform.types import Array
 
 
@@ -41,7 +43,7 @@ def overwrite(function: Function) -> Function:
 
 def _alone(function: Function) -> set[Var]:
     """The arrays of zeros that have no other name."""
-    aliases = AliasClasses(function.body)
+    aliases = alias_classes(function.body)
     members: dict[Var, set[Var]] = {}
     for s in walk(function.body):
         for v in (*operands(s), *defined(s), *block_params(s)):
@@ -56,11 +58,11 @@ def _elements_last(block: Block, arrays: set[Var]) -> Block:
     statements = [_inside(s, arrays) for s in block.statements]
     for s in [s for s in statements if _adds(s) and s.array in arrays]:
         behind = statements[statements.index(s) + 1 :]
-        user = next((t for t in behind if any(s.array in operands(u) for u in walk(Block((t,))))), None)
-        if isinstance(user, For) and all(_adds(u) for u in walk(Block((user,))) if s.array in operands(u)):
+        user = next((t for t in behind if any(s.array in operands(u) for u in within(t))), None)
+        if isinstance(user, For) and all(_adds(u) for u in within(user) if s.array in operands(u)):
             statements.remove(s)
             statements.insert(statements.index(user) + 1, s)
-    return Block(tuple(statements), block.yields)
+    return replace(block, statements=tuple(statements))
 
 
 def _inside(s: Statement, arrays: set[Var]) -> Statement:
@@ -119,7 +121,7 @@ class _Overwriting:
             self.changes.empty.add(let.var)
 
     def touches(self, s: Statement, array: Var) -> bool:
-        return any(array in operands(t) for t in walk(Block((s,))))
+        return any(array in operands(t) for t in within(s))
 
     # -- arrays that are filled by one nest --------------------------------------------------------------------------
 
@@ -215,7 +217,7 @@ class _Overwriting:
 
     def changed(self, block: Block) -> Block:
         statements = (self.statement(s) for s in block.statements if id(s) not in self.changes.removed)
-        return Block(tuple(statements), block.yields)
+        return replace(block, statements=tuple(statements))
 
     def statement(self, s: Statement) -> Statement:
         match s:

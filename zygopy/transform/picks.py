@@ -10,7 +10,7 @@ The loops that compute and use all of `t` may then be fused, and `t` becomes a n
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from zygopy.transform import ops
 from zygopy.transform.ir import (
@@ -32,9 +32,11 @@ from zygopy.transform.ir import (
     leaves,
     map_leaves,
     operands,
+    replace,
     walk,
+    within,
 )
-from zygopy.transform.memory import AliasClasses, stored_arrays
+from zygopy.transform.memory import alias_classes, stored_arrays
 from zygopy.transform.types import Array
 
 _MOST = 6  # operations
@@ -56,7 +58,7 @@ def picks(function: Function) -> Function:
 class _Picks:
     def __init__(self, function: Function):
         self.function = function
-        self.aliases = AliasClasses(function.body)
+        self.aliases = alias_classes(function.body)
         self.arrays: dict[Var, _Temporary] = {}
         self.made: set[Var] = set()
         self.definitions: dict[Value, tuple[Let, tuple[For, ...]]] = {}
@@ -121,8 +123,8 @@ class _Picks:
                     out.append(replace(s, then=then, orelse=orelse))
                 case _:
                     out.append(s)
-            written |= {a for t in walk(Block((s,))) for a in stored_arrays(t) if self.stored_once(a)}
-        return Block(tuple(out), block.yields)
+            written |= {a for t in within(s) for a in stored_arrays(t) if self.stored_once(a)}
+        return replace(block, statements=tuple(out))
 
     def stored_once(self, array: Var) -> bool:
         return array in self.made and self.times_stored[self.aliases.of(array)] == 1

@@ -7,8 +7,6 @@ for j in range(n):                       total = 0.0
                                          a_bar[i, k] += total
 """
 
-from dataclasses import replace
-
 from zygopy.transform import ops
 from zygopy.transform.affine import Facts
 from zygopy.transform.build import Builder, zero
@@ -27,9 +25,10 @@ from zygopy.transform.ir import (
     While,
     defined_inside,
     new_key,
+    replace,
     walk,
 )
-from zygopy.transform.memory import AliasClasses, read_arrays
+from zygopy.transform.memory import alias_classes, read_arrays
 
 
 def promote(function: Function) -> Function:
@@ -39,7 +38,7 @@ def promote(function: Function) -> Function:
 
 class _Promotion:
     def __init__(self, function: Function):
-        self.aliases = AliasClasses(function.body)
+        self.aliases = alias_classes(function.body)
         self.facts = Facts()
         for s in walk(function.body):
             if isinstance(s, Let):
@@ -59,7 +58,7 @@ class _Promotion:
                     out.append(replace(s, then=self.block(s.then), orelse=self.block(s.orelse)))
                 case _:
                     out.append(s)
-        return Block(tuple(out), block.yields)
+        return replace(block, statements=tuple(out))
 
     def loop(self, s: For) -> list[Statement]:
         """The loop with its sums in variables, and the additions behind it."""

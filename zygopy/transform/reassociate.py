@@ -7,7 +7,7 @@ for i in range(n):                       for i in range(n):
 A sum that is read, tested or stored on the way (compensated summation, running means) keeps the order of its additions.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from zygopy.transform import ops
 from zygopy.transform.build import Builder
@@ -25,6 +25,7 @@ from zygopy.transform.ir import (
     blocks,
     free_values,
     operands,
+    replace,
     walk,
 )
 
@@ -45,7 +46,7 @@ def _block(block: Block) -> Block:
             case If():
                 s = replace(s, then=_block(s.then), orelse=_block(s.orelse))
         out.append(s)
-    return Block(tuple(out), block.yields)
+    return replace(block, statements=tuple(out))
 
 
 def _loop(s: For) -> Block:
@@ -135,7 +136,7 @@ def _marked(block: Block, links: set[Var]) -> Block:
                 out.append(replace(s, then=_marked(s.then, links), orelse=_marked(s.orelse, links)))
             case _:
                 out.append(s)
-    return Block(tuple(out), block.yields)
+    return replace(block, statements=tuple(out))
 
 
 __all__ = ["carried_sum", "is_free_sum", "reassociate"]

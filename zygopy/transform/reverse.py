@@ -12,7 +12,7 @@ An array that carries derivatives has a shadow of its shape; a view's shadow is 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from zygopy.errors import UnsupportedError
 from zygopy.transform import ops, rules
@@ -43,6 +43,7 @@ from zygopy.transform.ir import (
     map_leaves,
     new_key,
     param_vars,
+    replace,
     with_blocks,
 )
 from zygopy.transform.kernels import Backwards

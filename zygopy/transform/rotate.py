@@ -11,7 +11,7 @@ loads the element that enters it and stores the one that leaves it. Where elemen
 sums that start at zero.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from zygopy.transform import ops
 from zygopy.transform.affine import Affine, Facts
@@ -35,9 +35,10 @@ from zygopy.transform.ir import (
     blocks,
     defined_inside,
     new_key,
+    replace,
     walk,
 )
-from zygopy.transform.memory import AliasClasses
+from zygopy.transform.memory import alias_classes
 from zygopy.transform.promote import runs
 
 _WIDEST = 4  # elements
@@ -72,7 +73,7 @@ class _Window:
 
 class _Rotation:
     def __init__(self, function: Function):
-        self.aliases = AliasClasses(function.body)
+        self.aliases = alias_classes(function.body)
         self.facts = Facts()
         for s in walk(function.body):
             if isinstance(s, Let):
@@ -92,7 +93,7 @@ class _Rotation:
                     out.append(replace(s, then=self.block(s.then), orelse=self.block(s.orelse)))
                 case _:
                     out.append(s)
-        return Block(tuple(out), block.yields)
+        return replace(block, statements=tuple(out))
 
     def loop(self, s: For) -> list[Statement]:
         if not (isinstance(s.step, Const) and abs(s.step.value) == 1):

@@ -1,7 +1,7 @@
 """The rules of users where something is differentiated: followed as any function is, and copied to that place."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from zygopy.errors import ArgumentError, Loc, UnsupportedError
 from zygopy.transform import ops
@@ -23,6 +23,7 @@ from zygopy.transform.ir import (
     leaves,
     map_leaves,
     param_vars,
+    replace,
 )
 from zygopy.transform.parse import read
 from zygopy.transform.signature import Lengths, argument, with_shape_errors

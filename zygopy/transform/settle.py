@@ -6,8 +6,6 @@ y = np.empty(n); f(y; y0, x)
 w = y[0]
 """
 
-from dataclasses import replace
-
 from zygopy.transform import ops
 from zygopy.transform.build import Builder
 from zygopy.transform.ir import (
@@ -22,6 +20,7 @@ from zygopy.transform.ir import (
     Var,
     blocks,
     map_leaves,
+    replace,
     walk,
     with_blocks,
 )

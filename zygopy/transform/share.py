@@ -8,8 +8,6 @@ for i in range(n):                           x_bar[i] = g * x_bar[i]
     x_bar[i] = g * tape[i]
 """
 
-from dataclasses import replace
-
 from zygopy.transform import ops
 from zygopy.transform.build import integer
 from zygopy.transform.ir import (
@@ -28,7 +26,9 @@ from zygopy.transform.ir import (
     defined,
     operands,
     param_vars,
+    replace,
     walk,
+    within,
 )
 
 
@@ -72,7 +72,7 @@ def _shared(block: Block, new: Let, definitions: dict[Var, Let], users: dict[Val
 
 
 def _touches(s: Statement, array: Var) -> bool:
-    return any(array in operands(t) for t in walk(Block((s,))))
+    return any(array in operands(t) for t in within(s))
 
 
 def _same_shape(tape: Let, new: Let, definitions: dict[Var, Let]) -> bool:

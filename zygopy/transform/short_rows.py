@@ -8,8 +8,6 @@ for j in range(n):                        for j in range(n):
                                               total += row[j]
 """
 
-from dataclasses import replace
-
 from zygopy.transform import ops
 from zygopy.transform.affine import Facts
 from zygopy.transform.arguments import LONGEST
@@ -26,6 +24,7 @@ from zygopy.transform.ir import (
     defined_inside,
     new_key,
     operands,
+    replace,
 )
 from zygopy.transform.memory import AliasClasses
 from zygopy.transform.orient import any_order

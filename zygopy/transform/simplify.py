@@ -8,7 +8,6 @@ w = a[i]                     (w is y)
 """
 
 import operator
-from dataclasses import replace
 
 from zygopy.errors import OtherLengthsError
 from zygopy.transform import ops
@@ -36,9 +35,11 @@ from zygopy.transform.ir import (
     leaves,
     map_leaves,
     operands,
+    param_vars,
+    replace,
     walk,
 )
-from zygopy.transform.memory import AliasClasses, read_arrays
+from zygopy.transform.memory import AliasClasses, alias_classes, allocations, read_arrays
 from zygopy.transform.types import Array, Scalar
 
 _ROUNDS = 4
@@ -63,7 +64,7 @@ class _Forward:
 
     def __init__(self, function: Function, open_program: bool = False):
         self.function, self.open_program = function, open_program
-        self.aliases = AliasClasses(function.body)
+        self.aliases = alias_classes(function.body)
         self.values = Substitution({})
         self.available: dict[tuple, Value] = {}
         self.versions: dict[Var, int] = {}
@@ -90,7 +91,7 @@ class _Forward:
                 (s.op, s.args, s.var.type): s.var for s in out if isinstance(s, Let) and not s.op.cheap
             }
         self.available = outer
-        return Block(tuple(out), tuple(self.values.value(y) for y in block.yields))
+        return replace(block, statements=tuple(out), yields=self.values.all(block.yields))
 
     def statement(self, s: Statement, out: list[Statement]) -> None:
         match s:
@@ -100,7 +101,7 @@ class _Forward:
                 s = replace(
                     s,
                     array=self.values.value(s.array),
-                    index=tuple(self.values.value(i) for i in s.index),
+                    index=self.values.all(s.index),
                     value=self.values.value(s.value),
                 )
                 out.append(s)
@@ -127,7 +128,7 @@ class _Forward:
                     if s.error is OtherLengthsError:
                         self.learn(s.test)
             case Print():
-                out.append(replace(s, args=tuple(self.values.value(a) for a in s.args)))
+                out.append(replace(s, args=self.values.all(s.args)))
             case Push() | Pop():
                 out.append(self.values.statement(s))
 
@@ -143,7 +144,7 @@ class _Forward:
     # -- expressions -------------------------------------------------------------------------------------------------
 
     def let(self, s: Let, out: list[Statement]) -> None:
-        args = tuple(self.values.value(a) for a in s.args)
+        args = self.values.all(s.args)
         if (known := self.fold(s, args)) is not None and known.type.dtype == s.var.type.dtype:
             self.values.values[s.var] = known
             return
@@ -267,7 +268,7 @@ class _Forward:
             start=self.values.value(s.start),
             stop=self.values.value(s.stop),
             step=self.values.value(s.step),
-            inits=tuple(self.values.value(i) for i in s.inits),
+            inits=self.values.all(s.inits),
         )
         known = not self.open_program and all(isinstance(v, Const) for v in (s.start, s.stop, s.step))
         if known and not range(s.start.value, s.stop.value, s.step.value):
@@ -276,7 +277,7 @@ class _Forward:
         if known and self.one_trip(s, out):
             return
         self.facts.ranges[s.index] = (s.start, s.stop, s.step)
-        stored = self.aliases.stored(s.body.statements)
+        stored = self.aliases.stored(s.body)
         self.touch(stored)
         body = self.block(s.body, (s.key, 1), (s.mirror, 1))
         self.touch(stored)
@@ -295,8 +296,8 @@ class _Forward:
         return True
 
     def while_loop(self, s: While, out: list[Statement]) -> None:
-        s = replace(s, inits=tuple(self.values.value(i) for i in s.inits))
-        stored = self.aliases.stored((*s.body.statements, *s.test.statements))
+        s = replace(s, inits=self.values.all(s.inits))
+        stored = self.aliases.stored(s.body, s.test)
         self.touch(stored)
         test, body = self.block(s.test), self.block(s.body, (s.key, 1))
         self.touch(stored)
@@ -344,7 +345,7 @@ class _Forward:
         then = self.block(s.then, (s.key, 0), (s.mirror, 0))
         self.versions = versions
         orelse = self.block(s.orelse, (s.key, 1), (s.mirror, 1))
-        self.touch(self.aliases.stored((*s.then.statements, *s.orelse.statements)))
+        self.touch(self.aliases.stored(s.then, s.orelse))
         keep = []
         for k, result in enumerate(s.results):
             a, b = then.yields[k], orelse.yields[k]
@@ -383,42 +384,28 @@ def _is_bool(value: Value, wanted: bool) -> bool:
 
 def remove_dead(function: Function) -> Function:
     """Remove what nothing reads: values, loop parameters, arrays that are only stored into."""
-    read = _read_arrays(function)
     live: set[Var] = {v for v in leaves(function.results) if isinstance(v, Var)}
-    body = _Dead(live, read).block(function.body)
+    body = _Dead(live, alias_classes(function.body), _unread(function)).block(function.body)
     return replace(function, body=body)
 
 
-def _read_arrays(function: Function) -> AliasClasses:
-    """The classes whose contents somebody reads: loads, results, parameters; others are dead."""
-    aliases = AliasClasses(function.body)
-    own = {s.var for s in walk(function.body) if isinstance(s, Let) and s.op.effect is Effect.ALLOCATES}
-    read = set()
-    arrays = set()
-    for s in walk(function.body):
-        read |= {aliases.of(array) for array in read_arrays(s)}
-        for v in operands(s):
-            if isinstance(v, Var) and isinstance(v.type, Array):
-                arrays.add(v)
-    read |= {aliases.of(v) for v in leaves(function.results) if isinstance(v, Var) and isinstance(v.type, Array)}
-    read |= {aliases.of(v) for v in arrays if not any(aliases.of(v) is aliases.of(o) for o in own)}
-    foreign = {v for v in arrays if v not in own}
-    del foreign
-    classes = {aliases.of(o) for o in own}
-    params = [v for p in function.params for v in leaves(p.leaves) if isinstance(v, Var) and isinstance(v.type, Array)]
-    read |= {aliases.of(v) for v in params}
-    aliases.dead = classes - read
-    return aliases
+def _unread(function: Function) -> set[Var]:
+    """The classes of arrays that the function makes and nobody reads; what it returns or was given is read."""
+    aliases = alias_classes(function.body)
+    made = {aliases.of(v) for v in allocations(function)}
+    kept = (*leaves(function.results), *param_vars(function))
+    read = {aliases.of(v) for v in kept if isinstance(v, Var) and isinstance(v.type, Array)}
+    return made - read - {aliases.of(array) for s in walk(function.body) for array in read_arrays(s)}
 
 
 class _Dead:
-    """One walk backwards with the set of variables that are read later."""
+    """One walk backwards with the set of variables that are read later, and the arrays that nobody reads."""
 
-    def __init__(self, live: set[Var], aliases: AliasClasses):
-        self.live, self.aliases = live, aliases
+    def __init__(self, live: set[Var], aliases: AliasClasses, unread: set[Var]):
+        self.live, self.aliases, self.unread = live, aliases, unread
 
     def use(self, values) -> None:
-        self.live.update(v for v in values if isinstance(v, Var))
+        self.live.update([v for v in values if isinstance(v, Var)])
 
     def block(self, block: Block) -> Block:
         self.use(block.yields)
@@ -426,7 +413,7 @@ class _Dead:
         for statement in reversed(block.statements):
             if (kept := self.statement(statement)) is not None:
                 out.append(kept)
-        return Block(tuple(reversed(out)), block.yields)
+        return replace(block, statements=tuple(reversed(out)))
 
     def statement(self, s: Statement) -> Statement | None:
         match s:
@@ -434,10 +421,10 @@ class _Dead:
                 if s.var not in self.live:
                     return None
             case Store():
-                if self.aliases.of(s.array) in self.aliases.dead:
+                if self.aliases.of(s.array) in self.unread:
                     return None
             case Kernel():
-                if all(self.aliases.of(out) in self.aliases.dead for out in s.outs):
+                if all(self.aliases.of(out) in self.unread for out in s.outs):
                     return None
             case For() | While():
                 return self.loop(s)
@@ -449,7 +436,7 @@ class _Dead:
     def loop(self, s: For | While) -> For | While | None:
         keep = {k for k, r in enumerate(s.results) if r in self.live}
         while True:
-            trial = _Dead(set(self.live), self.aliases)
+            trial = _Dead(set(self.live), self.aliases, self.unread)
             body = Block(s.body.statements, tuple(s.body.yields[k] for k in sorted(keep)))
             new_body = trial.block(body)
             new_test = trial.block(s.test) if isinstance(s, While) else None

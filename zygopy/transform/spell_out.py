@@ -3,10 +3,8 @@
 add_cholesky_adjoint(a_bar, l, l_bar)   ->   matmul(product, l.T, l_bar), two triangular systems, a loop that adds
 """
 
-from dataclasses import replace
-
 from zygopy.transform.build import Builder
-from zygopy.transform.ir import Block, Function, Kernel, Statement, Value, Var, with_blocks
+from zygopy.transform.ir import Block, Function, Kernel, Statement, Value, Var, replace, with_blocks
 from zygopy.transform.kernels import Matrices
 from zygopy.transform.rules import KERNEL_MEANING
 

@@ -14,7 +14,7 @@ This is loop distribution with scalar expansion (Allen & Kennedy, "Optimizing Co
 sections 2.4 and 5.3), for loops whose trips are independent. What the loops of a strip share stays in fast memory.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from zygopy.transform import ops
 from zygopy.transform.affine import Facts
@@ -41,9 +41,11 @@ from zygopy.transform.ir import (
     new_key,
     operands,
     param_vars,
+    replace,
     walk,
+    within,
 )
-from zygopy.transform.memory import AliasClasses
+from zygopy.transform.memory import alias_classes
 from zygopy.transform.orient import any_order
 from zygopy.transform.reassociate import Sum, carried_sum, is_free_sum
 from zygopy.transform.short_rows import as_flat, parted
@@ -73,7 +75,7 @@ class _Group:
 
 class _Strips:
     def __init__(self, function: Function):
-        self.aliases = AliasClasses(function.body)
+        self.aliases = alias_classes(function.body)
         self.facts = Facts()
         self.params = {v for v in param_vars(function) if isinstance(v.type, Array)}
         self.depth = 0  # loops around the statement
@@ -88,10 +90,10 @@ class _Strips:
             found = self.statement(s)
             out += [*self.before, *found]
             self.before.clear()
-        return Block(tuple(out), body.yields)
+        return replace(body, statements=tuple(out))
 
     def block(self, block: Block) -> Block:
-        return Block(tuple(t for s in block.statements for t in self.statement(s)), block.yields)
+        return replace(block, statements=tuple(t for s in block.statements for t in self.statement(s)))
 
     def in_loop(self, body: Block) -> Block:
         self.depth += 1
@@ -112,7 +114,7 @@ class _Strips:
 
     def split(self, s: For) -> list[Statement] | None:
         """Strips of a loop whose functions stand beside inner loops, or in loops over short rows."""
-        nested = any(isinstance(t, For) for u in s.body.statements if isinstance(u, If) for t in walk(Block((u,))))
+        nested = any(isinstance(t, For) for u in s.body.statements if isinstance(u, If) for t in within(u))
         if nested or s.step != integer(1):
             return None
         loop = _Loop(s, self)
@@ -129,7 +131,7 @@ class _Loop:
     def __init__(self, s: For, scope: _Strips):
         self.s, self.scope = s, scope
         self.inside = defined_inside(s)
-        self.stored = scope.aliases.stored(s.body.statements)
+        self.stored = scope.aliases.stored(s.body)
         self.lets = {t.var: t for t in s.body.statements if isinstance(t, Let)}
         self.checks = [t for t in s.body.statements if isinstance(t, Check)]
         self.own = {t.var: t for t in self.lets.values() if self.is_own(t)}
@@ -198,7 +200,7 @@ class _Loop:
                 continue
             reads = (set(operands(t)) | {v for inner in blocks(t) for v in free_values(inner)}) - partial
             after = max((place[v] for v in reads if v in place), default=1)
-            moves = not any(_has_effect(u) or self.loads_stored(u) for u in walk(Block((t,))))
+            moves = not any(_has_effect(u) or self.loads_stored(u) for u in within(t))
             if isinstance(t, For):
                 found.append(_Group(True, flat=self.as_flat(t)))
                 at = len(found) - 1
@@ -360,11 +362,11 @@ class _Loop:
                     then, orelse = (self.with_wide_arrays(side, at) for side in (t.then, t.orelse))
                     t = replace(t, then=then, orelse=orelse)
             out.append(t)
-        return Block(tuple(out), block.yields)
+        return replace(block, statements=tuple(out))
 
 
 def _is_slow(t: Statement) -> bool:
-    return any(isinstance(u, Let) and u.op in SLOW for u in walk(Block((t,))))
+    return any(isinstance(u, Let) and u.op in SLOW for u in within(t))
 
 
 def _has_effect(t: Statement) -> bool:

@@ -14,7 +14,7 @@ counts are known before the loop, and growing stacks where they are not.
                                                    x_bar[i] += s_bar * 2 * y * y
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from zygopy.transform import ops
 from zygopy.transform.build import Builder, integer, zero
@@ -42,9 +42,10 @@ from zygopy.transform.ir import (
     new_key,
     operands,
     param_vars,
+    replace,
     walk,
 )
-from zygopy.transform.memory import AliasClasses
+from zygopy.transform.memory import alias_classes
 from zygopy.transform.mincut import minimum_cut
 from zygopy.transform.reload import Clobbering
 from zygopy.transform.reverse import Open, trip_count
@@ -89,7 +90,7 @@ class _Closing:
         self._index(self.function.body, ())
         self.needs: dict[Var, None] = {}
         self._find_needs(self.function.body, ())
-        self.aliases = AliasClasses(self.function.body)
+        self.aliases = alias_classes(self.function.body)
         self.clobbering = Clobbering(self.function, self.layout, self.aliases)
         self.snapshots: dict[tuple, _Snapshot] = {}
         self.kept: dict[Var, Let | None] = {}
@@ -617,7 +618,7 @@ class _Rewriting:
             for var in defined(s):
                 out += self.after.get(var, [])
         out += self.ends.get(path, [])
-        return Block(tuple(out), self._values(block.yields, path))
+        return replace(block, statements=tuple(out), yields=self._values(block.yields, path))
 
     def _head_loc(self, path: Path):
         return self.layout.statements[path[-1][0]].loc if path else self.loc

@@ -15,6 +15,9 @@ class Scalar:
     dtype: np.dtype
     weak: bool = False
 
+    def __hash__(self) -> int:
+        return hash((self.dtype.num, self.weak))
+
     def __str__(self) -> str:
         return f"{_SHORT.get(self.dtype.name, self.dtype.name)}{'?' if self.weak else ''}"
 

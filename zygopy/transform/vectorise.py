@@ -6,24 +6,11 @@ for i in range(n):                       for i in range(n):                # par
 Array expressions come with such loops; here they are found among the user's, and among those of derivatives.
 """
 
-from dataclasses import replace
-
 from zygopy.transform import ops
 from zygopy.transform.affine import Facts
 from zygopy.transform.build import integer
-from zygopy.transform.ir import (
-    Block,
-    For,
-    Function,
-    If,
-    Let,
-    Statement,
-    Store,
-    While,
-    defined_inside,
-    walk,
-)
-from zygopy.transform.memory import AliasClasses
+from zygopy.transform.ir import Block, For, Function, If, Let, Statement, Store, While, defined_inside, replace, walk
+from zygopy.transform.memory import alias_classes
 from zygopy.transform.orient import any_order, one_trip_only
 from zygopy.transform.reassociate import is_free_sum
 
@@ -38,14 +25,14 @@ def vectorise(function: Function) -> Function:
 
 class _Vectors:
     def __init__(self, function: Function):
-        self.aliases = AliasClasses(function.body)
+        self.aliases = alias_classes(function.body)
         self.facts = Facts()
         for s in walk(function.body):
             if isinstance(s, Let):
                 self.facts.definitions[s.var] = s
 
     def block(self, block: Block) -> Block:
-        return Block(tuple(self.statement(s) for s in block.statements), block.yields)
+        return replace(block, statements=tuple(self.statement(s) for s in block.statements))
 
     def statement(self, s: Statement) -> Statement:
         match s:

@@ -9,8 +9,6 @@
 The loop is then free of derivatives: nothing of it is taped, and it has no mirror.
 """
 
-from dataclasses import replace
-
 from zygopy.transform import ops
 from zygopy.transform.build import Builder, integer
 from zygopy.transform.ir import (
@@ -29,9 +27,10 @@ from zygopy.transform.ir import (
     blocks,
     defined_inside,
     operands,
+    replace,
     walk,
 )
-from zygopy.transform.memory import AliasClasses
+from zygopy.transform.memory import alias_classes
 from zygopy.transform.types import INT
 
 
@@ -42,7 +41,7 @@ def winners(function: Function) -> Function:
 
 class _Winners:
     def __init__(self, function: Function):
-        self.aliases = AliasClasses(function.body)
+        self.aliases = alias_classes(function.body)
 
     def block(self, block: Block) -> Block:
         out: list[Statement] = []
@@ -56,7 +55,7 @@ class _Winners:
                     out.append(replace(s, then=self.block(s.then), orelse=self.block(s.orelse)))
                 case _:
                     out.append(s)
-        return Block(tuple(out), block.yields)
+        return replace(block, statements=tuple(out))
 
     def loop(self, s: For) -> list[Statement]:
         before: list[Statement] = []
@@ -125,7 +124,7 @@ class _Winners:
 
     def computation(self, s: For, value: Value, side: Block) -> list[Let] | None:
         """What computes a trip's value from the index and from what is known before; None if it cannot be repeated."""
-        stored = self.aliases.stored(s.body.statements)
+        stored = self.aliases.stored(s.body)
         inside = defined_inside(s) - {s.index}
         needed = {value} & inside
         found: list[Let] = []
