@@ -22,6 +22,8 @@ class Affine:
     terms: tuple[tuple[Var, int], ...] = ()
 
     def __add__(self, other: "Affine") -> "Affine":
+        if not other.terms:
+            return self.shift(other.constant)
         terms = dict(self.terms)
         for symbol, coefficient in other.terms:
             terms[symbol] = terms.get(symbol, 0) + coefficient
@@ -34,7 +36,7 @@ class Affine:
         return Affine(self.constant * factor, tuple((s, c * factor) for s, c in self.terms) if factor else ())
 
     def shift(self, amount: int) -> "Affine":
-        return Affine(self.constant + amount, self.terms)
+        return Affine(self.constant + amount, self.terms) if amount else self
 
     def coefficient(self, symbol: Var) -> int:
         return dict(self.terms).get(symbol, 0)
@@ -200,9 +202,8 @@ class Facts:
         return bound.constant >= 0 and all(c > 0 and self._is_count(s) for s, c in bound.terms)
 
     def _innermost(self, form: Affine) -> Var | None:
-        order = list(self.ranges)
         indices = [s for s, _ in form.terms if s in self.ranges]
-        return max(indices, key=order.index, default=None)
+        return max(indices, key=list(self.ranges).index) if len(indices) > 1 else indices[0] if indices else None
 
     def _bounds(self, index: Var) -> tuple[Affine | None, Affine | None]:
         start, stop, step = self.ranges[index]

@@ -261,7 +261,7 @@ def _same(a: object, b: object) -> bool:
 
 
 def remembered(find: Callable[[Block], Answer]) -> Callable[[Block], Answer]:
-    """A question about a block, whose answer is kept with the block; nobody may change the answer."""
+    """A question about a block, whose answer is kept with the block."""
     key = f"{find.__module__}.{find.__qualname__}"
 
     @wraps(find)

@@ -36,6 +36,7 @@ from zygopy.transform.ir import (
     map_leaves,
     operands,
     param_vars,
+    remembered,
     replace,
     walk,
 )
@@ -52,11 +53,19 @@ def simplify(function: Function, open_program: bool = False) -> Function:
     In an open program loops stay, since they and their mirrors name each other's variables.
     """
     for _ in range(_ROUNDS):
+        if open_program in _simple(function.body):
+            break
         before = function
         function = remove_dead(_Forward(function, open_program).run())
         if function.body == before.body:
-            break
+            _simple(function.body).add(open_program)
     return function
+
+
+@remembered
+def _simple(body: Block) -> set[bool]:
+    """A note that nothing changes in a body any more: in an open program, in one that is not."""
+    return set()
 
 
 class _Forward:

@@ -362,11 +362,11 @@ class _Rewriting:
         results = self.closing.function.results
         return replace(self.closing.function, body=body, results=results)
 
-    def _position(self, var: Var) -> tuple:
+    def _position(self, var: Var) -> tuple[int, int]:
+        """Where a variable stands in program order."""
         s = self.layout.homes[var].statement
-        order = self.layout.order.get(id(s), -1)
-        names = block_params(s) if s is not None and var in block_params(s) else defined(s) if s is not None else ()
-        return (order, names.index(var) if var in names else 0)
+        names = (*block_params(s), *defined(s)) if s is not None else ()
+        return self.layout.order.get(id(s), -1), names.index(var) if var in names else 0
 
     def _recomputed(self) -> set[Var]:
         """The variables that mirror blocks compute again; loop indices are mapped on the way."""

@@ -23,6 +23,7 @@ from zygopy.transform.ir import (
     leaves,
     operands,
     param_vars,
+    remembered,
 )
 from zygopy.transform.types import BOOL_, Array, Scalar, Stack
 
@@ -47,65 +48,76 @@ class _Verifier:
     def __init__(self, open_program: bool):
         self.open_program = open_program
         self.defined: set[Var] = set()
+        self.scope: set[Var] = set()
+        self.seen: set[int] = set()  # ids of statements
 
     def function(self, function: Function) -> None:
-        scope: set[Var] = set()
-        for var in param_vars(function):
-            self.define(var, scope, None)
-        inner = self.block(function.body, scope)
-        self.read(tuple(leaves(function.results)), inner, None)
+        self.define(tuple(param_vars(function)), None)
+        self.block(function.body)
         _demand(tuple(leaves(function.results)) == function.body.yields, "the body yields the results' leaves", None)
 
-    def define(self, var: Var, scope: set[Var], s: Statement | None) -> None:
-        if var in self.defined:
-            _fail(f"{var} is defined once", s)
-        self.defined.add(var)
-        scope.add(var)
+    def define(self, variables: tuple[Var, ...], s: Statement | None) -> None:
+        for var in variables:
+            if var in self.defined:
+                _fail(f"{var} is defined once", s)
+            self.defined.add(var)
+            self.scope.add(var)
 
-    def read(self, values: tuple[Value, ...], scope: set[Var], s: Statement | None) -> None:
-        known = self.defined if self.open_program else scope
+    def read(self, values: tuple[Value, ...], s: Statement | None) -> None:
+        known = self.defined if self.open_program else self.scope
         for v in values:
             if isinstance(v, Var) and v not in known:
                 _fail(f"{v} is in scope", s)
 
-    def block(self, block: Block, scope: set[Var]) -> set[Var]:
-        scope = set(scope)
+    def block(self, block: Block) -> None:
+        """Check a block, whose definitions go out of scope at its end."""
+        _check_types(block)
         for s in block.statements:
-            _demand(isinstance(s.loc, Loc), "a statement has a place", s)
-            self.read(operands(s), scope, s)
-            self.types(s)
-            inside = set(scope)
-            for var in block_params(s):
-                self.define(var, inside, s)
+            _demand(id(s) not in self.seen, "a statement stands in one place", s)
+            self.seen.add(id(s))
+            self.read(operands(s), s)
+            params = block_params(s)
+            self.define(params, s)
             for inner in blocks(s):
-                self.read(inner.yields, self.block(inner, inside), s)
-            for var in defined(s):
-                self.define(var, scope, s)
-        return scope
+                self.block(inner)
+            self.scope.difference_update(params)
+            self.define(defined(s), s)
+        self.read(block.yields, None)
+        for s in block.statements:
+            self.scope.difference_update(defined(s))
 
-    def types(self, s: Statement) -> None:
-        match s:
-            case Let():
-                _check_let(s)
-            case Store():
-                _demand(len(s.index) == s.array.type.ndim, "a store has an index for each axis", s)
-                _demand(s.value.type.dtype == s.array.type.dtype, "a store keeps the array's dtype", s)
-            case Kernel():
-                _demand(all(isinstance(out.type, Array) for out in s.outs), "a kernel fills arrays", s)
-            case For() | While():
-                counts = {len(s.params), len(s.inits), len(s.results), len(s.body.yields)}
-                _demand(len(counts) == 1, "a loop has as many params, inits, yields and results", s)
-                for group in zip(s.params, s.inits, s.body.yields, s.results, strict=True):
-                    _demand(len({_kind(v) for v in group}) == 1, "a loop variable keeps its type", s)
-            case If():
-                counts = {len(s.results), len(s.then.yields), len(s.orelse.yields)}
-                _demand(len(counts) == 1, "both sides of a branch yield its results", s)
-                for group in zip(s.results, s.then.yields, s.orelse.yields, strict=True):
-                    _demand(len({_kind(v) for v in group}) == 1, "both sides of a branch yield one type", s)
-                _demand(s.test.type.dtype == BOOL_, "a branch tests a bool", s)
-            case Push() | Pop():
-                width = len(s.values) if isinstance(s, Push) else len(s.vars)
-                _demand(width == s.stack.type.width, "a row of a stack has its width", s)
+
+@remembered
+def _check_types(block: Block) -> None:
+    """Check each statement of a block for itself."""
+    for s in block.statements:
+        _demand(isinstance(s.loc, Loc), "a statement has a place", s)
+        _check(s)
+
+
+def _check(s: Statement) -> None:
+    match s:
+        case Let():
+            _check_let(s)
+        case Store():
+            _demand(len(s.index) == s.array.type.ndim, "a store has an index for each axis", s)
+            _demand(s.value.type.dtype == s.array.type.dtype, "a store keeps the array's dtype", s)
+        case Kernel():
+            _demand(all(isinstance(out.type, Array) for out in s.outs), "a kernel fills arrays", s)
+        case For() | While():
+            counts = {len(s.params), len(s.inits), len(s.results), len(s.body.yields)}
+            _demand(len(counts) == 1, "a loop has as many params, inits, yields and results", s)
+            for group in zip(s.params, s.inits, s.body.yields, s.results, strict=True):
+                _demand(len({_kind(v) for v in group}) == 1, "a loop variable keeps its type", s)
+        case If():
+            counts = {len(s.results), len(s.then.yields), len(s.orelse.yields)}
+            _demand(len(counts) == 1, "both sides of a branch yield its results", s)
+            for group in zip(s.results, s.then.yields, s.orelse.yields, strict=True):
+                _demand(len({_kind(v) for v in group}) == 1, "both sides of a branch yield one type", s)
+            _demand(s.test.type.dtype == BOOL_, "a branch tests a bool", s)
+        case Push() | Pop():
+            width = len(s.values) if isinstance(s, Push) else len(s.vars)
+            _demand(width == s.stack.type.width, "a row of a stack has its width", s)
 
 
 def _check_let(s: Let) -> None:
@@ -132,7 +144,8 @@ def _check_let(s: Let) -> None:
         _demand(all(isinstance(a.type, Scalar) for a in s.args), "an operation takes numbers", s)
         if s.op in ops._TYPING:
             _, result = ops.typing(s.op, [a.type for a in s.args])
-            _demand(result.dtype == s.var.type.dtype, f"{s.op} gives {result}", s)
+            if result.dtype != s.var.type.dtype:
+                _fail(f"{s.op} gives {result}", s)
 
 
 def _kind(value: Value) -> object:
