@@ -5,7 +5,7 @@ The questions it answers: is `i + 1 < n` for each trip of the loops around it; c
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from zygopy.transform import ops
 from zygopy.transform.ir import Array, Const, Let, Value, Var
@@ -14,14 +14,13 @@ if TYPE_CHECKING:
     from zygopy.transform.build import Builder
 
 
-@dataclass(frozen=True)
-class Affine:
+class Affine(NamedTuple):
     """constant + sum of coefficient * symbol."""
 
     constant: int = 0
     terms: tuple[tuple[Var, int], ...] = ()
 
-    def __add__(self, other: "Affine") -> "Affine":
+    def __add__(self, other: "Affine") -> "Affine":  # type: ignore[override]  # of tuples
         if not other.terms:
             return self.shift(other.constant)
         terms = dict(self.terms)
@@ -61,7 +60,9 @@ class Facts:
 
     def assume(self, *alternatives: Affine, depth: int = -1) -> None:
         """One of the forms is 0 or more, from here to the end of the block at `depth`: a test has found it."""
-        self.assumed[depth].append(alternatives)
+        known = self.assumed[: depth + 1] if depth >= 0 else self.assumed
+        if not any(alternatives in block for block in known):
+            self.assumed[depth].append(alternatives)
 
     def assume_equal(self, symbol: Var, form: Affine, depth: int = -1) -> None:
         """A symbol equals a form without it, from here to the end of the block at `depth`: a test has found it."""

@@ -90,6 +90,9 @@ class Op:
     effect: Effect = field(default=Effect.PURE, compare=False)
     cheap: bool = field(default=True, compare=False)
 
+    def __eq__(self, other: object) -> bool:
+        return self is other or (type(other) is type(self) and self.name == other.name)
+
     def __hash__(self) -> int:
         return hash(self.name)
 

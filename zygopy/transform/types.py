@@ -15,6 +15,13 @@ class Scalar:
     dtype: np.dtype
     weak: bool = False
 
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            isinstance(other, Scalar)
+            and self.weak is other.weak
+            and (self.dtype is other.dtype or self.dtype == other.dtype)
+        )
+
     def __hash__(self) -> int:
         return hash((self.dtype.num, self.weak))
 
