@@ -11,7 +11,6 @@ Forward mode gives a column for each element of an argument, reverse mode a row 
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
@@ -29,6 +28,7 @@ from zygopy.transform.ir import (
     Var,
     leaves,
     map_leaves,
+    replace,
 )
 from zygopy.transform.memory import stored_parameters
 from zygopy.transform.split import cut, nest, weighted, without_prints

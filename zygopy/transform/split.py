@@ -10,7 +10,7 @@ and the number of its rows. They store into nothing that is kept, so that the ba
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from zygopy.transform import ops
 from zygopy.transform.build import Builder, integer, zero
@@ -39,8 +39,9 @@ from zygopy.transform.ir import (
     new_key,
     operands,
     param_vars,
-    walk,
+    replace,
     with_blocks,
+    within,
 )
 from zygopy.transform.memory import AliasClasses, stored_arrays, stored_parameters
 from zygopy.transform.records import Known
@@ -107,7 +108,7 @@ def _in_two(primal: Function, body: Block, outs: Leaves, seeds: list[Var], owned
     b.statements += [*primal.body.statements, *once]
     known = [*param_vars(primal), *leaves(primal.results)] if owned else []
     shared = {aliases.of(v) for v in known if isinstance(v, Var) and isinstance(v.type, Array)}
-    keeping = _Keeping(b, start, aliases, shared, aliases.stored(each))
+    keeping = _Keeping(b, start, aliases, shared, aliases.stored(Block(tuple(each))))
     values = [value for v in kept for value in keeping.kept(v)]
     inside = Substitution(keeping.own)
     start.statements += [inside.statement(s) for s in each]
@@ -285,7 +286,7 @@ def cut(block: Block, seeds: set[Var], consuming: bool = False) -> tuple[list[St
 
 def _variables(s: Statement) -> list[Value]:
     """All variables that a statement and what is nested in it read or define."""
-    return [v for t in walk(Block((s,))) for v in (*operands(t), *defined(t), *block_params(t), *_yields(t))]
+    return [v for t in within(s) for v in (*operands(t), *defined(t), *block_params(t), *_yields(t))]
 
 
 def _yields(s: Statement) -> list[Value]:
@@ -295,7 +296,7 @@ def _yields(s: Statement) -> list[Value]:
 def _stored(s: Statement, consuming: bool) -> list[Var]:
     """The memory that a statement changes: arrays and growing tapes."""
     changing = Push | Pop if consuming else Push
-    inner = list(walk(Block((s,))))
+    inner = within(s)
     return [a for t in inner for a in stored_arrays(t)] + [t.stack for t in inner if isinstance(t, changing)]
 
 
