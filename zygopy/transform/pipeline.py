@@ -11,7 +11,6 @@ Everything is decided here, from types; backends compile what `emit` writes.
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 from zygopy.errors import DtypeError, OutputError
@@ -36,7 +35,7 @@ from zygopy.transform.forward import forward
 from zygopy.transform.fuse import fuse
 from zygopy.transform.hoist import hoist, hoist_numbers
 from zygopy.transform.into import into
-from zygopy.transform.ir import Const, Function, Leaves, Value, Var, leaves
+from zygopy.transform.ir import Const, Function, Leaves, Value, Var, leaves, replace
 from zygopy.transform.jacobians import jacobian
 from zygopy.transform.jam import jam
 from zygopy.transform.memory import stored_parameters
