@@ -350,11 +350,65 @@ def decorated_inner(x):
     return g(x)
 
 
-@refused("recursion", zg.UnsupportedError, 1.0)
-def recursion(x):
-    if x > 10:
-        return x
-    return recursion(x * 2)
+@refused("recursion without an end", zg.UnsupportedError, 1.0)
+def endless_recursion(x):
+    return endless_recursion(x * 2)
+
+
+@refused("a function that calls itself and stores into its argument", zg.UnsupportedError, X, 2)
+def recursion_in_place(a, n):
+    def fill(b, k):
+        if k == 0:
+            return b[0]
+        b[k] = b[k] * 2
+        return fill(b, k - 1)
+
+    return fill(a.copy(), n)
+
+
+@refused("a function that calls itself and returns a function", zg.UnsupportedError, 1.0, 2)
+def recursion_of_functions(x, n):
+    def make(k):
+        if k == 0:
+            return lambda v: v * x
+        return make(k - 1)
+
+    return make(n)(x)
+
+
+@refused("a function that calls itself with arguments of other types each time", zg.UnsupportedError, 1.0, 2)
+def recursion_of_types(x, n):
+    def nest(value, n):
+        if n > 5:
+            return 1.0
+        return nest((value, value), n + 1)
+
+    return nest(x, n)
+
+
+def cubed(x, n):
+    return 1.0 if n == 0 else x * cubed(x, n - 1)
+
+
+@refused(
+    "reverse mode over reverse mode of a function that calls itself",
+    zg.UnsupportedError,
+    call=lambda f: zg.grad(zg.grad(f, backend="python"), backend="python")(0.7),
+)
+def recursion_twice(x):
+    return cubed(x, 3)
+
+
+@refused("storing into what may be the argument of a function that calls itself", zg.UnsupportedError, X, 2)
+def recursion_with_a_view(a, n):
+    def same(b, k):
+        if k == 0:
+            return b
+        return same(b * 2, k - 1)
+
+    c = same(a, n)
+    c[0] = 1.0
+    return a[0] * c[0]
 
 
 @refused("a slice whose step is known only at run time", zg.UnsupportedError, X, 1)

@@ -59,10 +59,12 @@ READERS |= {
     "scipy_functions",
     "distributions",
     "linear_algebra_functions",
+    "kept",
+    "passing",
 }
 PASSES = {"simplify", "activity", "reverse", "forward", "tape", "jam", "memory", "emit", "naming", "show"}
 PASSES |= {"promote", "hoist", "orient", "distribute", "rotate", "fuse", "overwrite", "operands", "kernels", "settle"}
-PASSES |= {"split"}
+PASSES |= {"split", "halves"}
 
 
 def imports(file: Path) -> list[tuple[str, int]]:

@@ -107,7 +107,7 @@ class Derivative:
 
     def source(self, *args, **kwargs) -> Text:
         """The generated Python for arguments like these: readable, and what the backends run."""
-        return Text(source_of(readable(self.program(*args, **kwargs).function)).text, "python")
+        return Text(source_of(readable(self.program(*args, **kwargs).function)).whole_text, "python")
 
     def cfunc(self, signature) -> Any:
         """The compiled function as a C function of numbers, by `numba.cfunc`.

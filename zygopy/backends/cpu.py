@@ -16,6 +16,8 @@ import numpy as np
 from numba import njit
 
 from zygopy.backends import (
+    arena,
+    callees,
     generated,
     intrinsics,
     matrices_native,
@@ -28,23 +30,33 @@ from zygopy.backends import (
     systems_native,
     vector_functions,
 )
+from zygopy.backends.numba_private import stack_end
 from zygopy.transform.emit import Source
 from zygopy.transform.naming import OWN
 
 _numbers = itertools.count(1)
 _PROCESS = uuid.uuid4().hex[:12]  # in the names of functions: those of code from disk are of other processes
 _ON_STACK = 512  # elements
+_STACK_END = f"{OWN}end"  # a variable: the address that the stack may grow down to
 _FLOAT64 = ast.Attribute(ast.Name("np", ast.Load()), "float64", ast.Load())
 
 
-def function(source: Source, parameters: list[str] | None = None) -> Callable:
+def function(source: Source, parameters: list[str] | None = None, calls: dict[str, Callable] | None = None) -> Callable:
     """The Python function of a source, ready for Numba; errors it raises show the user's file and line.
 
     `parameters` are those of the signature, where some are left out in the source because a default was taken for them.
     """
-    rewriting = _Replacements(source)
+    is_kept = calls is not None
+    if calls is None:
+        calls = callees.linked(source, lambda callee, calls: function(callee, calls=calls))
+    rewriting = _Replacements(source, calls)
     tree = sums.in_blocks(python.locate_errors(ast.parse(source.text), source), source.parallel - source.short)
     definition = rewriting.function(tree)
+    if is_kept:
+        definition.args.args.append(ast.arg(_STACK_END))
+    elif calls:
+        end = ast.Assign([ast.Name(_STACK_END, ast.Store())], _call("stack_end", definition.body[0]))
+        definition.body.insert(0, ast.copy_location(end, definition.body[0]))
     _place(ast.fix_missing_locations(tree), source)
     if parameters is not None:
         definition.args.args = [ast.arg(name) for name in parameters]
@@ -68,7 +80,8 @@ def helpers() -> dict[str, Callable]:
         own = {**runtime.HELPERS, **runtime_arrays.RANGES}
         _compiled.update({name: njit(error_model="numpy")(f) for name, f in own.items()})
         _compiled.update(scratch=scratch.scratch, grow=intrinsics.grow, empty=intrinsics.empty, zeros=intrinsics.zeros)
-        _compiled.update(row=intrinsics.row, hold=intrinsics.hold)
+        _compiled.update(row=intrinsics.row, hold=intrinsics.hold, new=arena.new, push=arena.push)
+        _compiled["stack_end"] = stack_end
         _compiled["exp2"] = intrinsics.exp2
         _compiled.update(sums.HELPERS)
         _compiled.update(matrices_native.KERNELS | systems_native.KERNELS | sorting.KERNELS)
@@ -86,7 +99,8 @@ def _place(tree: ast.AST, source: Source) -> None:
 class _Replacements(ast.NodeTransformer):
     """Replaces element accesses of named arrays (slices and shapes are left alone) and functions that we have."""
 
-    def __init__(self, source: Source):
+    def __init__(self, source: Source, calls: dict[str, Callable]):
+        self.calls, self.records = calls, source.records
         self.classes, self.parallel, self.local = source.classes, source.parallel, source.local
         self.in_parallel = False  # the innermost loop is one of an array expression
         self.names: dict[str, object] = {"sum": intrinsics.sum_of}
@@ -121,6 +135,10 @@ class _Replacements(ast.NodeTransformer):
         """np.zeros(n) as zeros((n,), np.float64), np.exp(x) as a vectorising kernel."""
         self.generic_visit(node)
         match node.func:
+            case ast.Name(name) if name in self.calls:
+                return self.own(self.calls[name], name, node, *node.args, ast.Name(_STACK_END, ast.Load()))
+            case ast.Attribute(value=ast.Name() as tape, attr="append"):
+                return _call("push", node, tape, *_elements(node.args[0]))
             case ast.Attribute(value=ast.Name("np"), attr="empty" | "zeros" as name) | ast.Name("scratch" as name):
                 shape, *dtype = node.args
                 return _call(name, node, ast.Tuple(_elements(shape), ast.Load()), *(dtype or [_FLOAT64]))
@@ -183,6 +201,13 @@ class _Replacements(ast.NodeTransformer):
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
         target = node.targets[0]
+        match node.value:
+            case ast.List():
+                return ast.copy_location(ast.Assign([target], _call("new", node.value)), node)
+            case ast.Call(ast.Attribute(ast.Name() as tape, "pop")):
+                kinds = tuple(callees.numba_type(type_) for type_ in self.records[node.lineno])
+                taken = self.own(arena.pop(kinds), f"pop_{node.lineno}", node.value, tape)
+                return ast.copy_location(ast.Assign([target], taken), node)
         if isinstance(target, ast.Name) and target.id in self.local and (own := self.on_stack(node.value)) is not None:
             return ast.copy_location(ast.Assign([target], own), node)
         self.generic_visit(node)

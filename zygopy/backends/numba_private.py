@@ -164,6 +164,57 @@ def _address_of_routine(what: str) -> int:
     return found.library.get_pointer_to_function(found.fndesc.llvm_func_name)
 
 
+# -- kept functions --------------------------------------------------------------------------------------------------
+
+
+def call_through(context, builder, symbol: str, result: types.Type, takes: list[types.Type], args: list):
+    """Call the function whose address stands at a symbol of ours; what it returns belongs to the caller.
+
+    The last argument is the address that the stack may grow down to.
+    """
+    use(builder.module, symbol)
+    here = builder.ptrtoint(cgutils.alloca_once(builder, llvm_ir.IntType(8)), args[-1].type)
+    with builder.if_then(builder.icmp_unsigned("<", here, args[-1]), likely=False):
+        context.call_conv.return_user_exc(builder, RecursionError, ("maximum recursion depth exceeded",))
+    convention = context.call_conv
+    pointer = convention.get_function_type(result, takes).as_pointer()
+    slot = builder.module.globals.get(symbol)
+    if slot is None:
+        slot = llvm_ir.GlobalVariable(builder.module, pointer, symbol)
+    status, value = convention.call_function(builder, builder.load(slot), result, takes, args)
+    with cgutils.if_unlikely(builder, status.is_error):
+        convention.return_status_propagate(builder, status)
+    return value
+
+
+_STACK = 4 << 20 if sys.platform.startswith("linux") else 256 << 10  # bytes that calls of calls may take
+
+
+def _stack_end(context, builder, signature, args):
+    here = builder.ptrtoint(cgutils.alloca_once(builder, llvm_ir.IntType(8)), llvm_ir.IntType(64))
+    return builder.sub(here, llvm_ir.Constant(here.type, _STACK))
+
+
+stack_end = instruction(_stack_end, lambda: types.int64())  # the address that the stack may grow down to
+
+
+def compile_kept(function: Callable, signature, symbol: str, stays: bool) -> tuple[object, int]:
+    """A function compiled for a signature, and the address of its code; on disk it has the name of its symbol."""
+    compiled: Any = njit(pipeline_class=_Passes, **_BY_ADDRESS)(function)
+    compiled._cache = _KeptFunction(symbol, stays)
+    compiled.compile(signature)
+    found = compiled.overloads[tuple(signature.args)]
+    return compiled, found.library.get_pointer_to_function(found.fndesc.llvm_func_name)
+
+
+def load_kept(symbol: str) -> tuple[object, int] | None:
+    """The code of a kept function from disk, and its address."""
+    found = _KeptFunction(symbol, False).load_overload(None, cpu_target.target_context)
+    if found is None:
+        return None
+    return found, found.library.get_pointer_to_function(found.fndesc.llvm_func_name)
+
+
 # -- code on disk ----------------------------------------------------------------------------------------------------
 
 
@@ -197,8 +248,11 @@ class _Kept:
             return None
         rtsys.initialize(target_context)
         notes, symbols, reduced = pickle.loads(data)
-        for symbol in symbols:
-            provide(symbol)
+        try:
+            for symbol in symbols:
+                provide(symbol)
+        except LookupError:  # what it calls is no longer on disk
+            return None
         self._notes.update(notes)
         return compiler.CompileResult._rebuild(target_context, *reduced)
 
@@ -208,9 +262,20 @@ class _Kept:
         stays = self._notes.get("stays") or {*library._dynamic_globals} - {_MARK}
         if name is None or stays or files.folder() is None:
             return
-        called = [f.name for f in library._final_module.functions if f.is_declaration]
+        module = library._final_module
+        called = [f.name for f in (*module.functions, *module.global_variables) if f.is_declaration]
         symbols = [symbol for symbol in called if symbol.startswith(_OUR_SYMBOLS)]
         files.write(name, serialize.dumps((self._notes, symbols, result._reduce())))
+
+
+class _KeptFunction(_Kept):
+    """The file of a kept function, of which the symbol tells everything."""
+
+    def __init__(self, symbol: str, stays: bool):
+        super().__init__(lambda _: symbol, {"stays": stays})
+
+    def _name(self, signature) -> str | None:
+        return files.name(False, _machine(False), "callee", self._identity(signature) or "")
 
 
 def kept_library(name: str, define: Callable):
@@ -316,7 +381,8 @@ class _Compiler(numba_dispatcher._FunctionCompiler):
     def _get_implementation(self, args, kws):
         implementation = self.owner.implementation(args)
         text = self.owner.sources[args].text
-        self.flags.release_gil = "for " in text or "while " in text
+        callees = self.owner.sources[args].callees
+        self.flags.release_gil = bool(callees) or "for " in text or "while " in text
         return implementation
 
 

@@ -19,8 +19,6 @@ _numbers = itertools.count(1)
 
 def compile(source: Source) -> Callable:
     """The function of a source; its text can be seen in tracebacks."""
-    file = f"<zygopy {source.name} {next(_numbers)}>"
-    linecache.cache[file] = (len(source.text), None, source.text.splitlines(True), file)
     namespace: dict[str, Any] = {
         "np": np,
         "math": math,
@@ -29,11 +27,10 @@ def compile(source: Source) -> Callable:
         **runtime.HELPERS,
         **runtime_arrays.HELPERS,
         **matrices.KERNELS,
-        **source.errors,
-        **source.constructors,
     }
-    tree = ast.fix_missing_locations(_StrongConstants().visit(locate_errors(ast.parse(source.text), source)))
-    exec(_compile(tree, file, "exec"), namespace)
+    for part in (*source.callees, source):
+        namespace |= part.errors | part.constructors
+        _define(part, namespace)
     function = namespace[source.name]
 
     def run(*args):
@@ -44,6 +41,14 @@ def compile(source: Source) -> Callable:
 
 
 _compile = builtins.compile
+
+
+def _define(source: Source, namespace: dict[str, Any]) -> None:
+    """Run the text of one function."""
+    file = f"<zygopy {source.name} {next(_numbers)}>"
+    linecache.cache[file] = (len(source.text), None, source.text.splitlines(True), file)
+    tree = ast.fix_missing_locations(_StrongConstants().visit(locate_errors(ast.parse(source.text), source)))
+    exec(_compile(tree, file, "exec"), namespace)
 
 
 def locate_errors(tree: ast.Module, source: Source) -> ast.Module:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 from zygopy.transform import ops, rules
 from zygopy.transform.ir import (
+    Arena,
+    Call,
     For,
     Function,
     If,
@@ -59,15 +61,19 @@ class Activity:
                 sources = s.args[len(s.outs) :] if isinstance(s.op, ops.Tied) else s.args
                 args = [self.node(a) for a in sources if isinstance(a, Var)]
                 pairs = [(a, self.node(out)) for a in args for out in s.outs]
+            case Call():
+                sources = [self.node(a) for a in s.args if isinstance(a, Var)]
+                arenas = [a for a in sources if isinstance(a.type, Arena)]
+                pairs = [(a, self.node(v)) for a in sources for v in (*s.results, *s.stored, *arenas)]
             case For() | While():
                 groups = zip(s.inits, s.body.yields, s.params, s.results, strict=True)
                 pairs = [pair for i, y, p, r in groups for pair in ((i, p), (y, p), (p, r), (y, r))]
             case If():
                 pairs = [*zip(s.then.yields, s.results, strict=True), *zip(s.orelse.yields, s.results, strict=True)]
             case Push():
-                pairs = [(v, s.stack) for v in s.values]
+                pairs = [(self.node(v), s.stack) for v in s.values if isinstance(v, Var)]
             case Pop():
-                pairs = [(s.stack, v) for v in s.vars]
+                pairs = [(s.stack, self.node(v)) for v in s.vars]
             case _:
                 return []
         return [(a, b) for a, b in pairs if _carries(a) and _carries(b)]
@@ -89,7 +95,7 @@ def _carries(value: Value) -> bool:
     """Whether a scalar, stack or class node can carry a derivative; array handles do so by their class alone."""
     if not isinstance(value, Var):
         return False
-    if isinstance(value.type, Array | Stack):
+    if isinstance(value.type, Array | Stack | Arena):
         return value.type.dtype.kind in "fc"
     return value.type.is_inexact
 

@@ -17,12 +17,14 @@ from zygopy.transform.affine import Affine, Facts
 from zygopy.transform.build import Builder, integer
 from zygopy.transform.ir import (
     Block,
+    Call,
     Const,
     For,
     Function,
     If,
     Kernel,
     Let,
+    Push,
     Statement,
     Store,
     Value,
@@ -36,7 +38,7 @@ from zygopy.transform.ir import (
     replace,
     walk,
 )
-from zygopy.transform.memory import alias_classes, read_arrays
+from zygopy.transform.memory import alias_classes, read_arrays, stored_arrays
 from zygopy.transform.orient import any_order, one_trip_only
 from zygopy.transform.types import INT, Array
 
@@ -162,8 +164,8 @@ class _Distribution:
         """Whether a statement reads or writes what may be the array's memory."""
         if isinstance(t, Store):
             return self.aliases.may_alias(t.array, array)
-        if isinstance(t, Kernel):
-            return any(self.aliases.may_alias(x, array) for x in (*t.outs, *read_arrays(t)))
+        if isinstance(t, Kernel | Call | Push):
+            return any(self.aliases.may_alias(x, array) for x in (*stored_arrays(t), *read_arrays(t)))
         return isinstance(t, Let) and t.op in (ops.LOAD, *ops.VIEWS) and self.aliases.may_alias(t.args[0], array)
 
     def moves(self, t: Store, s: For) -> bool:

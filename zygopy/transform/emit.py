@@ -8,6 +8,8 @@ def rosenbrock(x):
         ...
 """
 
+import builtins
+import keyword
 import math
 from dataclasses import dataclass, field, replace
 
@@ -18,6 +20,8 @@ from zygopy.transform import ops
 from zygopy.transform.build import integer
 from zygopy.transform.ir import (
     Block,
+    Call,
+    Callee,
     Check,
     Const,
     Effect,
@@ -27,6 +31,7 @@ from zygopy.transform.ir import (
     Kernel,
     Leaves,
     Let,
+    Param,
     Pop,
     Print,
     Push,
@@ -36,12 +41,14 @@ from zygopy.transform.ir import (
     Var,
     While,
     leaves,
+    operands,
+    param_vars,
     walk,
 )
 from zygopy.transform.memory import AliasClasses, alias_classes
 from zygopy.transform.naming import Naming, name
 from zygopy.transform.records import Record
-from zygopy.transform.types import BOOL_, COMPLEX128, FLOAT64, INT64, Array, Scalar, Stack
+from zygopy.transform.types import BOOL_, COMPLEX128, FLOAT64, INT, INT64, Arena, Array, Scalar, Stack, Type
 
 _ATOM = 20
 _NEGATED = {ops.LT: ops.GE, ops.LE: ops.GT, ops.GT: ops.LE, ops.GE: ops.LT, ops.EQ: ops.NE, ops.NE: ops.EQ}
@@ -61,18 +68,54 @@ class Source:
     short: set[int] = field(default_factory=set)  # those of them with few trips
     local: set[str] = field(default_factory=set)  # arrays made outside loops whose memory no result shares
     constructors: dict[str, type] = field(default_factory=dict)  # the NamedTuples that it makes
+    takes: tuple[Type, ...] = ()  # of a kept function: the types of its parameters and results
+    gives: tuple[Type, ...] = ()
+    records: dict[int, tuple[Type, ...]] = field(default_factory=dict)  # by line: what is taken from an arena there
+    callees: tuple["Source", ...] = ()  # the functions that it keeps
+
+    @property
+    def whole_text(self) -> str:
+        """The text of the kept functions and of the function that calls them."""
+        return "\n\n".join([*(callee.text for callee in self.callees), self.text])
 
 
 def emit(function: Function, comments: bool = True) -> Source:
     """Write a function as Python source."""
     if function.name in _RESERVED:
         function = replace(function, name=f"{function.name}_")
+    names = _names_of_callees(function)
+    kept = tuple(_emit_kept(replace(f, name=names[callee]), names, comments) for callee, f in function.callees)
+    return replace(_emit(function, names, comments), callees=kept)
+
+
+def _names_of_callees(function: Function) -> dict[Callee, str]:
+    """A name of its own for each kept function."""
+    names: dict[Callee, str] = {}
+    taken = {function.name, *_RESERVED, *dir(builtins), *keyword.kwlist}
+    for callee, _ in function.callees:
+        name, number = callee.name, 1
+        while name in taken:
+            name, number = f"{callee.name}_{number}", number + 1
+        names[callee] = name
+        taken.add(name)
+    return names
+
+
+def _emit_kept(function: Function, names: dict[Callee, str], comments: bool) -> Source:
+    bare = replace(function, results=function.results[0]) if len(leaves(function.results)) == 1 else function
+    takes = tuple(v.type for v in param_vars(function))
+    return replace(_emit(bare, names, comments), takes=takes, gives=tuple(v.type for v in leaves(function.results)))
+
+
+def _emit(function: Function, callees: dict[Callee, str], comments: bool) -> Source:
     errors = {s.error.__name__: s.error for s in walk(function.body) if isinstance(s, Check)}
-    constructors = _constructors(function.results, {*errors, function.name, *_RESERVED})
-    writer = _Writer(name(function, {*errors, function.name, *_RESERVED, *constructors}), comments)
+    taken = {*errors, function.name, *_RESERVED, *callees.values()}
+    constructors = _constructors(function.results, taken)
+    writer = _Writer(name(function, {*taken, *constructors}), comments)
+    writer.callees = callees
     writer.constructors = {class_: own for own, class_ in constructors.items()}
     writer.shapes = {s.var: s.args for s in function.body.statements if isinstance(s, Let) and s.op is ops.SCRATCH}
-    params = ", ".join(p.name for p in function.params)
+    params = ", ".join(writer.parameter(p) for p in function.params)
     writer.loc = function.loc
     writer.line(f"def {function.name}({params}):")
     writer.depth += 1
@@ -86,7 +129,8 @@ def emit(function: Function, comments: bool = True) -> Source:
     local = _local(function, aliases, writer.names)
     text = "\n".join(writer.lines) + "\n"
     lines = writer.locs
-    return Source(function.name, text, errors, lines, classes, writer.parallel, writer.short, local, constructors)
+    found = Source(function.name, text, errors, lines, classes, writer.parallel, writer.short, local, constructors)
+    return replace(found, records=writer.records)
 
 
 def _constructors(tree: Leaves, taken: set[str]) -> dict[str, type]:
@@ -117,7 +161,9 @@ def _class_numbers(aliases: AliasClasses, names: dict[Var, str]) -> dict[str, in
 
 def _local(function: Function, aliases: AliasClasses, names: dict[Var, str]) -> set[str]:
     """The names of arrays that the function's own block makes for itself."""
-    kept = {aliases.of(v) for v in leaves(function.results) if isinstance(v, Var) and isinstance(v.type, Array)}
+    handed_on = [v for s in walk(function.body) if isinstance(s, Call | Push) for v in operands(s)]
+    handed_on += leaves(function.results)
+    kept = {aliases.of(v) for v in handed_on if isinstance(v, Var) and isinstance(v.type, Array)}
     made = [s.var for s in function.body.statements if isinstance(s, Let) and s.op.effect is Effect.ALLOCATES]
     own = {names[v] for v in made if isinstance(v.type, Array) and aliases.of(v) not in kept}
     return own - {name for v, name in names.items() if isinstance(v.type, Array) and aliases.of(v) in kept}
@@ -131,6 +177,8 @@ class _Writer:
         self.names, self.inlined = naming.names, naming.inlined
         self.shapes: dict[Value, tuple[Value, ...]] = {}  # of tapes
         self.constructors: dict[type, str] = {}
+        self.callees: dict[Callee, str] = {}
+        self.records: dict[int, tuple[Type, ...]] = {}
         self.lines: list[str] = []
         self.locs: dict[int, Loc] = {}
         self.parallel: set[int] = set()
@@ -139,6 +187,10 @@ class _Writer:
         self.loc: Loc | None = None
         self.comments = comments
         self.commented: Loc | None = None
+
+    def parameter(self, param: Param) -> str:
+        """The name of a parameter; that of a kept function is the name of its variable."""
+        return self.names.get(param.leaves, param.name) if isinstance(param.leaves, Var) else param.name
 
     # -- lines -------------------------------------------------------------------------------------------------------
 
@@ -317,6 +369,10 @@ class _Writer:
                 self.statement_line(s, f"{self.names[s.array]}[{self.items(s.index)}] {sign} {value}")
             case Kernel():
                 self.statement_line(s, s.op.text.format(*(self.value(v) for v in (*s.outs, *s.args))))
+            case Call():
+                text = f"{self.callees[s.callee]}({self.items(s.args)})"
+                targets = ", ".join(self.names[r] for r in s.results)
+                self.statement_line(s, f"{targets} = {text}" if targets else text)
             case For():
                 self.for_loop(s)
             case While():
@@ -450,6 +506,11 @@ class _Writer:
     def push(self, s: Push) -> None:
         tape = self.names[s.stack]
         self.loc = s.loc
+        if isinstance(s.stack.type, Arena):
+            items = [self.value(v) for v in s.values]
+            items += [f"{self.names[v]}_top" for v in s.values if isinstance(v.type, Stack)]
+            self.line(f"{tape}.append(({''.join(f'{item}, ' for item in items).rstrip(' ')}))")
+            return
         self.line(f"if {tape}_top == {tape}.shape[0]:")
         self.line(f"    {tape} = grow({tape})")
         for k, value in enumerate(s.values):
@@ -459,6 +520,12 @@ class _Writer:
     def pop(self, s: Pop) -> None:
         tape = self.names[s.stack]
         self.loc = s.loc
+        if isinstance(s.stack.type, Arena):
+            stacks = [v for v in s.vars if isinstance(v.type, Stack)]
+            items = [*(self.names[v] for v in s.vars), *(f"{self.names[v]}_top" for v in stacks)]
+            self.line(f"{''.join(f'{item}, ' for item in items).rstrip(' ')} = {tape}.pop()")
+            self.records[len(self.lines)] = (*(v.type for v in s.vars), *(INT for _ in stacks))
+            return
         self.line(f"{tape}_top -= 1")
         for k, var in enumerate(s.vars):
             self.line(f"{self.names[var]} = {tape}[{tape}_top, {k}]")

@@ -25,6 +25,7 @@ from zygopy.transform.values import (
     Static,
     Super,
     Template,
+    Unknown,
     UnknownMemberError,
     View,
     describe,
@@ -366,8 +367,12 @@ def _short_circuit(s, tests: list, op: ops.Op, stop: bool) -> Value:
         return first if bool(first.value) is stop else _short_circuit(s, tests[1:], op, stop)
     names = s.frame.names
     s.frame.names = dict(names)
-    with s.nested() as builder:
-        second = _short_circuit(s, tests[1:], op, stop)
+    try:
+        with s.nested() as builder:
+            second = _short_circuit(s, tests[1:], op, stop)
+    except Unknown:
+        s.frame.names = names
+        return first
     if any(value is not names.get(name, value) for name, value in s.objects_now().items()):
         raise UnsupportedError("changing an object behind `and` or `or` is not supported", s.loc, help="use an if")
     if all(isinstance(x, Let) and x.op.effect is Effect.PURE and x.op.cheap for x in builder.statements):
@@ -422,7 +427,7 @@ def _bool_chain(s, first: Value, rest: Callable, is_or: bool, node: ast.BoolOp) 
 
     mark = len(s.b.statements)
     result = _short_circuit(s, [lambda: first, second], ops.OR if is_or else ops.AND, stop=is_or)
-    if is_number(kinds[0]) and kinds[0].type.is_bool:
+    if not kinds or (is_number(kinds[0]) and kinds[0].type.is_bool):
         return result
     del s.b.statements[mark:]
     keep = lambda: first  # noqa: E731

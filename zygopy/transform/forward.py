@@ -13,7 +13,10 @@ from zygopy.transform import ops, rules
 from zygopy.transform.activity import Activity
 from zygopy.transform.build import Builder, Traced, zero
 from zygopy.transform.ir import (
+    Arena,
     Block,
+    Call,
+    Callee,
     Const,
     Effect,
     For,
@@ -33,7 +36,10 @@ from zygopy.transform.ir import (
     While,
     leaves,
     map_leaves,
+    param_vars,
     replace,
+    walk,
+    with_reachable,
 )
 from zygopy.transform.kernels import Sideways
 from zygopy.transform.reverse import add_arrays, times
@@ -43,23 +49,59 @@ from zygopy.transform.types import Array, Stack
 
 def forward(function: Function, wrt: list[str]) -> Function:
     """The function that takes a tangent behind each parameter named in `wrt` and returns (results, their tangents)."""
+    callees = _Callees(function)
     function = spell_out(function)
     sources = [v for p in function.params if p.name in wrt for v in leaves(p.leaves) if _carries(v)]
-    push = _Push(Activity(function, sources, [v for v in leaves(function.results) if isinstance(v, Var)]))
+    push = _Push(Activity(function, sources, [v for v in leaves(function.results) if isinstance(v, Var)]), callees)
     b = Builder(function.loc)
     dots = [Param(f"{p.name}_dot", map_leaves(push.parameter, p.leaves)) for p in function.params if p.name in wrt]
     push.parameters(function, b)
     push.block(function.body, b)
     results: Leaves = (function.results, map_leaves(lambda v: push.tangent_of_result(v, b), function.results))
     body = b.block(tuple(leaves(results)))
-    return replace(function, params=(*function.params, *dots), body=body, results=results)
+    return callees.with_tangents(replace(function, params=(*function.params, *dots), body=body, results=results))
+
+
+class _Callees:
+    """The kept functions of a program with their tangents, each made once for the arguments that move."""
+
+    def __init__(self, function: Function):
+        self.functions = dict(function.callees)
+        self.made: dict[tuple[Callee, tuple[bool, ...]], Callee] = {}
+
+    def with_tangents(self, function: Function) -> Function:
+        return with_reachable(function, self.functions)
+
+    def tangent_of(self, callee: Callee, moving: tuple[bool, ...]) -> Callee:
+        """The function that takes a tangent behind the parameters for each that moves, and gives those of its results.
+
+        Each result that is no integer has one. What it stores into has a tangent that it stores into, too.
+        """
+        if (callee, moving) in self.made:
+            return self.made[callee, moving]
+        new = self.made[callee, moving] = Callee(f"{callee.name}_jvp")
+        function = spell_out(self.functions[callee])
+        params = param_vars(function)
+        sources = [v for v, moves in zip(params, moving, strict=True) if moves]
+        sinks = [v for v in leaves(function.results) if isinstance(v, Var)]
+        sinks += [v for v in sources if not isinstance(v.type, Scalar)]
+        push = _Push(Activity(function, [*sources, *_recorded_stacks(function)], sinks), self)
+        b = Builder(function.loc)
+        dots = [Param(f"{v.name}_dot", push.given(v)) for v in sources if not isinstance(v.type, Arena)]
+        push.block(function.body, b)
+        results = tuple(leaves(function.results))
+        results += tuple(push.tangent_of_result(v, b) for v in results if v.type.dtype.kind in "fc")
+        self.functions[new] = replace(
+            function, name=new.name, params=(*function.params, *dots), body=b.block(results), results=results
+        )
+        return new
 
 
 class _Push:
     """Writes each statement together with its tangent."""
 
-    def __init__(self, activity: Activity):
-        self.activity = activity
+    def __init__(self, activity: Activity, callees: _Callees):
+        self.activity, self.callees = activity, callees
         self.dot: dict[Var, Value] = {}
 
     def is_active(self, value: Value) -> bool:
@@ -69,6 +111,11 @@ class _Push:
         dot = Var(f"{var.name}_dot", var.type)
         if self.is_active(var):
             self.dot[var] = dot
+        return dot
+
+    def given(self, var: Var) -> Var:
+        """The tangent that a kept function is given for a parameter."""
+        self.dot[var] = dot = var if isinstance(var.type, Arena) else Var(f"{var.name}_dot", var.type)
         return dot
 
     def parameters(self, function: Function, b: Builder) -> None:
@@ -95,10 +142,12 @@ class _Push:
     def tangent_of_result(self, value: Value, b: Builder) -> Value:
         if (found := self.tangent(value)) is not None:
             return found
-        if isinstance(value.type, Array):
-            shape = tuple(b.dim(value, k) for k in range(value.type.ndim))
-            return b.let(ops.ZEROS, shape, Array(value.type.dtype, value.type.ndim), _dot(value))
-        return zero(value.type)
+        return self.zeros_like(value, b) if isinstance(value.type, Array) else zero(value.type)
+
+    def zeros_like(self, array: Var, b: Builder) -> Var:
+        """A new tangent array."""
+        shape = tuple(b.dim(array, k) for k in range(array.type.ndim))
+        return b.let(ops.ZEROS, shape, Array(array.type.dtype, array.type.ndim), _dot(array))
 
     def new(self, var: Var) -> Var:
         self.dot[var] = dot = Var(_dot(var), var.type)
@@ -127,10 +176,17 @@ class _Push:
                 b.emit(s)
                 if any(self.is_active(out) for out in s.outs):
                     self.kernel(s, b)
+            case Call():
+                self.call(s, b)
             case For() | While():
                 self.loop(s, b)
             case If():
                 self.branch(s, b)
+            case Push() if isinstance(s.stack.type, Arena):
+                dots = tuple(self.tangent_of_result(v, b) for v in s.values if _moves(v))
+                b.emit(replace(s, values=(*s.values, *dots)))
+            case Pop() if isinstance(s.stack.type, Arena):
+                b.emit(replace(s, vars=(*s.vars, *(self.new(v) for v in s.vars if _moves(v)))))
             case Push():
                 b.emit(s)
                 if self.is_active(s.stack):
@@ -154,8 +210,36 @@ class _Push:
             if (dot := self.tangent(out)) is not None:
                 k.clear(dot, shape_of(b, out))
 
+    def call(self, s: Call, b: Builder) -> None:
+        """A call of the function with tangents, if an argument has one; with records, all of them have."""
+        records = any(isinstance(a.type, Arena) and self.is_active(a) for a in s.args)
+        moving = tuple(_moves(a) if records else self.tangent(a) is not None for a in s.args)
+        if not any(moving):
+            b.emit(s)
+            for r in s.results:
+                if isinstance(r.type, Array) and self.is_active(r):
+                    self.dot[r] = self.zeros_like(r, b)
+            return
+        pairs = zip(s.args, moving, strict=True)
+        given = tuple(self.tangent_of_result(a, b) for a, moves in pairs if moves and not isinstance(a.type, Arena))
+        followed = [(r, shape) for r, shape in zip(s.results, s.shapes, strict=True) if r.type.dtype.kind in "fc"]
+        stores = [k for k, a in enumerate(s.args) if moving[k] and not isinstance(a.type, Arena)]
+        more = tuple(len(s.args) + stores.index(k) for k in s.stores if k in stores)
+        b.emit(
+            replace(
+                s,
+                callee=self.callees.tangent_of(s.callee, moving),
+                args=(*s.args, *given),
+                results=(*s.results, *(self.new(r) for r, _ in followed)),
+                shapes=(*s.shapes, *(shape for _, shape in followed)),
+                stores=(*s.stores, *more),
+            )
+        )
+
     def let(self, s: Let, b: Builder) -> None:
         match s.op:
+            case ops.NEW_ARENA:
+                self.dot[s.var] = s.var
             case _ if s.op.effect is Effect.ALLOCATES:
                 op = s.op if isinstance(s.var.type, Stack) else ops.ZEROS
                 self.dot[s.var] = b.let(op, s.args, s.var.type, _dot(s.var))
@@ -245,6 +329,17 @@ def shape_of(b: Builder, array: Var) -> tuple[Value, ...]:
 
 def _dot(var: Var) -> str:
     return f"{var.name}_dot"
+
+
+def _recorded_stacks(function: Function) -> list[Var]:
+    """The growing tapes in records, which have tangents there."""
+    found = [v for s in walk(function.body) if isinstance(s, Push) for v in s.values if isinstance(v, Var)]
+    return [v for v in found if isinstance(v.type, Stack) and _moves(v)]
+
+
+def _moves(value: Value) -> bool:
+    """Whether a number, array or tape has a tangent in a record, or beside one."""
+    return value.type.dtype.kind in "fc"
 
 
 def _carries(v: object) -> bool:

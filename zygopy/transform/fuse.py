@@ -17,6 +17,7 @@ from zygopy.transform import ops
 from zygopy.transform.affine import Facts
 from zygopy.transform.ir import (
     Block,
+    Call,
     Check,
     Const,
     For,
@@ -73,7 +74,7 @@ class _Uses:
     stored: set[Var]
     checks: bool
     speaks: bool  # prints, or moves a tape
-    accesses: list[Let | Store | Kernel]
+    accesses: list[Let | Store | Kernel | Call]
 
 
 class _Fusion:
@@ -190,8 +191,9 @@ class _Fusion:
                 case Store():
                     found.stored.add(self.aliases.of(t.array))
                     found.accesses.append(t)
-                case Kernel():
-                    found.stored |= {self.aliases.of(out) for out in t.outs}
+                case Kernel() | Call():
+                    found.speaks |= isinstance(t, Call)
+                    found.stored |= {self.aliases.of(out) for out in stored_arrays(t)}
                     found.loaded |= {self.aliases.of(array) for array in read_arrays(t)}
                     found.accesses.append(t)
                 case For() | While() | If():
@@ -216,7 +218,7 @@ class _Fusion:
             for y in self.uses_of(second).accesses:
                 if isinstance(x, Let) and isinstance(y, Let):
                     continue
-                if isinstance(x, Kernel) or isinstance(y, Kernel):
+                if isinstance(x, Kernel | Call) or isinstance(y, Kernel | Call):
                     if any(self.aliases.may_alias(a, b) for a in _arrays(x) for b in _arrays(y)):
                         return False
                     continue
@@ -239,7 +241,7 @@ def _same_range(a: For, b: For) -> bool:
     return (a.start, a.stop, a.step) == (b.start, b.stop, b.step)
 
 
-def _arrays(access: Let | Store | Kernel) -> tuple[Var, ...]:
+def _arrays(access: Let | Store | Kernel | Call) -> tuple[Var, ...]:
     return (*stored_arrays(access), *read_arrays(access))
 
 

@@ -9,12 +9,14 @@ from zygopy.transform import ops
 from zygopy.transform.build import Builder, integer
 from zygopy.transform.ir import (
     Block,
+    Call,
     Const,
     Effect,
     For,
     Function,
     If,
     Let,
+    Push,
     Scalar,
     Statement,
     Var,
@@ -22,6 +24,7 @@ from zygopy.transform.ir import (
     defined,
     defined_inside,
     leaves,
+    operands,
     replace,
     walk,
 )
@@ -52,6 +55,8 @@ class _Hoisting:
         for s in walk(function.body):
             if isinstance(s, For | While | If):
                 handed_on += defined(s)
+            elif isinstance(s, Call | Push):  # records keep them
+                handed_on += [v for v in operands(s) if isinstance(v, Var)]
         self.handed_on = {self.aliases.of(v) for v in handed_on if isinstance(v.type, Array)}
 
     def block(self, block: Block) -> Block:

@@ -18,6 +18,7 @@ from zygopy.transform import ops
 from zygopy.transform.build import Builder, integer
 from zygopy.transform.ir import (
     Block,
+    Call,
     Check,
     Const,
     Effect,
@@ -119,6 +120,11 @@ class _Identify:
             case Let() if self.is_numbered(s.var):
                 out.append(s)
                 self.let(s, in_loop, out)
+            case Call():
+                out.append(s)
+                for r, shape in zip(s.results, s.shapes, strict=True):
+                    if self.is_numbered(r):
+                        self.result(r, shape, s, in_loop, out)
             case For() | While():
                 out.append(self.loop(s))
             case If():
@@ -135,6 +141,23 @@ class _Identify:
                 self.numbers.reshaped[s.var] = s
             return
         assert s.op.effect is Effect.ALLOCATES
+        self.made(s, in_loop, out)
+
+    def result(self, r: Var, shape: tuple, s: Call, in_loop: bool, out: list[Statement]) -> None:
+        """Number an array that a call makes."""
+        if None not in shape:
+            self.definitions[r] = Let(r, ops.EMPTY, shape, s.loc)
+            self.made(self.definitions[r], in_loop, out)
+        elif in_loop:
+            raise UnsupportedError(
+                "an array that a loop rebinds has a size that a function in the loop computes; this is not supported",
+                s.loc,
+                help="copy the result into an array of known shape: out[:] = f(x)",
+            )
+        else:
+            self.add_root(r, r)
+
+    def made(self, s: Let, in_loop: bool, out: list[Statement]) -> None:
         if not in_loop:
             self.add_root(s.var, s)
             return

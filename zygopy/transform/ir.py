@@ -1,16 +1,17 @@
 """The grammar of the IR: structured, typed SSA with arrays as references to memory.
 
-    function  = Function(name, params, body)
+    function  = Function(name, params, body, callees)   callees: the functions that it keeps, each with its own name
     block     = Block(statements, yields)
     statement = Let(var, op, args)                     one operation, one result
               | Store(array, index, value, add)        array[index] = value; += if add is an Op
               | Kernel(op, outs, args)                 a library routine that fills whole arrays
+              | Call(callee, args, results, stores)    a kept function; array results are new arrays
               | For(index, start, stop, step, params, inits, body, results)
               | While(params, inits, test, body, results)
               | If(test, then, orelse, results)
               | Check(test, error, message)            raises unless test holds
               | Print(args)
-              | Push(stack, values) | Pop(vars, stack) a growing tape, its rows read back in reverse order
+              | Push(stack, values) | Pop(vars, stack) a growing tape, its rows or records read back in reverse order
     value     = Var(name, type) | Const(value, type)
 
 Loops and branches yield: a loop's `params` start as `inits`, take the body's yields after each trip and leave as
@@ -29,7 +30,7 @@ from typing import TypeVar
 
 from zygopy.errors import Loc
 from zygopy.transform.records import rebuilt
-from zygopy.transform.types import Array, Scalar, Stack, Type
+from zygopy.transform.types import Arena, Array, Scalar, Stack, Type
 
 
 class Var:
@@ -133,6 +134,39 @@ class Kernel:
     loc: Loc
 
 
+class Callee:
+    """What calls name a kept function by; `name` is a hint for emission, identity is what counts."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Call:
+    """Runs a kept function on numbers, arrays and arenas.
+
+    Array results are new arrays, of which nothing else knows; `shapes` has their lengths as far as they are known, for
+    each result. The callee stores into the arguments at the positions `stores` only.
+    """
+
+    callee: Callee
+    args: tuple[Value, ...]
+    results: tuple[Var, ...]
+    shapes: tuple[tuple[Value | None, ...], ...]
+    loc: Loc
+    stores: tuple[int, ...] = ()
+
+    @property
+    def stored(self) -> tuple[Var, ...]:
+        """The arguments that the callee stores into."""
+        return tuple(a for k in self.stores if isinstance(a := self.args[k], Var))
+
+
 @dataclass(frozen=True)
 class For:
     """`key` names the loop across passes; `mirror` is the key of the loop that this one runs backwards.
@@ -210,7 +244,7 @@ class Pop:
     loc: Loc
 
 
-Statement = Let | Store | Kernel | For | While | If | Check | Print | Push | Pop
+Statement = Let | Store | Kernel | Call | For | While | If | Check | Print | Push | Pop
 
 Leaves = Value | tuple["Leaves", ...]  # a number or array, or a tuple or Record of such, nested
 
@@ -228,7 +262,8 @@ class Param:
 class Function:
     """`results` is the tree of what is returned; its leaves are values of the body's scope.
 
-    The body yields the leaves in order.
+    The body yields the leaves in order. A kept function has a parameter for each leaf and a flat tuple of results; the
+    functions that it calls stand in the `callees` of the main one.
     """
 
     name: str
@@ -236,6 +271,7 @@ class Function:
     body: Block
     results: Leaves
     loc: Loc
+    callees: tuple[tuple[Callee, "Function"], ...] = ()
 
 
 Node = TypeVar("Node")
@@ -339,6 +375,8 @@ def operands(statement: Statement) -> tuple[Value, ...]:
             return (statement.array, *statement.index, statement.value)
         case Kernel():
             return (*statement.outs, *statement.args)
+        case Call():
+            return (*statement.args, *(n for shape in statement.shapes for n in shape if n is not None))
         case For():
             return (statement.start, statement.stop, statement.step, *statement.inits)
         case While():
@@ -358,7 +396,7 @@ def defined(statement: Statement) -> tuple[Var, ...]:
     match statement:
         case Let():
             return (statement.var,)
-        case For() | While() | If():
+        case For() | While() | If() | Call():
             return statement.results
         case Pop():
             return statement.vars
@@ -373,6 +411,27 @@ def block_params(statement: Statement) -> tuple[Var, ...]:
         case While():
             return statement.params
     return ()
+
+
+def everywhere(change: Callable[["Function"], "Function"], function: "Function") -> "Function":
+    """The function, and those that it keeps, changed."""
+    callees = tuple((callee, change(kept)) for callee, kept in function.callees)
+    return replace(change(function), callees=callees)
+
+
+def with_reachable(function: "Function", known: dict[Callee, "Function"]) -> "Function":
+    """The function with those kept functions that it or they call, each behind those that it calls first."""
+    found: dict[Callee, Function] = {}
+
+    def visit(body: Block, around: set[Callee]) -> None:
+        for s in walk(body):
+            if isinstance(s, Call) and s.callee not in found and s.callee not in around:
+                kept = known[s.callee]
+                visit(kept.body, around | {s.callee})
+                found[s.callee] = kept
+
+    visit(function.body, set())
+    return replace(function, callees=tuple(found.items()))
 
 
 @remembered
@@ -467,6 +526,9 @@ class Substitution:
                 return self._changed(s, array=self.value(s.array), index=self.all(s.index), value=self.value(s.value))
             case Kernel():
                 return self._changed(s, outs=self.all(s.outs), args=self.all(s.args))
+            case Call():
+                shapes = tuple(tuple(n if n is None else self.value(n) for n in shape) for shape in s.shapes)
+                return self._changed(s, args=self.all(s.args), shapes=shapes, results=self._defines(s.results))
             case For():
                 start, stop, step, inits = (
                     self.value(s.start),
@@ -510,8 +572,11 @@ class Substitution:
 
 
 __all__ = [
+    "Arena",
     "Array",
     "Block",
+    "Call",
+    "Callee",
     "Check",
     "Const",
     "Effect",
@@ -539,6 +604,7 @@ __all__ = [
     "blocks",
     "defined",
     "defined_inside",
+    "everywhere",
     "free_values",
     "leaves",
     "map_leaves",
@@ -548,5 +614,6 @@ __all__ = [
     "remembered",
     "replace",
     "walk",
+    "with_reachable",
     "within",
 ]

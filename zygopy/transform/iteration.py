@@ -27,12 +27,13 @@ def for_loop(s, node: ast.For) -> None:
         _counted(s, node, iterable)
         return
     before, marks = s.frame.names, [(level.builder, len(level.builder.statements)) for level in s.levels]
+    uses = dict(s.uses)
     assumed, equal = [list(forms) for forms in s.facts.assumed], [dict(forms) for forms in s.facts.equal]
     s.frame.names = dict(before)
     try:
         _counted(s, node, iterable)
     except UnknownMemberError:
-        s.frame.names, s.facts.assumed, s.facts.equal = before, assumed, equal
+        s.frame.names, s.facts.assumed, s.facts.equal, s.uses = before, assumed, equal, uses
         for builder, length in marks:
             del builder.statements[length:]
         _unroll(s, node, iterable, numbers)

@@ -19,6 +19,7 @@ from zygopy.transform import ops
 from zygopy.transform.build import Builder, constant, integer, zero
 from zygopy.transform.forward import forward, shape_of
 from zygopy.transform.ir import (
+    Callee,
     Function,
     Leaves,
     Param,
@@ -53,9 +54,9 @@ def jacobian(primal: Function, wrt: list[str], single: bool, reversed_: Reversed
         for x, argument in enumerate(inputs):
             found[y, x] = _allocated(b, result, argument, (result if reversed_ is None else argument).type.dtype)
     if reversed_ is None:
-        _columns(b, primal, params, outputs, found)
+        programs = _columns(b, primal, params, outputs, found)
     else:
-        _rows(b, primal, params, outputs, found, reversed_)
+        programs = _rows(b, primal, params, outputs, found, reversed_)
     numbers = iter(range(len(outputs)))
 
     def of_output(_: Value) -> Leaves:
@@ -64,7 +65,13 @@ def jacobian(primal: Function, wrt: list[str], single: bool, reversed_: Reversed
         return trees[0] if single else trees
 
     results = map_leaves(of_output, primal.results)
+    primal = replace(primal, callees=_callees(primal, programs))
     return replace(primal, body=b.block(tuple(leaves(results))), results=results)
+
+
+def _callees(primal: Function, programs: list[Function]) -> tuple[tuple[Callee, Function], ...]:
+    """The kept functions of a program and of its derivatives."""
+    return tuple(dict(pair for function in (primal, *programs) for pair in function.callees).items())
 
 
 def _check(primal: Function, params: list[Param]) -> None:
@@ -93,11 +100,12 @@ def _check(primal: Function, params: list[Param]) -> None:
         )
 
 
-def _columns(b: Builder, primal: Function, params: list[Param], outputs: list[Value], found: dict) -> None:
+def _columns(b: Builder, primal: Function, params: list[Param], outputs: list[Value], found: dict) -> list[Function]:
     """Forward mode: a seed for each element of an argument."""
-    x = -1
+    x, programs = -1, []
     for p in params:
         program = _Seeded(b, primal, forward(primal, [p.name]))
+        programs.append(program.function)
         dots = [v for v in leaves(program.function.params[-1].leaves) if isinstance(v, Var)]
         for like, dot in zip(leaves(p.leaves), dots, strict=True):
             x += 1
@@ -107,11 +115,12 @@ def _columns(b: Builder, primal: Function, params: list[Param], outputs: list[Va
                     _set(inner, found, (y, x), y_dot, lambda at: (*at, *index))
 
             program.sweep(b, dict(zip(dots, leaves(p.leaves), strict=True)), dot, like, column)
+    return programs
 
 
 def _rows(
     b: Builder, primal: Function, params: list[Param], outputs: list[Value], found: dict, reversed_: Reversed
-) -> None:
+) -> list[Function]:
     """Reverse mode: a seed for each element of a result."""
     program, seeds, total = weighted(primal, outputs)
     swept = _Seeded(b, primal, reversed_(program, [p.leaves for p in params], total))
@@ -122,6 +131,7 @@ def _rows(
                 _set(inner, found, (y, x), bar, lambda at: (*index, *at))
 
         swept.sweep(b, dict(zip(seeds, outputs, strict=True)), seed, like, row)
+    return [swept.function]
 
 
 class _Seeded:

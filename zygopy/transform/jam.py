@@ -15,6 +15,7 @@ from zygopy.transform import ops
 from zygopy.transform.affine import Affine, Facts
 from zygopy.transform.ir import (
     Block,
+    Call,
     Check,
     Const,
     Effect,
@@ -41,7 +42,7 @@ from zygopy.transform.ir import (
     walk,
     within,
 )
-from zygopy.transform.memory import alias_classes, read_arrays
+from zygopy.transform.memory import alias_classes, read_arrays, stored_arrays
 from zygopy.transform.types import Array
 
 
@@ -94,7 +95,7 @@ class _Jam:
 
     def commute(self, mirror: If, between: list[Statement]) -> bool:
         """Whether a branch may run before some statements, as far as memory and the outside world are concerned."""
-        if any(isinstance(s, Print | Check | Push | Pop | While) for s in within(mirror)):
+        if any(isinstance(s, Print | Check | Call | Push | Pop | While) for s in within(mirror)):
             return False
         added, other = self.accesses([mirror])
         outside_added, outside_other = self.accesses(between)
@@ -105,7 +106,7 @@ class _Jam:
         first, last = statements.index(loop), statements.index(mirror)
         self.facts.assumed = [self.tested(statements[:first], loop)]
         between = statements[first + 1 : last]
-        if not only_adds_up(mirror) or any(isinstance(s, Push | Pop) for s in walk(Block((loop, mirror)))):
+        if not only_adds_up(mirror) or any(isinstance(s, Call | Push | Pop) for s in walk(Block((loop, mirror)))):
             return None
         if not self.memory_allows(loop, mirror, between):
             return None
@@ -190,6 +191,8 @@ class _Jam:
             elif isinstance(s, Kernel):
                 (added if s.op in ops.ADDING else other).update(map(self.aliases.of, s.outs))
                 other |= set(map(self.aliases.of, read_arrays(s)))
+            elif isinstance(s, Call | Push):
+                other |= set(map(self.aliases.of, read_arrays(s)))
             elif isinstance(s, Let) and s.op is ops.LOAD:
                 other.add(self.aliases.of(s.args[0]))
             elif isinstance(s, For | While | If):
@@ -231,7 +234,7 @@ class _Jam:
                         return False
                     else:
                         pending.append((self.region(s.index, nest), nest))
-                elif isinstance(s, Kernel) and array in map(self.aliases.of, (*s.outs, *read_arrays(s))):
+                elif isinstance(s, Kernel | Call | Push) and array in self.touched(s):
                     return False
                 for inner in blocks(s):
                     straight = isinstance(s, For)
@@ -256,6 +259,10 @@ class _Jam:
                 return False
             finish(s if isinstance(s, For) else None)
         return True
+
+    def touched(self, s: Statement) -> set[Var]:
+        """The classes that a statement reads or stores into."""
+        return set(map(self.aliases.of, (*stored_arrays(s), *read_arrays(s))))
 
     def region(self, index: tuple[Value, ...], nest: tuple[For, ...]) -> list[tuple[Affine, Affine]] | None:
         """The box of elements that a store in a nest of loops fills; None if there may be gaps."""

@@ -21,6 +21,7 @@ from zygopy.transform.values import (
     Raises,
     Range,
     Unbound,
+    Unknown,
     UnknownMemberError,
     View,
     describe,
@@ -208,9 +209,11 @@ def loop(s, names: list[str], build: Callable, finish: Callable, sure: bool = Fa
     names = [*names, *filter(is_object_name, before)]
     kinds = {n: Fixed(before[n]) if is_object_name(n) else _kind(before.get(n, Unbound())) for n in names}
     marks = [(level.builder, len(level.builder.statements)) for level in s.levels]
+    uses = dict(s.uses)
     assumed = [list(forms) for forms in s.facts.assumed]
     equal = [dict(forms) for forms in s.facts.equal]
     for _ in range(20):
+        s.uses = dict(uses)  # a body that is read again is no use of a function
         heads: dict[str, object] = {}
         params: list[Var] = []
         for name in names:
@@ -226,6 +229,11 @@ def loop(s, names: list[str], build: Callable, finish: Callable, sure: bool = Fa
 
         try:
             built = build(lambda heads=heads: _enter_block(s, before, heads), run)
+        except Unknown:  # another path tells what a function returns that calls itself
+            for builder, length in marks:
+                del builder.statements[length:]
+            s.frame.names = before
+            return
         except Raises:
             raise UnsupportedError("a loop whose body always raises is not supported", s.loc) from None
         after = ends["names"]

@@ -8,7 +8,7 @@ return y[0, 0]                  # so this is refused
 from dataclasses import dataclass
 
 from zygopy.errors import Loc, UnsupportedError
-from zygopy.transform.ir import Block, For, Let, Statement, Var, While, blocks
+from zygopy.transform.ir import Block, For, Statement, Var, While, blocks, defined
 from zygopy.transform.memory import AliasClasses, read_arrays, stored_arrays
 from zygopy.transform.types import Array
 
@@ -17,7 +17,8 @@ from zygopy.transform.types import Array
 class MaybeView:
     """A copy, the array on its memory that has the new shape, what it was copied from, and where.
 
-    `for_sure`: NumPy gives a view, whatever the strides are.
+    `for_sure`: NumPy gives a view, whatever the strides are. `returned`: it is what a function returns, which may be
+    the array that the function was given.
     """
 
     copy: Var
@@ -25,6 +26,12 @@ class MaybeView:
     source: Var
     loc: Loc
     for_sure: bool = False
+    returned: bool = False
+
+
+_STRIDES = "NumPy copies where the strides allow no view; one of the two arrays is stored into afterwards"
+_RETURNED = "the function may return its argument, here as a copy; one of the two arrays is stored into afterwards"
+_COPY = "take a copy, x.copy().reshape(...), or reshape after the store"
 
 
 def refuse_if_it_matters(body: Block, found: list[MaybeView]) -> None:
@@ -42,7 +49,7 @@ def refuse_if_it_matters(body: Block, found: list[MaybeView]) -> None:
     aliases = AliasClasses(body)
     returned = {aliases.of(v) for v in body.yields if isinstance(v, Var)}
     for array in found:
-        is_there = any(s.var is array.shaped for s, _ in order if isinstance(s, Let))
+        is_there = any(array.shaped in defined(s) for s, _ in order)
         if is_there and _matters(array, order, aliases, returned):
             if array.for_sure:
                 raise UnsupportedError(
@@ -54,8 +61,8 @@ def refuse_if_it_matters(body: Block, found: list[MaybeView]) -> None:
             raise UnsupportedError(
                 "this array may be a view or a copy, and which of them matters here",
                 array.loc,
-                why="NumPy copies where the strides allow no view; one of the two arrays is stored into afterwards",
-                help="take a copy, x.copy().reshape(...), or reshape after the store",
+                why=_RETURNED if array.returned else _STRIDES,
+                help="have it return a copy: x.copy()" if array.returned else _COPY,
             )
 
 
@@ -69,7 +76,7 @@ def _list(block: Block, loops: tuple[For | While, ...], order: list) -> None:
 def _matters(array: MaybeView, order: list, aliases: AliasClasses, returned: set[Var]) -> bool:
     """Whether the array is stored into, or read after its source was: behind that, or in a later trip of a loop."""
     own, source = aliases.of(array.shaped), aliases.of(array.source)
-    at, loops = next((k, loops) for k, (s, loops) in enumerate(order) if isinstance(s, Let) and s.var is array.shaped)
+    at, loops = next((k, loops) for k, (s, loops) in enumerate(order) if array.shaped in defined(s))
     for depth, loop in enumerate(loops):
         if any(aliases.of(p) is own for p in loop.params if isinstance(p.type, Array)):  # later trips have it too
             at, loops = next(k for k, (s, _) in enumerate(order) if s is loop), loops[:depth]

@@ -8,12 +8,14 @@ from zygopy.transform import ops
 from zygopy.transform.build import integer
 from zygopy.transform.ir import (
     Block,
+    Call,
     Effect,
     For,
     Function,
     If,
     Kernel,
     Let,
+    Push,
     Statement,
     Store,
     Value,
@@ -42,6 +44,8 @@ class AliasClasses:
             self._visit(statement)
             if isinstance(statement, Let) and statement.op.effect is Effect.ALLOCATES:
                 self._made.add(statement.var)
+            elif isinstance(statement, Call):
+                self._made.update(statement.results)
             elif isinstance(statement, For | While) and permutes(statement):
                 self._swaps(statement)
 
@@ -124,6 +128,8 @@ def _connecting(block: Block) -> tuple[Statement, ...]:
                     found.append(s)
             case Kernel() if isinstance(s.op, ops.Tied):
                 found.append(s)
+            case Call():
+                found.append(s)
             case For() | While() | If():
                 if any(isinstance(v.type, Array) for v in s.results):
                     found.append(s)
@@ -145,6 +151,8 @@ def stored_arrays(s: Statement) -> tuple[Var, ...]:
             return (s.array,)
         case Kernel():
             return s.outs
+        case Call():
+            return tuple(a for a in s.stored if isinstance(a.type, Array))
     return ()
 
 
@@ -155,6 +163,10 @@ def read_arrays(s: Statement) -> tuple[Var, ...]:
             return s.args[:1]
         case Kernel():
             return tuple(a for a in s.args if isinstance(a.type, Array))
+        case Call():
+            return tuple(a for a in s.args if isinstance(a, Var) and isinstance(a.type, Array))
+        case Push():
+            return tuple(v for v in s.values if isinstance(v, Var) and isinstance(v.type, Array))
     return ()
 
 
@@ -193,7 +205,12 @@ def permutes(s: For | While) -> bool:
 def allocations(function: Function) -> set[Var]:
     """The array variables that the function allocates."""
     lets = (s for s in walk(function.body) if isinstance(s, Let))
-    return {s.var for s in lets if s.op.effect is Effect.ALLOCATES}
+    return {s.var for s in lets if s.op.effect is Effect.ALLOCATES} | _made_by_calls(function)
+
+
+def _made_by_calls(function: Function) -> set[Var]:
+    calls = (s for s in walk(function.body) if isinstance(s, Call))
+    return {r for s in calls for r in s.results if isinstance(r.type, Array)}
 
 
 Lengths = tuple[Value | None, ...]
@@ -211,6 +228,8 @@ def known_shape(array: Value, definitions: dict[Var, Statement], given: dict[Val
             return tuple(n for n in s.args[3::3] if n != integer(-1))
         case Let() if s.op is ops.RESHAPE:
             return s.args[1:]
+        case Call():
+            return s.shapes[s.results.index(array)]
         case Let() if s.op is ops.TRANSPOSE:
             base = known_shape(s.args[0], definitions, given)
             return tuple(integer(1) if k.value < 0 else base[k.value] for k in s.args[1:])

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from zygopy.transform import ops
 from zygopy.transform.ir import (
     Block,
+    Call,
     Effect,
     For,
     Function,
@@ -234,11 +235,11 @@ class _Interference:
                     live = self.branch(s, live)
                 case For() | While():
                     live = self.loop(s, live)
-                case Pop():
-                    for var in s.vars:
-                        self.define(var, live)
-                    live -= set(s.vars)
-                    live.add(s.stack)
+                case Pop() | Call():
+                    for var in defined(s):
+                        self.define(var, live | set(defined(s)))
+                    live -= set(defined(s))
+                    live |= self.uses.of(operands(s))
                 case _:
                     live |= self.uses.of(operands(s))
         return live

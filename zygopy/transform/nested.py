@@ -46,6 +46,15 @@ def call_program(s, function: Callable, task: Task, args: list, kwargs: dict) ->
         copy = copying.statement(statement)
         s.b.emit(replace(copy, mirror=None) if isinstance(copy, For | If) else copy)
         _register(s, copy)
+    if program.function.callees and s.keeping is None:
+        raise UnsupportedError(
+            f"{function.__name__} calls itself",
+            s.loc,
+            "a gradient of such a function in the rule of a function is not supported",
+            "write it as a loop",
+        )
+    if program.function.callees:
+        s.keeping.others.update(program.function.callees)
     return _value(s, program.function.results, copying)
 
 

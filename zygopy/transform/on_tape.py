@@ -16,12 +16,14 @@ from zygopy.transform import ops
 from zygopy.transform.build import integer
 from zygopy.transform.ir import (
     Block,
+    Call,
     Const,
     For,
     Function,
     If,
     Kernel,
     Let,
+    Push,
     Statement,
     Store,
     Substitution,
@@ -79,6 +81,8 @@ class _Search:
             case Let() if s.op in ops.VIEWS:
                 self.base[s.var] = self.root(s.args[0])
                 self.viewed.add(s.args[0])
+            case Call() | Push():  # records keep them
+                self.handed_on |= {self.root(v) for v in operands(s) if isinstance(v, Var)}
             case Kernel():
                 self.in_kernels |= {v for v in operands(s) if isinstance(v, Var)}
             case For() | While():

@@ -18,6 +18,7 @@ from zygopy.transform import ops
 from zygopy.transform.build import Builder, integer
 from zygopy.transform.ir import (
     Block,
+    Call,
     Effect,
     For,
     Function,
@@ -60,6 +61,7 @@ class Operands:
         self.stores: dict[Var, list[tuple[Var, _Place]]] = {}
         self.in_scope = set(param_vars(function)) | {v for s in function.body.statements for v in defined(s)}
         self.behind: dict[int, list[Statement]] = {}  # by kernel: what is to follow it
+        self.instead: dict[int, Call] = {}  # by call: the one of the forward part
         self.copies: dict[tuple[int, Var], Var] = {}
         self._index(function.body, ())
 
@@ -79,13 +81,14 @@ class Operands:
         for s in block.statements:
             match s:
                 case For():
-                    out.append(replace(s, body=self.finished(s.body)))
+                    new = replace(s, body=self.finished(s.body))
                 case While():
-                    out.append(replace(s, test=self.finished(s.test), body=self.finished(s.body)))
+                    new = replace(s, test=self.finished(s.test), body=self.finished(s.body))
                 case If():
-                    out.append(replace(s, then=self.finished(s.then), orelse=self.finished(s.orelse)))
+                    new = replace(s, then=self.finished(s.then), orelse=self.finished(s.orelse))
                 case _:
-                    out += [s, *self.behind.get(id(s), ())]
+                    new = self.instead.get(id(s), s)
+            out += [new, *self.behind.get(id(s), ())]
         return replace(block, statements=tuple(out))
 
     # -- an array in the reverse part ---------------------------------------------------------------------------------
@@ -99,19 +102,32 @@ class Operands:
     def _again(self, s: Kernel, array: Var, b: Builder) -> Var | None:
         """The array itself, or the same view once more; None if it is out of scope or changed later."""
         if array in self.in_scope:
-            return array if self._is_final(s, array) else None
+            return array if self.is_final(s, array) else None
         let = self.definitions.get(array)
         if not (isinstance(let, Let) and let.op in ops.VIEWS):
             return None
         base = self._again(s, let.args[0], b)
         return None if base is None else b.let(let.op, (base, *let.args[1:]), array.type, array.name)
 
-    def _is_final(self, s: Kernel, array: Var) -> bool:
-        """Whether nothing stores into an array after a kernel, in a later trip of a loop around it included."""
+    def is_final(self, s: Kernel | Call, array: Var) -> bool:
+        """Whether nothing stores into an array after a statement, in a later trip of a loop around it included."""
         here = self.places[id(s)]
         stores = self.stores.get(self.aliases.of(array), ())
-        after = [a for a, place in stores if place.order > here.order or here.loops[:1] == place.loops[:1] != ()]
-        return not any(self.aliases.may_alias(stored, array) for stored in after)
+        after = [
+            (a, place) for a, place in stores if place.order > here.order or here.loops[:1] == place.loops[:1] != ()
+        ]
+        return not any(self.aliases.may_alias(a, array) and not self._is_new(a, place, here) for a, place in after)
+
+    def _is_new(self, array: Var, place: _Place, here: _Place) -> bool:
+        """Whether an array is made anew between a statement and each store at `place` that comes after it."""
+        while isinstance(let := self.definitions.get(array), Let) and let.op in ops.VIEWS:
+            array = let.args[0]
+        if not (isinstance(let, Let) and let.op.effect is Effect.ALLOCATES):
+            return False
+        made = self.places[id(let)]
+        shared = tuple(m for m, n in zip(place.loops, here.loops, strict=False) if m == n)
+        in_this_trip = place.order > here.order and made.order < here.order
+        return not in_this_trip and made.loops[: len(shared)] == shared
 
     def _copy(self, s: Kernel, array: Var, b: Builder) -> Var:
         shape = self.shape(s, array)
@@ -123,10 +139,14 @@ class Operands:
 
     # -- shapes -------------------------------------------------------------------------------------------------------
 
-    def shape(self, s: Kernel, array: Var) -> tuple[Value, ...]:
-        """The shape of an array that a kernel touches, as numbers of the primal."""
+    def lengths(self, array: Var, b: Builder) -> tuple[Value, ...]:
+        """The shape of an array, asked for where its definition does not tell it."""
+        return tuple(b.dim(array, k) if n is None else n for k, n in enumerate(known_shape(array, self.definitions)))
+
+    def shape(self, s: Kernel | Call | If, array: Var) -> tuple[Value, ...]:
+        """The shape of an array that a statement touches, as numbers of the primal."""
         b = Builder(s.loc)
-        dims = tuple(b.dim(array, k) if n is None else n for k, n in enumerate(known_shape(array, self.definitions)))
+        dims = self.lengths(array, b)
         self.behind.setdefault(id(s), []).extend(b.statements)
         return dims
 

@@ -80,6 +80,7 @@ NEW_STACK = Op("stack", "", effect=Effect.ALLOCATES)
 STACK_ROWS = Op("stack_rows", "{0}", effect=Effect.READS)  # a growing tape as the array that holds its rows
 STACK_TOP = Op("stack_top", "{0}_top", effect=Effect.READS)  # the number of its rows
 STACK_OF = Op("stack_of", "", effect=Effect.READS)  # args: such an array and number; a tape to be popped
+NEW_ARENA = Op("arena", "[]", effect=Effect.ALLOCATES)
 
 # Library routines on whole arrays. Their texts name the outs and then the args; each is a function of the backends.
 KERNELS: list[Op] = []

@@ -244,6 +244,15 @@ def assigned_names(statements: Sequence[ast.AST]) -> list[str]:
     return list(found)
 
 
+def names_read(parsed: Parsed) -> list[str]:
+    """The names in a function's code that it does not bind itself."""
+    args = parsed.args
+    own = {a.arg for a in (*args.posonlyargs, *args.args, *args.kwonlyargs)}
+    own |= {a.arg for a in (args.vararg, args.kwarg) if a is not None} | set(assigned_names(parsed.body))
+    found = (n.id for statement in parsed.body for n in ast.walk(statement) if isinstance(n, ast.Name))
+    return [name for name in dict.fromkeys(found) if name not in own]
+
+
 def parameter_names(function: Callable) -> list[str]:
     """The names of a function's parameters, in the order of its IR; *args is a tuple, **kwargs a dict."""
     args = read(function).args

@@ -10,7 +10,7 @@ Everything is decided here, from types; backends compile what `emit` writes.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from zygopy.errors import DtypeError, OutputError
@@ -33,9 +33,10 @@ from zygopy.transform.double_buffer import double_buffer
 from zygopy.transform.emit import emit
 from zygopy.transform.forward import forward
 from zygopy.transform.fuse import fuse
+from zygopy.transform.halves import cut
 from zygopy.transform.hoist import hoist, hoist_numbers
 from zygopy.transform.into import into
-from zygopy.transform.ir import Const, Function, Leaves, Value, Var, leaves, replace
+from zygopy.transform.ir import Const, Function, Leaves, Value, Var, everywhere, leaves, replace, with_reachable
 from zygopy.transform.jacobians import jacobian
 from zygopy.transform.jam import jam
 from zygopy.transform.memory import stored_parameters
@@ -46,7 +47,7 @@ from zygopy.transform.overwrite import overwrite
 from zygopy.transform.promote import promote
 from zygopy.transform.reassociate import reassociate
 from zygopy.transform.records import Record, keys_of, place
-from zygopy.transform.reverse import reverse
+from zygopy.transform.reverse import Open, reverse
 from zygopy.transform.rotate import rotate
 from zygopy.transform.settle import settle
 from zygopy.transform.share import share
@@ -81,10 +82,9 @@ def build(
     checked_names = [] if task.kind in ("jvp", "vjp", "linearize") else differentiable(function, types, task)
     promoted = [] if task.kind in ("jacfwd", "jacrev") else checked_names
     found = specialise(function, types, promoted, lengths)
-    primal = checked(simplify(checked(refuse_overlaps(found.function, stored_parameters(found.function)))))
-    if task.kind != "primal":
-        primal = checked(winners(primal))
-    primal = checked(reassociate(checked(fuse(checked(double_buffer(primal))))))
+    guarded = checked(refuse_overlaps(found.function, stored_parameters(found.function)))
+    passes = (simplify, *((winners,) if task.kind != "primal" else ()), double_buffer, fuse, reassociate)
+    primal = _through(passes, guarded)
     is_inner = lengths is not None and lengths.ask is not None
     settled = (lambda inner: inner) if is_inner else settle
     second = None
@@ -93,7 +93,8 @@ def build(
         parts = halves(primal, [found.wrt[name] for name in task.wrt], settled, outputs=outputs)
         derived, second = parts.forward, parts.backward
     elif task.kind == "linearize":
-        parts = _tuned_halves(linearized(settled(primal), settled(forward(primal, list(task.wrt)))))
+        tangents = everywhere(settled, forward(primal, list(task.wrt)))
+        parts = _tuned_halves(linearized(everywhere(settled, primal), tangents))
         derived, second = parts.forward, parts.backward
     else:
         derived = _derive(primal, found, task, settled)
@@ -115,26 +116,27 @@ def halves(
 
 
 def _tuned_halves(found: Split) -> Split:
-    return Split(*(_tuned(checked(simplify(checked(half)))) for half in (found.forward, found.backward)))
+    return Split(*(_tuned(checked(everywhere(simplify, checked(half)))) for half in (found.forward, found.backward)))
 
 
 def _derive(primal: Function, found: Specialised, task: Task, settled: Callable[[Function], Function]) -> Function:
     """The program of a task; `settled` is applied once nothing differentiates it any more."""
     match task.kind:
         case "primal":
-            return _tuned(settled(primal))
+            return _tuned(everywhere(settled, primal))
         case "jvp":
             tangents = forward(primal, list(task.wrt))
             if task.tangent_only:
                 _, dots = tangents.results
                 tangents = replace(tangents, body=replace(tangents.body, yields=tuple(leaves(dots))), results=dots)
-            tangents = simplify(tangents)
-            return replace(_tuned(settled(tangents)), name=f"{primal.name}_jvp")
+            tangents = everywhere(simplify, tangents)
+            return replace(_tuned(everywhere(settled, tangents)), name=f"{primal.name}_jvp")
         case "jacfwd":
-            columns = simplify(checked(jacobian(primal, list(task.wrt), task.single, None)))
-            return replace(_tuned(checked(settled(columns))), name=f"{primal.name}_jacfwd")
+            columns = everywhere(simplify, checked(jacobian(primal, list(task.wrt), task.single, None)))
+            return replace(_tuned(checked(everywhere(settled, columns))), name=f"{primal.name}_jacfwd")
         case "jacrev":
-            rows = simplify(checked(jacobian(primal, list(task.wrt), task.single, partial(_adjoints, settled=settled))))
+            adjoints = partial(_adjoints, settled=settled)
+            rows = everywhere(simplify, checked(jacobian(primal, list(task.wrt), task.single, adjoints)))
             return replace(_tuned(rows), name=f"{primal.name}_jacrev")
     output, aux = _output(primal, task.has_aux)
     wrt = [found.wrt[name] for name in task.wrt]
@@ -167,7 +169,17 @@ def _closed(
 ) -> Function:
     """The forward and the reverse part as one program; `jammed`: side by side where that needs no tape."""
     program = reverse(primal, wrt, output, results)
-    opened = simplify(checked(settled(program.function), True), True)
+    functions = {callee: settled(kept) for callee, kept in primal.callees}
+    for half in program.halves:
+        forward_part, backward_part = cut(_with_tapes(half.program, settled, True), half)
+        functions |= {half.forward: forward_part, half.backward: backward_part}
+    return with_reachable(_with_tapes(program, settled, jammed), functions)
+
+
+def _with_tapes(program: Open, settled: Callable[[Function], Function], jammed: bool) -> Function:
+    """An open program, closed."""
+    opened = settled(replace(program.function, callees=()))
+    opened = simplify(checked(opened, True), True)
     program = replace(program, function=checked(jam(opened), True) if jammed else opened)
     return checked(simplify(checked(close(program))))
 
@@ -179,8 +191,9 @@ def _adjoints(primal: Function, wrt: list[Leaves], output: Value, settled: Calla
 
 def _tuned(function: Function) -> Function:
     """The same program in the form that compiles to the fastest loops."""
-    function = checked(fuse(checked(simplify(function))))
     passes = (
+        simplify,
+        fuse,
         on_tape,
         overwrite,
         share,
@@ -193,9 +206,15 @@ def _tuned(function: Function) -> Function:
         distribute,
         rotate,
         vectorise,
+        simplify,
     )
-    for tuning in (*passes, simplify):
-        function = checked(tuning(function))
+    return _through(passes, function)
+
+
+def _through(passes: Sequence[Callable[[Function], Function]], function: Function) -> Function:
+    """The function and those that it keeps, changed by passes, which are verified on demand."""
+    for change in passes:
+        function = checked(everywhere(change, function))
     return function
 
 

@@ -12,11 +12,13 @@ from zygopy.transform.affine import Facts
 from zygopy.transform.build import Builder, zero
 from zygopy.transform.ir import (
     Block,
+    Call,
     For,
     Function,
     If,
     Kernel,
     Let,
+    Push,
     Statement,
     Store,
     Substitution,
@@ -28,7 +30,7 @@ from zygopy.transform.ir import (
     replace,
     walk,
 )
-from zygopy.transform.memory import alias_classes, read_arrays
+from zygopy.transform.memory import alias_classes, read_arrays, stored_arrays
 
 
 def promote(function: Function) -> Function:
@@ -79,7 +81,7 @@ class _Promotion:
         """Loads of a fixed element that no store in the loop meets, moved before it: LLVM cannot tell."""
         inside = defined_inside(s)
         stores = [t for t in walk(s.body) if isinstance(t, Store)]
-        filled = [out for t in walk(s.body) if isinstance(t, Kernel) for out in t.outs]
+        filled = [out for t in walk(s.body) if isinstance(t, Kernel | Call) for out in stored_arrays(t)]
         moved: list[Let] = []
         for t in s.body.statements:
             if not (isinstance(t, Let) and t.op is ops.LOAD) or inside & set(t.args):
@@ -111,8 +113,8 @@ class _Promotion:
                 other, at = t.args[0], t.args[1:]
             elif isinstance(t, Let) and t.op in ops.VIEWS:
                 other, at = t.args[0], None
-            elif isinstance(t, Kernel):
-                if any(self.aliases.may_alias(x, array) for x in (*t.outs, *read_arrays(t))):
+            elif isinstance(t, Kernel | Call | Push):
+                if any(self.aliases.may_alias(x, array) for x in (*stored_arrays(t), *read_arrays(t))):
                     return False
                 continue
             else:

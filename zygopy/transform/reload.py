@@ -1,7 +1,7 @@
 """Whether memory still holds at its reverse use what a load read: no store that may meet the load comes between."""
 
 from zygopy.transform.affine import Affine, Facts
-from zygopy.transform.ir import Const, For, Function, If, Kernel, Let, Store, Value, Var, While, walk
+from zygopy.transform.ir import Call, Const, For, Function, If, Kernel, Let, Store, Value, Var, While, walk
 from zygopy.transform.memory import AliasClasses, stored_arrays
 
 
@@ -11,7 +11,7 @@ class Clobbering:
     def __init__(self, function: Function, layout, aliases: AliasClasses):
         self.layout, self.aliases = layout, aliases
         self.facts = Facts()
-        self.stores: dict[Var, list[tuple[Store | Kernel, tuple]]] = {}
+        self.stores: dict[Var, list[tuple[Store | Kernel | Call, tuple]]] = {}
         self.cache: dict[Var, bool] = {}
         self.paths: dict[int, tuple] = {}
         self._collect(function.body, ())
@@ -24,7 +24,7 @@ class Clobbering:
             match s:
                 case Let():
                     self.facts.definitions[s.var] = s
-                case Store() | Kernel():
+                case Store() | Kernel() | Call():
                     for class_ in {self.aliases.of(array) for array in stored_arrays(s)}:
                         self.stores.setdefault(class_, []).append((s, path))
                 case For():
@@ -39,7 +39,7 @@ class Clobbering:
             self.cache[load.var] = any(self._clobbers(store, path, load) for store, path in stores)
         return self.cache[load.var]
 
-    def _clobbers(self, store: Store | Kernel, store_path: tuple, load: Let) -> bool:
+    def _clobbers(self, store: Store | Kernel | Call, store_path: tuple, load: Let) -> bool:
         load_path = self.paths[id(load)]
         common = _common(load_path, store_path)
         distinct = not self._may_meet(store, load.args[0])
@@ -62,12 +62,14 @@ class Clobbering:
                 return True
         return False
 
-    def _may_meet(self, store: Store | Kernel, array: Var) -> bool:
+    def _may_meet(self, store: Store | Kernel | Call, array: Var) -> bool:
         return any(self.aliases.may_alias(stored, array) for stored in stored_arrays(store))
 
-    def _disjoint(self, load: Let, store: Store | Kernel, later: For | None, inner: list[For], own: list[For]) -> bool:
+    def _disjoint(
+        self, load: Let, store: Store | Kernel | Call, later: For | None, inner: list[For], own: list[For]
+    ) -> bool:
         """Whether load and store never meet, the store in a later trip of `later`, any trip of the loops inside."""
-        if isinstance(store, Kernel) or store.array is not load.args[0]:
+        if not isinstance(store, Store) or store.array is not load.args[0]:
             return False
         facts = Facts(self.facts.definitions, dict(self.facts.ranges), self.facts.shapes)
         renamed: dict[Var, Affine] = {}

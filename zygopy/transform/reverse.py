@@ -18,9 +18,13 @@ from zygopy.errors import UnsupportedError
 from zygopy.transform import ops, rules
 from zygopy.transform.activity import Activity
 from zygopy.transform.build import Builder, Traced, constant, integer, lift, zero
+from zygopy.transform.halves import Half, Halves, protect
+from zygopy.transform.halves import Key as HalfKey
 from zygopy.transform.identify import Numbers, identify, pool_shape, rebound_classes
 from zygopy.transform.ir import (
+    Arena,
     Block,
+    Call,
     Const,
     Effect,
     For,
@@ -56,10 +60,11 @@ Adjoints = dict[Var, Value]
 
 @dataclass(frozen=True)
 class Open:
-    """A function whose reverse part names primal variables that are out of scope there."""
+    """A function whose reverse part names primal variables that are out of scope there; kept ones beside it."""
 
     function: Function
     counters: dict[int, tuple[Var, Var]]  # of while loops: the number of trips so far, and in the end
+    halves: tuple[Half, ...] = ()
 
 
 def reverse(function: Function, wrt: list, output: Value, results: object) -> Open:
@@ -67,15 +72,10 @@ def reverse(function: Function, wrt: list, output: Value, results: object) -> Op
 
     `results` is called with the trees of adjoints and gives the tree of what the new function returns.
     """
-    function = spell_out(function)
-    body, counters = _count_trips(function.body)
-    function = replace(function, body=body)
+    halves = Halves(dict(function.callees))
     wanted = [v for tree in wrt for v in leaves(tree) if isinstance(v, Var) and _has_adjoint(v)]
-    activity = Activity(function, wanted, [output])
-    rebound = rebound_classes(function, activity.aliases) & activity.nodes
-    function, numbers = identify(function, rebound, activity.aliases)
-    sweep = _Sweep(function, wanted, activity, numbers, counters)
-    b = Builder(function.loc)
+    sweep = _sweep_of(function, wanted, [output], halves)
+    function, b = sweep.function, Builder(function.loc)
     adjoints: Adjoints = {}
     sweep.make_pools(function, b)
     sweep.shadow_parameters(function, set(wanted), b)
@@ -87,9 +87,66 @@ def reverse(function: Function, wrt: list, output: Value, results: object) -> Op
     ]
     tree = results(bars)
     primal = sweep.operands.finished(function.body)
-    body = Block((*primal.statements, *b.statements), tuple(leaves(tree)))
+    tape = [Let(sweep.arena, ops.NEW_ARENA, (), function.loc)] if sweep.operands.instead else []
+    body = Block((*tape, *primal.statements, *b.statements), tuple(leaves(tree)))
     whole = replace(function, body=body, results=tree)
-    return Open(whole, counters)
+    found: list[Half] = []
+    while halves.waiting:
+        found.append(_half(halves.waiting.pop(), halves))
+    return Open(whole, sweep.counters, tuple(found))
+
+
+def _half(key: HalfKey, halves: Halves) -> Half:
+    """The open program of a kept function: between its parts it is given the adjoints of its results, and shadows."""
+    callee, moving, seeded = key
+    function = halves.functions[callee]
+    wanted = [v for v, moves in zip(param_vars(function), moving, strict=True) if moves]
+    outputs = [v for v, has_seed in zip(leaves(function.results), seeded, strict=True) if has_seed]
+    sweep = _sweep_of(function, wanted, outputs, halves)
+    function, b = sweep.function, Builder(function.loc)
+    seeds = tuple(Var(_bar(v) if isinstance(v, Var) else "y_bar", v.type) for v in outputs)
+    shadows = {v: Var(_bar(v), v.type) for v in wanted if isinstance(v.type, Array)}
+    seam = (*seeds, *shadows.values())
+    adjoints: Adjoints = {}
+    b.emit(Pop(seam, sweep.arena, function.loc))
+    sweep.make_pools(function, b)
+    sweep.adopt(shadows, b)
+    made = {s.var: s for s in function.body.statements if isinstance(s, Let) and s.op.effect is Effect.ALLOCATES}
+    later = []
+    for v, seed in zip(outputs, seeds, strict=True):
+        if not isinstance(v.type, Array):
+            sweep.contribute(adjoints, b, v, seed)
+        elif v in made and sweep.has_shadow(v):
+            sweep.shadow[v] = seed
+        elif sweep.is_active(v):
+            later.append((v, seed))
+
+    def add() -> None:
+        for v, seed in later:
+            add_arrays(
+                sweep.shadow_of(v, lambda array: tuple(b.dim(array, k) for k in range(array.type.ndim)), b), seed, b
+            )
+
+    sweep.block(function.body, adjoints, b, add)
+    sweep.hand_over(shadows, b)
+    bars = tuple(adjoints.get(v, zero(v.type)) for v in wanted if not isinstance(v.type, Array))
+    primal = sweep.operands.finished(function.body)
+    results = (*leaves(function.results), *bars)
+    body = Block((*primal.statements, *b.statements), results)
+    params = (*function.params, Param(sweep.arena.name, sweep.arena))
+    program = Open(replace(function, params=params, body=body, results=results), sweep.counters)
+    return Half(program, sweep.arena, seam, bars, *halves.of(key))
+
+
+def _sweep_of(function: Function, wanted: list[Var], outputs: list[Value], halves: Halves) -> "_Sweep":
+    """The reverse sweep over a function, which it numbers arrays and counts trips of."""
+    function = protect(spell_out(function))
+    body, counters = _count_trips(function.body)
+    function = replace(function, body=body)
+    activity = Activity(function, wanted, outputs)
+    rebound = rebound_classes(function, activity.aliases) & activity.nodes
+    function, numbers = identify(function, rebound, activity.aliases)
+    return _Sweep(function, wanted, activity, numbers, counters, halves)
 
 
 def _count_trips(block: Block) -> tuple[Block, dict[int, tuple[Var, Var]]]:
@@ -125,7 +182,17 @@ def _has_adjoint(var: Var) -> bool:
 class _Sweep:
     """The reverse sweep over one function."""
 
-    def __init__(self, function: Function, wrt: list[Var], activity: Activity, numbers: Numbers, counters: dict):
+    def __init__(
+        self,
+        function: Function,
+        wrt: list[Var],
+        activity: Activity,
+        numbers: Numbers,
+        counters: dict,
+        halves: Halves,
+    ):
+        self.function, self.halves = function, halves
+        self.arena = Var("tape", Arena())  # of the records of calls
         self.activity, self.numbers, self.counters = activity, numbers, counters
         self.wanted = set(wrt)
         self.operands = Operands(function, activity.aliases)
@@ -178,6 +245,16 @@ class _Sweep:
                 ):
                     self.shadow[var] = self.zeros_like(var, var, b)
 
+    def adopt(self, shadows: dict[Var, Var], b: Builder) -> None:
+        """Take shadows of parameters that the caller gives; numbered arrays have theirs in pools."""
+        self.shadow.update({v: bar for v, bar in shadows.items() if v not in self.numbers.ids})
+
+    def hand_over(self, shadows: dict[Var, Var], b: Builder) -> None:
+        """At the end, what is in the pools belongs to the caller's shadows."""
+        for v, bar in shadows.items():
+            if v in self.numbers.ids and self.is_active(v):
+                add_arrays(bar, self.pools[self.activity.node(v)], b, (self.numbers.ids[v],))
+
     def zeros_like(self, array: Var, prototype: Var, b: Builder) -> Var:
         """A new shadow for `array` with the shape of `prototype`."""
         shape = tuple(b.dim(prototype, k) for k in range(array.type.ndim))
@@ -198,6 +275,11 @@ class _Sweep:
                     elif s.var not in self.shadow:
                         shape_type = Array(s.var.type.dtype, s.var.type.ndim)
                         self.shadow[s.var] = b.let(ops.ZEROS, s.args, shape_type, _bar(s.var))
+                case Call():
+                    for r in s.results:
+                        if isinstance(r.type, Array) and self.has_shadow(r) and r not in self.shadow:
+                            shape_type = Array(r.type.dtype, r.type.ndim)
+                            self.shadow[r] = b.let(ops.ZEROS, self.operands.shape(s, r), shape_type, _bar(r))
                 case For() | While():
                     self.shadow_loop_results(s, b)
                 case If():
@@ -242,7 +324,7 @@ class _Sweep:
             for k in slots:
                 y = block.yields[k]
                 if y not in self.shadow and y not in fresh:
-                    fresh[y] = self.shadow_in_branch(y, s.results[k], block, inner)
+                    fresh[y] = self.shadow_in_branch(y, s.results[k], block, inner, s)
             sides.append(inner.block(tuple(self.shadow.get(block.yields[k]) or fresh[block.yields[k]] for k in slots)))
         results = tuple(
             Var(_bar(s.results[k]), Array(s.results[k].type.dtype, s.results[k].type.ndim, "A")) for k in slots
@@ -251,19 +333,31 @@ class _Sweep:
         for k, result in zip(slots, results, strict=True):
             self.shadow[s.results[k]] = result
 
-    def shadow_in_branch(self, array: Var, joined: Var, block: Block, b: Builder) -> Var:
+    def shadow_in_branch(self, array: Var, joined: Var, block: Block, b: Builder, s: If) -> Var:
         """The shadow of an array that one side of a branch makes: a view of a shadow, or a new one."""
         let = next((t for t in block.statements if isinstance(t, Let) and t.var is array), None)
         if let is not None and let.op.effect is Effect.ALLOCATES:
-            shape = tuple(self.again(n, block, b) for n in let.args)
+            known = all(self.is_known_before(n, block) for n in let.args)
+            shape = tuple(self.again(n, block, b) for n in let.args) if known else self.operands.shape(s, joined)
             return b.let(ops.ZEROS, shape, Array(array.type.dtype, array.type.ndim), _bar(array))
+        if any(isinstance(t, Call) and array in t.results for t in block.statements):
+            return b.let(
+                ops.ZEROS, self.operands.shape(s, joined), Array(array.type.dtype, array.type.ndim), _bar(array)
+            )
         if let is None or let.op not in ops.VIEWS:
             return self.zeros_like(array, joined, b)
         base = self.shadow.get(let.args[0])
         if base is None:
-            base = self.shadow_in_branch(let.args[0], let.args[0], block, b)
+            base = self.shadow_in_branch(let.args[0], let.args[0], block, b, s)
         args = tuple(self.again(a, block, b) for a in let.args[1:])
         return b.let(let.op, (base, *args), array.type, _bar(array))
+
+    def is_known_before(self, value: Value, block: Block) -> bool:
+        """Whether a number of a block is computed from nothing that calls in the block give."""
+        made = {r for t in block.statements if isinstance(t, Call) for r in t.results}
+        let = next((t for t in block.statements if isinstance(t, Let) and t.var is value), None)
+        args = (value,) if let is None else let.args
+        return not made & {*args} and (let is None or all(self.is_known_before(a, block) for a in args))
 
     def again(self, value: Value, block: Block, b: Builder) -> Value:
         """A number that a block computes from what is around it, computed once more."""
@@ -280,9 +374,10 @@ class _Sweep:
 
     # -- blocks ------------------------------------------------------------------------------------------------------
 
-    def block(self, block: Block, adjoints: Adjoints, b: Builder) -> None:
-        """The mirror of a block: its statements backwards."""
+    def block(self, block: Block, adjoints: Adjoints, b: Builder, start: Callable[[], None] = lambda: None) -> None:
+        """The mirror of a block: its statements backwards; `start` is called when its shadows are there."""
         self.shadow_block(block, b)
+        start()
         for s in reversed(block.statements):
             b.loc = s.loc
             self.statement(s, adjoints, b)
@@ -295,6 +390,8 @@ class _Sweep:
                 self.store(s, adjoints, b)
             case Kernel():
                 self.kernel(s, adjoints, b)
+            case Call():
+                self.call(s, adjoints, b)
             case For() | While():
                 self.loop(s, adjoints, b)
             case If():
@@ -410,6 +507,51 @@ class _Sweep:
             args += [integer(0), integer(1), n]
         type_ = Array(array.type.dtype, array.type.ndim, "A")
         return b.let(ops.VIEW, tuple(args), type_, _bar(array))
+
+    # -- kept functions ----------------------------------------------------------------------------------------------
+
+    def call(self, s: Call, adjoints: Adjoints, b: Builder) -> None:
+        """The call of the backward part; the call itself becomes one of the forward part."""
+        seeded, moving = tuple(map(self.is_active, s.results)), tuple(map(self.is_active, s.args))
+        if not any(seeded):
+            return
+        if any(isinstance(a.type, Arena) for a in s.args):
+            raise UnsupportedError(
+                "the gradient of a gradient of a function that calls itself is not supported",
+                s.loc,
+                "its backward part reads records, through which no second reverse sweep goes",
+                "take one of the derivatives by forward mode: hvp, jvp or hessian",
+            )
+        forward, backward = self.halves.of((s.callee, moving, seeded))
+        self.operands.instead[id(s)] = replace(s, callee=forward, args=(*s.args, self.arena))
+
+        def shape(array: Var) -> tuple[Value, ...]:
+            return self.operands.shape(s, array)
+
+        given: list[Value] = []
+        for r in [r for r, has_seed in zip(s.results, seeded, strict=True) if has_seed]:
+            given.append(self.shadow_of(r, shape, b) if isinstance(r.type, Array) else adjoints.pop(r, zero(r.type)))
+        apart: list[tuple[Var, Var]] = []  # shadows of one array that may be given twice, and what is added to them
+        classes: set[Var] = set()
+        numbers: list[Value] = []
+        for a in [a for a, moves in zip(s.args, moving, strict=True) if moves]:
+            if not isinstance(a.type, Array):
+                numbers.append(a)
+                continue
+            shadow = self.shadow_of(a, shape, b)
+            if (class_ := self.activity.node(a)) in classes:
+                own = b.let(ops.ZEROS, shape(a), Array(a.type.dtype, a.type.ndim), _bar(a))
+                apart.append((shadow, own))
+                shadow = own
+            classes.add(class_)
+            given.append(shadow)
+        bars = tuple(Var(_bar(a), a.type) for a in numbers if isinstance(a, Var))
+        stores = tuple(k for k, v in enumerate(given) if isinstance(v.type, Array))
+        b.emit(Call(backward, (*given, self.arena), bars, ((),) * len(bars), s.loc, stores))
+        for a, bar in zip(numbers, bars, strict=True):
+            self.contribute(adjoints, b, a, bar)
+        for shadow, own in apart:
+            add_arrays(shadow, own, b)
 
     # -- control flow ------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from zygopy.transform.affine import Affine, Facts
 from zygopy.transform.build import Builder, zero
 from zygopy.transform.ir import (
     Block,
+    Call,
     Check,
     Const,
     For,
@@ -26,6 +27,7 @@ from zygopy.transform.ir import (
     Kernel,
     Let,
     Print,
+    Push,
     Statement,
     Store,
     Substitution,
@@ -98,7 +100,7 @@ class _Rotation:
     def loop(self, s: For) -> list[Statement]:
         if not (isinstance(s.step, Const) and abs(s.step.value) == 1):
             return [s]
-        if any(isinstance(t, Check | Print | Kernel) or blocks(t) for t in s.body.statements):
+        if any(isinstance(t, Check | Print | Kernel | Call | Push) or blocks(t) for t in s.body.statements):
             return [s]
         before: list[Statement] = []
         after: list[Statement] = []

@@ -2,6 +2,7 @@
 
 from zygopy.transform.ir import (
     Block,
+    Call,
     Check,
     Const,
     For,
@@ -23,6 +24,10 @@ from zygopy.transform.ir import (
 
 def show(function: Function) -> str:
     """A function's IR, one statement a line, variables numbered where their names repeat."""
+    return "\n\n".join([*(show(kept) for _, kept in function.callees), _show(function)])
+
+
+def _show(function: Function) -> str:
     namer = _Namer()
     params = ", ".join(f"{namer(v)}: {v.type}" for p in function.params for v in leaves(p.leaves))
     return "\n".join([f"function {function.name}({params})", *_block(function.body, namer, 1, "return")])
@@ -61,6 +66,8 @@ def _statement(s: Statement, n: _Namer, depth: int) -> list[str]:
             return [f"{pad}{n(s.array)}[{n.list(s.index)}] {'+=' if s.add else '='} {n(s.value)}"]
         case Kernel():
             return [f"{pad}{n.list(s.outs)} <- {s.op}({n.list(s.args)})"]
+        case Call():
+            return [f"{pad}{n.list(s.results)}{' = ' * bool(s.results)}call {s.callee.name}({n.list(s.args)})"]
         case For():
             head = f"{pad}for {n(s.index)} in {n(s.start)}:{n(s.stop)}:{n(s.step)}{_carried(s, n)}"
             return [head, *_block(s.body, n, depth + 1), *_results(s, n, pad)]

@@ -19,10 +19,13 @@ from zygopy.transform.ir import (
     Print,
     Statement,
     Var,
+    everywhere,
     leaves,
     walk,
     with_blocks,
+    with_reachable,
 )
+from zygopy.transform.kept import Keeping, StartAgain
 from zygopy.transform.maybe_views import refuse_if_it_matters
 from zygopy.transform.memory import stored_parameters
 from zygopy.transform.parse import parameter_names, read
@@ -54,7 +57,20 @@ def specialise(
 
     Integers among the parameters named in `promote` become floats.
     """
+    keeping = Keeping(reuse=False)
+    while True:
+        keeping.start()
+        try:
+            return _specialised(function, types, promote, lengths, keeping)
+        except StartAgain:
+            continue
+
+
+def _specialised(
+    function: Callable, types: list[ArgumentType], promote: list[str], lengths: Lengths | None, keeping: Keeping
+) -> Specialised:
     s = Specialiser(lengths)
+    s.keeping = keeping
     if lengths is not None and lengths.ones:
         types = list(map(with_ones, types, lengths.ones))
     parsed = read(function)
@@ -82,8 +98,9 @@ def specialise(
     ir = Function(
         parsed.name.strip("<>") if parsed.name != "<lambda>" else "lambda_", (*params, *hidden), body, tree, parsed.loc
     )
+    ir = with_reachable(ir, keeping.functions())
     if s.tests_lengths and not _may_start_again(s, ir):
-        ir = replace(ir, body=with_shape_errors(body))
+        ir = everywhere(lambda f: replace(f, body=with_shape_errors(f.body)), ir)
         s.tests_lengths = False
     guarded = bool(s.guards) or s.tests_lengths
     return Specialised(ir, wrt, tuple(s.captured_arrays), s.captured_numbers, guarded)
@@ -103,7 +120,8 @@ def _given(s: Specialiser, args, values: dict) -> tuple[list, dict]:
 
 def _may_start_again(s: Specialiser, function: Function) -> bool:
     """Whether nothing is left of a call that stops in the middle, and what calls the function handles such an end."""
-    speaks = any(isinstance(t, Print) for t in walk(function.body))
+    bodies = [function.body, *(kept.body for _, kept in function.callees)]
+    speaks = any(isinstance(t, Print) for body in bodies for t in walk(body))
     inside = s.lengths is not None and s.lengths.ask is not None
     return not speaks and not inside and not stored_parameters(function)
 

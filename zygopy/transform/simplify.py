@@ -15,6 +15,7 @@ from zygopy.transform.affine import Facts
 from zygopy.transform.build import Builder, constant, integer
 from zygopy.transform.ir import (
     Block,
+    Call,
     Check,
     Const,
     Effect,
@@ -40,7 +41,7 @@ from zygopy.transform.ir import (
     replace,
     walk,
 )
-from zygopy.transform.memory import AliasClasses, alias_classes, allocations, read_arrays
+from zygopy.transform.memory import AliasClasses, alias_classes, allocations, read_arrays, stored_arrays
 from zygopy.transform.types import Array, Scalar
 
 _ROUNDS = 4
@@ -80,6 +81,7 @@ class _Forward:
         self.loaded: dict[Var, dict[Var, None]] = {}  # by class, the array variables that were read
         self.lets: dict[Var, Let] = {}
         self.facts = Facts(self.lets)
+        self.made: dict[Value, tuple] = {}  # the shapes of arrays that calls make
         self.costly: dict[tuple | None, dict[tuple, Var]] = {}  # by block: its costly expressions, for its mirror
 
     def run(self) -> Function:
@@ -122,6 +124,12 @@ class _Forward:
                 out.append(s)
                 for array in s.outs:
                     self.touch_array(array)
+            case Call():
+                s = self.values.statement(s)
+                out.append(s)
+                for array in stored_arrays(s):
+                    self.touch_array(array)
+                self.made |= {r: shape for r, shape in zip(s.results, s.shapes, strict=True) if None not in shape}
             case For():
                 self.for_loop(s, out)
             case While():
@@ -201,6 +209,8 @@ class _Forward:
             return args[0]
         if op is ops.DIM and (made := self.lets.get(args[0])) is not None and made.op.effect is Effect.ALLOCATES:
             return made.args[args[1].value]
+        if op is ops.DIM and args[0] in self.made:
+            return self.made[args[0]][args[1].value]
         if op is ops.SELECT:
             if isinstance(args[0], Const):
                 return args[1] if args[0].value else args[2]

@@ -11,7 +11,7 @@ import types
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from zygopy.errors import (
     ArgumentError,
@@ -107,6 +107,10 @@ class Specialiser:
         self.unshaped: set[Var] = set()  # array variables of loops whose shape each block asks for
         self.known_axes: dict[Var, tuple] = {}  # what is known of the shapes of array variables of loops
         self.pending: list = []  # questions for the shape of a join, to be asked after it
+        self.keeping: Any = None  # the kept functions of the program; none are kept where a rule is read
+        self.outer: Specialiser | None = None  # that of the caller of a kept function
+        self.uses: dict = {}  # how often functions were inlined
+        self.repeated = False  # whether the function that is followed was inlined before
         self._push(Level(Builder(Loc("", 1)), "function"))
         self.entry = Builder(Loc("", 1))  # the shapes of captured arrays
         self.entry.definitions, self.entry.homes = self.facts.definitions, self.homes
@@ -325,21 +329,31 @@ class Specialiser:
     def call_closure(self, closure: Closure, args: list, kwargs: dict) -> object:
         """Interpret a call of an inner function in place."""
         frame = Frame(closure.parsed, closure.frame, None)
-        return self.inline(frame, args, kwargs, closure.defaults, closure.parsed)
+        frame.defaults = closure.defaults
+        return self.inline(frame, args, kwargs, closure.defaults, closure.parsed.args)
 
-    def inline(self, frame: Frame, args: list, kwargs: dict, defaults: dict, key: object) -> object:
-        """Bind arguments, interpret the body, give the result."""
-        if any(k is key for k in self.calls):
-            raise UnsupportedError(
-                f"{frame.parsed.name} calls itself", self.loc, "recursion is not supported yet", "write it as a loop"
-            )
-        frame.names.update(bind(frame.parsed, args, kwargs, defaults, self.loc))
+    def inline(self, frame: Frame, args: list, kwargs: dict, defaults: dict, code: object) -> object:
+        """Bind arguments, interpret the body, give the result; a function that is kept is called."""
+        from zygopy.transform import kept
+
+        bound = bind(frame.parsed, args, kwargs, defaults, self.loc)
+        found, key = kept.call(self, frame, bound, code)
+        if found is not None:
+            return found
+        if any(k is code for k in self.calls):
+            raise kept.found_recursion(self, frame, code)
+        with kept.counted(self, key):
+            return self.run(frame, bound, code)
+
+    def run(self, frame: Frame, bound: dict, code: object) -> object:
+        """Interpret the body of a function whose arguments are bound."""
+        frame.names.update(bound)
         caller, loc = self.frame, self.loc
         frame.names |= self.objects_now()
         self.frame = frame
         if (rest := frame.parsed.args.kwarg) is not None:
             frame.names[rest.arg] = self.new_object(frame.names[rest.arg])
-        self.calls.append(key)
+        self.calls.append(code)
         try:
             self.statements(frame.parsed.body)
             result = frame.names.get(RESULT, Static(None))
@@ -440,7 +454,9 @@ class Specialiser:
         key, name = origin, path_of(*origin)
         if key not in self.captured_arrays:
             type_ = type_of_array(array, name)
-            if self.lengths is not None:
+            if self.outer is not None:
+                type_ = self.outer._captured_array(array, origin).base.type
+            elif self.lengths is not None:
                 type_ = with_ones(type_, ones_of(array))
             var = Var(name, type_)
             self.captured_arrays[key] = var

@@ -16,7 +16,9 @@ from zygopy.transform import ops
 from zygopy.transform.build import Builder, integer, zero
 from zygopy.transform.forward import shape_of
 from zygopy.transform.ir import (
+    Arena,
     Block,
+    Call,
     Effect,
     For,
     Function,
@@ -41,6 +43,7 @@ from zygopy.transform.ir import (
     param_vars,
     replace,
     with_blocks,
+    with_reachable,
     within,
 )
 from zygopy.transform.memory import AliasClasses, stored_arrays, stored_parameters
@@ -77,6 +80,8 @@ def split(
     function = closed(function, wrt, total, lambda bars: (primal.results, tuple(bars)))
     results, bars = function.results
     body = Block(function.body.statements, tuple(leaves(bars)))
+    if any(isinstance(s, Let) and s.op is ops.NEW_ARENA for s in body.statements):
+        return _computed_again(primal, function, bars, seeds)
     return _in_two(replace(primal, body=Block(()), results=results), body, bars, seeds, owned)
 
 
@@ -87,13 +92,18 @@ def linearized(primal: Function, tangents: Function) -> Split:
     compute values and tangents side by side run in both parts, the second time on what the arguments held before.
     """
     moving = [v for p in tangents.params[len(primal.params) :] for v in leaves(p.leaves) if v.type.dtype.kind in "fc"]
+    return _computed_again(primal, tangents, tangents.results[1], moving)
+
+
+def _computed_again(primal: Function, program: Function, outs: Leaves, seeds: list[Var]) -> Split:
+    """The primal, and a program that computes what it needs once more; so do calls that leave records."""
     b = Builder(primal.loc)
     before = {v: copied(b, v) for v in stored_parameters(primal)}
     b.statements += primal.body.statements
     again = Substitution(before, define=lambda v: Var(v.name, v.type))
-    _, dots = tangents.results
-    body = again.block(Block(without_prints(tangents.body).statements, tuple(leaves(dots))))
-    return _in_two(replace(primal, body=b.block()), body, map_leaves(again.value, dots), moving, True)
+    body = again.block(Block(without_prints(program.body).statements, tuple(leaves(outs))))
+    callees = tuple(dict([*primal.callees, *program.callees]).items())
+    return _in_two(replace(primal, body=b.block(), callees=callees), body, map_leaves(again.value, outs), seeds, True)
 
 
 def _in_two(primal: Function, body: Block, outs: Leaves, seeds: list[Var], owned: bool) -> Split:
@@ -116,16 +126,11 @@ def _in_two(primal: Function, body: Block, outs: Leaves, seeds: list[Var], owned
     if owned:
         outs = _each_its_own(start, outs, {*seeds, *values})
     results = primal.results, tuple(values)
-    return Split(
-        replace(primal, name=f"{primal.name}_forward", body=b.block(tuple(leaves(results))), results=results),
-        Function(
-            f"{primal.name}_backward",
-            _params([*values, *seeds]),
-            start.block(tuple(leaves(outs))),
-            outs,
-            primal.loc,
-        ),
-    )
+    forward = replace(primal, name=f"{primal.name}_forward", body=b.block(tuple(leaves(results))), results=results)
+    body, params = start.block(tuple(leaves(outs))), _params([*values, *seeds])
+    backward = Function(f"{primal.name}_backward", params, body, outs, primal.loc)
+    known = dict(primal.callees)
+    return Split(with_reachable(forward, known), with_reachable(backward, known))
 
 
 def _counted_again(once: list[Statement], each: list[Statement]) -> list[Statement]:
@@ -297,7 +302,10 @@ def _stored(s: Statement, consuming: bool) -> list[Var]:
     """The memory that a statement changes: arrays and growing tapes."""
     changing = Push | Pop if consuming else Push
     inner = within(s)
-    return [a for t in inner for a in stored_arrays(t)] + [t.stack for t in inner if isinstance(t, changing)]
+    calls = [t for t in inner if isinstance(t, Call)]  # what they push they also pop
+    arenas = [a for t in calls for a in t.args if isinstance(a, Var) and isinstance(a.type, Arena)]
+    stacks = [t.stack for t in inner if isinstance(t, changing)]
+    return [*(a for t in inner for a in stored_arrays(t)), *arenas, *stacks]
 
 
 def nest(b: Builder, lengths: tuple[Value, ...], body: Callable, index: tuple[Var, ...] = ()) -> None:

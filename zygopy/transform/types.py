@@ -85,7 +85,17 @@ class Stack:
         return f"stack[{_SHORT.get(self.dtype.name, self.dtype.name)} x {self.width}]"
 
 
-Type = Scalar | Array | Stack
+@dataclass(frozen=True)
+class Arena:
+    """A tape of records: tuples of numbers and arrays of any types, which the calls of a program push and pop."""
+
+    dtype = np.dtype(np.float64)  # it carries derivatives
+
+    def __str__(self) -> str:
+        return "arena"
+
+
+Type = Scalar | Array | Stack | Arena
 
 _SHORT = {"float64": "f8", "float32": "f4", "int64": "i8", "int32": "i4", "bool": "b1"}
 _SHORT |= {"complex64": "c8", "complex128": "c16"}

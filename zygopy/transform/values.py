@@ -115,6 +115,7 @@ class Frame:
     def __init__(self, parsed: Parsed | None, outer: "Frame | None", scope: "Scope | None"):
         self.parsed, self.outer, self.scope = parsed, outer, scope
         self.names: dict[str, object] = {}
+        self.defaults: dict[str, object] = {}  # of an inner function's parameters
 
 
 @dataclass(frozen=True)
@@ -375,6 +376,10 @@ class Template(str):
 
 class Raises(Exception):
     """The path being interpreted always raises at run time."""
+
+
+class Unknown(Raises):
+    """What a function that calls itself returns on this path will be known when it is known of other paths."""
 
 
 def optional(value: object) -> tuple[object, Value]:

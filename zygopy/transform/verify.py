@@ -4,6 +4,7 @@ from zygopy.errors import Loc
 from zygopy.transform import ops
 from zygopy.transform.ir import (
     Block,
+    Call,
     Effect,
     For,
     Function,
@@ -25,7 +26,7 @@ from zygopy.transform.ir import (
     param_vars,
     remembered,
 )
-from zygopy.transform.types import BOOL_, Array, Scalar, Stack
+from zygopy.transform.types import BOOL_, Arena, Array, Scalar, Stack
 
 
 class VerificationError(AssertionError):
@@ -52,6 +53,8 @@ class _Verifier:
         self.seen: set[int] = set()  # ids of statements
 
     def function(self, function: Function) -> None:
+        for _, kept in function.callees:
+            _Verifier(self.open_program).function(kept)
         self.define(tuple(param_vars(function)), None)
         self.block(function.body)
         _demand(tuple(leaves(function.results)) == function.body.yields, "the body yields the results' leaves", None)
@@ -104,6 +107,10 @@ def _check(s: Statement) -> None:
             _demand(s.value.type.dtype == s.array.type.dtype, "a store keeps the array's dtype", s)
         case Kernel():
             _demand(all(isinstance(out.type, Array) for out in s.outs), "a kernel fills arrays", s)
+        case Call():
+            _demand(len(s.shapes) == len(s.results), "a call knows of the shape of each result", s)
+            ranks = zip(s.results, s.shapes, strict=True)
+            _demand(all(len(n) == getattr(r.type, "ndim", 0) for r, n in ranks), "a shape has all axes", s)
         case For() | While():
             counts = {len(s.params), len(s.inits), len(s.results), len(s.body.yields)}
             _demand(len(counts) == 1, "a loop has as many params, inits, yields and results", s)
@@ -115,7 +122,7 @@ def _check(s: Statement) -> None:
             for group in zip(s.results, s.then.yields, s.orelse.yields, strict=True):
                 _demand(len({_kind(v) for v in group}) == 1, "both sides of a branch yield one type", s)
             _demand(s.test.type.dtype == BOOL_, "a branch tests a bool", s)
-        case Push() | Pop():
+        case Push() | Pop() if isinstance(s.stack.type, Stack):
             width = len(s.values) if isinstance(s, Push) else len(s.vars)
             _demand(width == s.stack.type.width, "a row of a stack has its width", s)
 
@@ -127,7 +134,7 @@ def _check_let(s: Let) -> None:
         _demand(s.var.type.dtype == array.dtype, "a load gives the array's dtype", s)
         _demand(all(i.type.is_integer for i in s.args[1:]), "an index is an integer", s)
     elif s.op.effect is Effect.ALLOCATES:
-        _demand(isinstance(s.var.type, Array | Stack), "an allocation gives memory", s)
+        _demand(isinstance(s.var.type, Array | Stack | Arena), "an allocation gives memory", s)
     elif s.op in (ops.STACK_ROWS, ops.STACK_TOP):
         _demand(isinstance(s.args[0].type, Stack), "a question about a tape asks a tape", s)
     elif s.op is ops.STACK_OF:
