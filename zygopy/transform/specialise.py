@@ -177,7 +177,10 @@ class Specialiser:
         if self.lengths is not None and key in self.lengths.refused:
             return False
         if self.lengths is not None and self.lengths.ask is not None:
-            return self.lengths.ask(op, self._named(a), self._named(b))
+            if not self.lengths.ask(op, self._named(a), self._named(b)):
+                return False
+            if op is not ops.EQ:
+                return True  # nothing that is derived of this program asks for it again
         while self.guards.get(key, (op, a, b)) != (op, a, b):  # another array of that name
             key += " too"
         self.guards[key] = op, a, b
