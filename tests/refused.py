@@ -555,6 +555,67 @@ def unpack_array(a):
     return x * y * z
 
 
+group("Checkpointed loops")
+
+
+@refused("a print inside, which would be repeated", zg.UnsupportedError, 1.0)
+def checkpointed_print(x):
+    for t in zg.checkpointed(range(3), snapshots=2):
+        x = x * x
+        print("trip", t)
+    return x
+
+
+@refused("`break` or `return` inside", zg.UnsupportedError, 1.0)
+def checkpointed_break(x):
+    for _ in zg.checkpointed(range(3), snapshots=2):
+        x = x * x
+        if x > 2.0:
+            break
+    return x
+
+
+@refused("an array variable that stores tell from its copy", zg.UnsupportedError, X)
+def checkpointed_rebinding(a):
+    b = a.copy()
+    for _ in zg.checkpointed(range(2), snapshots=2):
+        b[0] = b[0] * a[1]
+        a = b
+        b = a * 2.0
+    return np.sum(a * b)
+
+
+@refused("two names of which only run time knows whether they are one array", zg.UnsupportedError, X)
+def checkpointed_same_array(a):
+    a, b = a.copy(), a.copy()
+    c = b if a[0] > 0 else a
+    for _ in zg.checkpointed(range(2), snapshots=2):
+        a[0] = c[1] * a[0]
+        c[1] = a[0]
+    return np.sum(a)
+
+
+@refused("a tuple, whose loop is unrolled", zg.UnsupportedError, 1.0)
+def checkpointed_tuple(x):
+    for v in zg.checkpointed((1.0, 2.0), snapshots=2):
+        x = x * v
+    return x
+
+
+@refused("fewer snapshots than one", zg.ArgumentError, 1.0)
+def checkpointed_without_snapshots(x):
+    for _ in zg.checkpointed(range(3), snapshots=0):
+        x = x * x
+    return x
+
+
+@refused("a number of snapshots that is no integer", zg.DtypeError, 1.0)
+def checkpointed_half(x):
+    for _ in zg.checkpointed(range(3), snapshots=x):
+        x = x * x
+    return x
+
+
 group("Memory")
 
 

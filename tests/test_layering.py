@@ -35,6 +35,7 @@ READ_PYTHON = {"parse", "specialise", "expressions", "iteration", "comprehension
 GRAMMAR = {"types", "ir", "ops", "records"}
 READERS = READ_PYTHON | {"calls", "arrays", "bounds", "loops", "values", "signature"}
 READERS |= {
+    "checkpointed",
     "elementwise",
     "reductions",
     "shaping",
@@ -64,7 +65,7 @@ READERS |= {
 }
 PASSES = {"simplify", "activity", "reverse", "forward", "tape", "jam", "memory", "emit", "naming", "show"}
 PASSES |= {"promote", "hoist", "orient", "distribute", "rotate", "fuse", "overwrite", "operands", "kernels", "settle"}
-PASSES |= {"split", "halves"}
+PASSES |= {"split", "halves", "replay"}
 
 
 def imports(file: Path) -> list[tuple[str, int]]:

@@ -31,6 +31,7 @@ from zygopy.errors import (
     UnsupportedError,
     ZygopyError,
 )
+from zygopy.transform.checkpointed import checkpointed
 from zygopy.transform.rules import adjoint, constant, elementwise, tangent
 from zygopy.tree import leaves, map_leaves, named_leaves, state_leaves, with_leaves
 
@@ -52,6 +53,7 @@ __all__ = [
     "ZygopyError",
     "adjoint",
     "check_grads",
+    "checkpointed",
     "constant",
     "elementwise",
     "grad",

@@ -221,5 +221,20 @@ def isqrt(n):
     return root
 
 
+def snapshot_step(trips, snapshots):
+    """How far to advance before the next snapshot, to reverse `trips` trips from the last of `snapshots` left.
+
+    Griewank & Walther (2000), "Algorithm 799: revolve": with b(s, r) = (s + r)! / (s! r!) trips for s snapshots and r
+    repetitions, and the smallest r that suffices, both parts keep to b(s, r - 1) and b(s - 1, r), which is optimal.
+    """
+    if snapshots == 1:
+        return trips - 1
+    before, reach, repeats = 1, snapshots + 1, 1
+    while reach < trips:
+        repeats += 1
+        before, reach = reach, reach * (snapshots + repeats) // repeats
+    return min(before, trips - before * snapshots // (snapshots + repeats - 1))
+
+
 _FLOATS = (expit, xlogy, gamma_function, log_gamma, digamma, polygamma, sinc, ieee_remainder)
-HELPERS = {f.__name__: f for f in (*_FLOATS, factorial, comb, perm, isqrt)}  # what emitted text may name
+HELPERS = {f.__name__: f for f in (*_FLOATS, factorial, comb, perm, isqrt, snapshot_step)}  # what emitted text may name

@@ -172,6 +172,7 @@ class For:
     """`key` names the loop across passes; `mirror` is the key of the loop that this one runs backwards.
 
     `parallel`: trips meet in nothing but sums whose order is free. `short`: it runs over one strip of a longer loop.
+    `snapshots`: how many copies of its state `reverse` may keep, which else keeps something of each trip.
     """
 
     index: Var
@@ -187,6 +188,7 @@ class For:
     mirror: int | None = None
     parallel: bool = False
     short: bool = False
+    snapshots: Value | None = None
 
 
 @dataclass(frozen=True)
@@ -378,7 +380,8 @@ def operands(statement: Statement) -> tuple[Value, ...]:
         case Call():
             return (*statement.args, *(n for shape in statement.shapes for n in shape if n is not None))
         case For():
-            return (statement.start, statement.stop, statement.step, *statement.inits)
+            kept = () if statement.snapshots is None else (statement.snapshots,)
+            return (statement.start, statement.stop, statement.step, *statement.inits, *kept)
         case While():
             return statement.inits
         case If() | Check():
@@ -549,6 +552,7 @@ class Substitution:
                     body=body,
                     results=self._defines(s.results),
                     key=fresh(),
+                    snapshots=s.snapshots and self.value(s.snapshots),
                 )
             case While():
                 inits, params = self.all(s.inits), self._defines(s.params)

@@ -9,7 +9,17 @@ from zygopy.transform.build import constant, integer
 from zygopy.transform.ir import Const, Value, Var
 from zygopy.transform.parse import assigned_names
 from zygopy.transform.types import INT
-from zygopy.transform.values import Enumerate, Object, Range, Reversed, UnknownMemberError, View, Zip, describe
+from zygopy.transform.values import (
+    Checkpointed,
+    Enumerate,
+    Object,
+    Range,
+    Reversed,
+    UnknownMemberError,
+    View,
+    Zip,
+    describe,
+)
 
 
 def for_loop(s, node: ast.For) -> None:
@@ -19,6 +29,9 @@ def for_loop(s, node: ast.For) -> None:
     """
     iterable = expressions.evaluate(s, node.iter)
     s.at(node)
+    if isinstance(iterable, Checkpointed):
+        _checkpointed(s, node, iterable)
+        return
     if (items := static_items(s, iterable)) is not None:
         _unroll(s, node, iterable, items)
         return
@@ -51,7 +64,21 @@ def known_numbers(iterable: object) -> list | None:
     return None
 
 
-def _counted(s, node: ast.For, iterable: object) -> None:
+def _checkpointed(s, node: ast.For, iterable: Checkpointed) -> None:
+    if node.stop_flags:
+        raise UnsupportedError(
+            "break or return in a checkpointed loop is not supported",
+            s.loc,
+            "its snapshots are placed by the number of trips, which has to be known before the first one",
+            "let the rest of the trips do nothing: if not done: ...",
+        )
+    if static_items(s, iterable.item) is not None:
+        what = f"a checkpointed loop over {describe(iterable.item)} is not supported"
+        raise UnsupportedError(what, s.loc, help="iterate a range or an array")
+    _counted(s, node, iterable.item, iterable.snapshots)
+
+
+def _counted(s, node: ast.For, iterable: object, snapshots: Value | None = None) -> None:
     names = assigned_names([node])
     range_, element = iteration(s, iterable)
     hint = node.target.id if isinstance(node.target, ast.Name) and isinstance(iterable, Range | Reversed) else "i"
@@ -65,7 +92,7 @@ def _counted(s, node: ast.For, iterable: object) -> None:
         _stoppable(s, node, range_, body, names)
     else:
         index = Var(hint, INT)
-        loops.counted_loop(s, index, range_, lambda: body(index), names)
+        loops.counted_loop(s, index, range_, lambda: body(index), names, snapshots)
 
 
 def _stoppable(s, node: ast.For, range_: Range, body: Callable, names: list[str]) -> None:

@@ -40,6 +40,7 @@ from zygopy.transform.ir import (
     operands,
     replace,
     walk,
+    with_blocks,
     within,
 )
 from zygopy.transform.memory import alias_classes, read_arrays, stored_arrays
@@ -71,7 +72,7 @@ class _Jam:
             merge = self.merge if isinstance(mirror, For) else self.merge_branches
             if (merged := merge(statements, first, mirror)) is not None:
                 statements = merged
-        return replace(block, statements=tuple(statements))
+        return replace(block, statements=tuple(with_blocks(s, self.block) for s in statements))
 
     def merge_branches(self, statements: list[Statement], branch: If, mirror: If) -> list[Statement] | None:
         """The statements with `mirror` moved into `branch`; None if that would change their meaning."""

@@ -180,7 +180,9 @@ def while_loop(s, test: Callable, stop_flags: tuple, body: Callable, names: list
     loop(s, names, build, finish)
 
 
-def counted_loop(s, index: Var, range_: Range, body: Callable, names: list[str]) -> None:
+def counted_loop(
+    s, index: Var, range_: Range, body: Callable, names: list[str], snapshots: Value | None = None
+) -> None:
     """A loop over a range whose body always runs to its end."""
     bounds = (range_.start, range_.stop, range_.step)
     s.facts.ranges[index] = bounds
@@ -193,7 +195,7 @@ def counted_loop(s, index: Var, range_: Range, body: Callable, names: list[str])
 
     def finish(builder, params, inits, yields, results):
         block = builder.block(yields)
-        s.b.emit(For(index, *bounds, params, inits, block, results, s.loc, new_key()))
+        s.b.emit(For(index, *bounds, params, inits, block, results, s.loc, new_key(), snapshots=snapshots))
 
     runs = s.facts.never_negative(s.facts.affine(range_.stop) - s.facts.affine(range_.start).shift(1))
     loop(s, names, build, finish, sure=runs and isinstance(range_.step, Const) and range_.step.value > 0)

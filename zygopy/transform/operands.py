@@ -9,7 +9,8 @@
                                                  add_matmul(w_bar, y_bar, h2.T)
 
 The copy is filled from numbers that a nest behind the kernel reads: whether each is loaded again or stored is decided
-by `tape`, as for any other number.
+by `tape`, as for any other number. Checkpointed loops, which `replay` runs again, read arrays in the same way; what
+they store into is copied as it is before the loop.
 """
 
 from dataclasses import dataclass
@@ -28,7 +29,6 @@ from zygopy.transform.ir import (
     Statement,
     Value,
     Var,
-    While,
     block_params,
     blocks,
     defined,
@@ -37,6 +37,7 @@ from zygopy.transform.ir import (
     param_vars,
     replace,
     walk,
+    with_blocks,
 )
 from zygopy.transform.memory import AliasClasses, known_shape, stored_arrays
 from zygopy.transform.types import INT, Array
@@ -62,6 +63,7 @@ class Operands:
         self.in_scope = set(param_vars(function)) | {v for s in function.body.statements for v in defined(s)}
         self.behind: dict[int, list[Statement]] = {}  # by kernel: what is to follow it
         self.instead: dict[int, Call] = {}  # by call: the one of the forward part
+        self.ahead: dict[int, list[Statement]] = {}  # by checkpointed loop: what is to come before it
         self.copies: dict[tuple[int, Var], Var] = {}
         self._index(function.body, ())
 
@@ -79,27 +81,19 @@ class Operands:
         """A block of the primal with the nests that copies are filled from."""
         out: list[Statement] = []
         for s in block.statements:
-            match s:
-                case For():
-                    new = replace(s, body=self.finished(s.body))
-                case While():
-                    new = replace(s, test=self.finished(s.test), body=self.finished(s.body))
-                case If():
-                    new = replace(s, then=self.finished(s.then), orelse=self.finished(s.orelse))
-                case _:
-                    new = self.instead.get(id(s), s)
-            out += [new, *self.behind.get(id(s), ())]
+            new = with_blocks(self.instead.get(id(s), s), self.finished)
+            out += [*self.ahead.get(id(s), ()), new, *self.behind.get(id(s), ())]
         return replace(block, statements=tuple(out))
 
     # -- an array in the reverse part ---------------------------------------------------------------------------------
 
-    def primal(self, s: Kernel, array: Var, b: Builder) -> Var:
-        """The array with the elements that it had when the kernel had run."""
+    def primal(self, s: Kernel | For, array: Var, b: Builder) -> Var:
+        """The array with the elements that it had when the kernel had run, or all through a loop."""
         if (id(s), array) not in self.copies:
-            self.copies[id(s), array] = self._again(s, array, b) or self._copy(s, array, b)
+            self.copies[id(s), array] = self._again(s, array, b) or self.copy(s, array, b)
         return self.copies[id(s), array]
 
-    def _again(self, s: Kernel, array: Var, b: Builder) -> Var | None:
+    def _again(self, s: Kernel | For, array: Var, b: Builder) -> Var | None:
         """The array itself, or the same view once more; None if it is out of scope or changed later."""
         if array in self.in_scope:
             return array if self.is_final(s, array) else None
@@ -109,7 +103,7 @@ class Operands:
         base = self._again(s, let.args[0], b)
         return None if base is None else b.let(let.op, (base, *let.args[1:]), array.type, array.name)
 
-    def is_final(self, s: Kernel | Call, array: Var) -> bool:
+    def is_final(self, s: Kernel | Call | For, array: Var) -> bool:
         """Whether nothing stores into an array after a statement, in a later trip of a loop around it included."""
         here = self.places[id(s)]
         stores = self.stores.get(self.aliases.of(array), ())
@@ -120,8 +114,7 @@ class Operands:
 
     def _is_new(self, array: Var, place: _Place, here: _Place) -> bool:
         """Whether an array is made anew between a statement and each store at `place` that comes after it."""
-        while isinstance(let := self.definitions.get(array), Let) and let.op in ops.VIEWS:
-            array = let.args[0]
+        let = self.definitions.get(self.root(array))
         if not (isinstance(let, Let) and let.op.effect is Effect.ALLOCATES):
             return False
         made = self.places[id(let)]
@@ -129,13 +122,24 @@ class Operands:
         in_this_trip = place.order > here.order and made.order < here.order
         return not in_this_trip and made.loops[: len(shared)] == shared
 
-    def _copy(self, s: Kernel, array: Var, b: Builder) -> Var:
+    def copy(self, s: Kernel | For, array: Var, b: Builder) -> Var:
+        """A copy of an array as it is behind a kernel or before a loop."""
         shape = self.shape(s, array)
         copy = b.let(ops.SCRATCH, shape, Array(array.type.dtype, array.type.ndim), array.name)
-        behind = Builder(s.loc)
-        _copy_nest(behind, b, array, copy, shape, (), ())
-        self.behind.setdefault(id(s), []).extend(behind.statements)
+        beside = Builder(s.loc)
+        _copy_nest(beside, b, array, copy, shape, (), ())
+        self._beside(s).extend(beside.statements)
         return copy
+
+    def _beside(self, s: Kernel | Call | If | For) -> list[Statement]:
+        """What is written next to a statement of the primal, to read its arrays there."""
+        return (self.ahead if isinstance(s, For) else self.behind).setdefault(id(s), [])
+
+    def root(self, array: Var) -> Var:
+        """The array that a view is of."""
+        while isinstance(let := self.definitions.get(array), Let) and let.op in ops.VIEWS:
+            array = let.args[0]
+        return array
 
     # -- shapes -------------------------------------------------------------------------------------------------------
 
@@ -143,11 +147,11 @@ class Operands:
         """The shape of an array, asked for where its definition does not tell it."""
         return tuple(b.dim(array, k) if n is None else n for k, n in enumerate(known_shape(array, self.definitions)))
 
-    def shape(self, s: Kernel | Call | If, array: Var) -> tuple[Value, ...]:
+    def shape(self, s: Kernel | Call | If | For, array: Var) -> tuple[Value, ...]:
         """The shape of an array that a statement touches, as numbers of the primal."""
         b = Builder(s.loc)
         dims = self.lengths(array, b)
-        self.behind.setdefault(id(s), []).extend(b.statements)
+        self._beside(s).extend(b.statements)
         return dims
 
     # -- what is overwritten ------------------------------------------------------------------------------------------

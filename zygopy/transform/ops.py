@@ -328,6 +328,7 @@ LCM = _function(math.lcm, np.lcm, text="np.lcm({0}, {1})", typing=_integers)
 FACTORIAL = _function(math.factorial, text="factorial({0})", typing=_integers)
 COMB = _function(math.comb, text="comb({0}, {1})", typing=_integers)
 PERM = _function(math.perm, text="perm({0}, {1})", typing=_integers)
+SNAPSHOT_STEP = _op("snapshot_step", "snapshot_step({0}, {1})", _integers)  # trips to the next snapshot of a loop
 ISQRT = _function(math.isqrt, text="isqrt({0})", typing=_integers)
 
 # What is also computed of complex numbers.

@@ -42,16 +42,20 @@ from zygopy.transform.ir import (
     Var,
     While,
     defined,
+    defined_inside,
     free_values,
     leaves,
     map_leaves,
     new_key,
     param_vars,
     replace,
+    walk,
     with_blocks,
 )
 from zygopy.transform.kernels import Backwards
+from zygopy.transform.memory import stored_arrays
 from zygopy.transform.operands import Operands
+from zygopy.transform.replay import Mirror, check, replay
 from zygopy.transform.spell_out import spell_out
 from zygopy.transform.types import INT, Array, Scalar, Stack
 
@@ -561,6 +565,10 @@ class _Sweep:
         return [v for v in found if isinstance(v.type, Scalar) and self.is_active(v)]
 
     def loop(self, s: For | While, adjoints: Adjoints, b: Builder) -> None:
+        if isinstance(s, For) and s.snapshots is not None:
+            if not self.is_active_inside(s):
+                return
+            check(s, set(self.numbers.ids))
         carried = [k for k, p in enumerate(s.params) if isinstance(p.type, Scalar) and self.is_active(p)]
         outer = [v for v in self.outer_scalars(s.body) if v not in s.params]
         arrays = self.array_slots(s)
@@ -584,15 +592,24 @@ class _Sweep:
         yields += [self.shadow[s.params[k]] for k in arrays]
         results = tuple(Var(_bar(v), p.type) for v, p in zip(variables, params, strict=True))
         b.loc = s.loc
-        index, bounds = self.backwards(s, b)
         body = inner.block(tuple(yields))
-        if isinstance(s, For):
-            body = Substitution({s.index: index}).block(body)
-        b.emit(For(index, *bounds, params, tuple(inits), body, results, s.loc, new_key(), mirror=s.key))
+        if isinstance(s, For) and s.snapshots is not None:
+            mirror = Mirror(params, tuple(inits), body, results)
+            replay(s, trip_count(s, b), mirror, self.operands, self.activity.aliases, self.counters, b)
+        else:
+            index, bounds = self.backwards(s, b)
+            if isinstance(s, For):
+                body = Substitution({s.index: index}).block(body)
+            b.emit(For(index, *bounds, params, tuple(inits), body, results, s.loc, new_key(), mirror=s.key))
         for v, r in zip(outer, results[len(carried) :], strict=False):
             adjoints[v] = r
         for k, r in zip(carried, results, strict=False):
             self.contribute(adjoints, b, s.inits[k], r)
+
+    def is_active_inside(self, s: For) -> bool:
+        """Whether a loop computes anything that carries derivatives, or stores over it."""
+        stored = {v for t in walk(s.body) for v in stored_arrays(t)}
+        return any(map(self.is_active, defined_inside(s) | stored))
 
     def shadow_handles(self, s: For | While, slots: list[int], handles: tuple[Var, ...], b: Builder) -> None:
         """In a mirror body: the shadows of array variables at the start of the trip, from those at its end."""

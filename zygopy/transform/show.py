@@ -69,7 +69,8 @@ def _statement(s: Statement, n: _Namer, depth: int) -> list[str]:
         case Call():
             return [f"{pad}{n.list(s.results)}{' = ' * bool(s.results)}call {s.callee.name}({n.list(s.args)})"]
         case For():
-            head = f"{pad}for {n(s.index)} in {n(s.start)}:{n(s.stop)}:{n(s.step)}{_carried(s, n)}"
+            kept = "" if s.snapshots is None else f" ({n(s.snapshots)} snapshots)"
+            head = f"{pad}for {n(s.index)} in {n(s.start)}:{n(s.stop)}:{n(s.step)}{kept}{_carried(s, n)}"
             return [head, *_block(s.body, n, depth + 1), *_results(s, n, pad)]
         case While():
             head = f"{pad}while{_carried(s, n)}"

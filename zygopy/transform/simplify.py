@@ -288,6 +288,7 @@ class _Forward:
             stop=self.values.value(s.stop),
             step=self.values.value(s.step),
             inits=self.values.all(s.inits),
+            snapshots=s.snapshots and self.values.value(s.snapshots),
         )
         known = not self.open_program and all(isinstance(v, Const) for v in (s.start, s.stop, s.step))
         if known and not range(s.start.value, s.stop.value, s.step.value):

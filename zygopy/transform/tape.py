@@ -449,6 +449,8 @@ class _Rewriting:
 
     def _bound(self, loop: For, outer: list[For], b: Builder, facts) -> Value | None:
         """The largest trip count of `loop` over the trips of the loops around it."""
+        if (most := self._most(loop)) is not None:
+            return most
         if all(isinstance(v, Const) or self.closing.is_free(v) for v in (loop.start, loop.stop, loop.step)):
             return trip_count(loop, b)
         if not (isinstance(loop.step, Const) and abs(loop.step.value) == 1):
@@ -474,6 +476,13 @@ class _Rewriting:
         for c in candidates:
             largest = b.apply(ops.INT_MAX, facts.write(c, b), largest)
         return largest
+
+    def _most(self, loop: For) -> Const | None:
+        """The number that a loop from 0 to the smaller of it and another one cannot exceed."""
+        let = self.closing.clobbering.facts.definitions.get(loop.stop)
+        if (loop.start, loop.step) != (integer(0), integer(1)) or let is None or let.op is not ops.INT_MIN:
+            return None
+        return next((a for a in let.args if isinstance(a, Const) and a.value >= 0), None)
 
     def _allocate(self, before: int, type_: Array, shape: tuple[Value, ...], name: str) -> Var:
         tape = Var(name, type_)
@@ -646,7 +655,9 @@ class _Rewriting:
                 body = inner(s.body, 1)
                 start, stop, step = self._values((s.start, s.stop, s.step), path)
                 inits = self._values(s.inits, path)
-                return replace(s, start=start, stop=stop, step=step, inits=inits, body=body, mirror=None)
+                kept = s.snapshots and self._value(s.snapshots, path)
+                bounds = {"start": start, "stop": stop, "step": step, "snapshots": kept}
+                return replace(s, **bounds, inits=inits, body=body, mirror=None)
             case While():
                 return replace(s, inits=self._values(s.inits, path), test=inner(s.test, 0), body=inner(s.body, 1))
             case If():

@@ -250,6 +250,14 @@ class Reversed:
 
 
 @dataclass(frozen=True)
+class Checkpointed:
+    """What a loop iterates that keeps few copies of its state for the reverse part."""
+
+    item: object
+    snapshots: Value
+
+
+@dataclass(frozen=True)
 class Method:
     """A method of a value, looked up and not yet called."""
 
@@ -332,6 +340,7 @@ def describe(value: object) -> str:
 
 __all__ = [
     "Attributes",
+    "Checkpointed",
     "Closure",
     "Enumerate",
     "Fixed",
