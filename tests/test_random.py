@@ -1,6 +1,7 @@
 """Random programs with fixed seeds: none wrong, few refused, every construct drawn."""
 
 import numpy as np
+import pytest
 
 from tests.generator import generate
 from tests.random_programs import ARRAYS, run_seeds
@@ -11,27 +12,27 @@ def test_generator_repeats_itself():
     assert generate(7).source == generate(7).source
 
 
-def test_random_programs_on_python():
-    report = run_seeds(range(150), "python", seconds=20)
+@pytest.mark.parametrize("first", range(0, 150, 50))
+def test_random_programs_on_python(first):
+    report = run_seeds(range(first, first + 50), "python", seconds=20)
     assert not report.wrong, str(report)
-    assert sum(report.refused.values()) <= 5, str(report)
-    assert len(report.unstable) <= 3, str(report)
+    assert sum(report.refused.values()) <= 2, str(report)
+    assert len(report.unstable) <= 2, str(report)
 
 
-def test_random_programs_compiled():
-    report = run_seeds(range(1000, 1006), "cpu", seconds=0)
+@pytest.mark.parametrize("first", range(1000, 1006, 2))
+def test_random_programs_compiled(first):
+    report = run_seeds(range(first, first + 2), "cpu", seconds=0)
     assert not report.wrong, str(report)
     assert sum(report.refused.values()) <= 1, str(report)
 
 
-ARRAY_SEEDS = range(24)
-
-
-def test_random_array_programs_on_python():
-    report = run_seeds(ARRAY_SEEDS, "python", seconds=0, kind=ARRAYS)
+@pytest.mark.parametrize("first", range(0, 24, 8))
+def test_random_array_programs_on_python(first):
+    report = run_seeds(range(first, first + 8), "python", seconds=0, kind=ARRAYS)
     assert not report.wrong, str(report)
-    assert sum(report.refused.values()) <= 6, str(report)
-    assert len(report.unstable) <= 4, str(report)
+    assert sum(report.refused.values()) <= 3, str(report)
+    assert len(report.unstable) <= 2, str(report)
 
 
 def test_every_construct_is_drawn():
