@@ -97,7 +97,31 @@ def through_a_helper(x):
     return np.sum(y)
 
 
-@pytest.mark.parametrize("f", [rebound_in_a_loop, bound_in_branches, through_a_helper])
+def of_a_kept_function(x):
+    def cosine(v, n):
+        return np.cos(v) if n == 0 else cosine(v, n - 1)
+
+    y = cosine(x.T, 2)
+    flat = y.reshape(-1)
+    flat[1] = 7.0
+    return np.sum(y)
+
+
+def in_a_kept_function(x):
+    def cosine(v, n):
+        if n == 0:
+            y = np.cos(v)
+            flat = y.reshape(-1)
+            flat[1] = 7.0
+            return y
+        return cosine(v, n - 1)
+
+    return np.sum(cosine(x.T, 2))
+
+
+@pytest.mark.parametrize(
+    "f", [rebound_in_a_loop, bound_in_branches, through_a_helper, of_a_kept_function, in_a_kept_function]
+)
 def test_orders_follow_arrays_through_variables(f):
     with pytest.raises(zg.UnsupportedError, match="may be a view or a copy"):
         zg.jit(f, backend="python")(np.ones((3, 4)))

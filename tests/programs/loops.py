@@ -574,3 +574,24 @@ def strips_with_tests_and_memory(x, w, labels):
             total += terms[j] ** 2 * p
         total += p * x[i, labels[i]]
     return total
+
+
+@program(numbers(4, 4), numbers(4), tags="arrays", smooth=True, cpu=True)
+def array_that_only_a_loop_binds(w, x):
+    h = np.zeros(4)
+    for t in range(3):
+        change = np.tanh(w @ h + x * t)
+        h = h + 0.5 * change
+    return np.sum(change * h)
+
+
+@program(numbers(5), 3, tags="arrays", smooth=True)
+def array_that_only_loops_bind(x, n):
+    total, k = 0.0, 0
+    while k < n:
+        for j in range(2):
+            row = x * (k + j)
+        total += row[k] * row.sum()
+        k += 1
+    row[0] = total
+    return np.sum(row**2)

@@ -35,14 +35,10 @@ from zygopy.transform.passing import (
     rebuilt_value,
 )
 from zygopy.transform.specialise import Specialiser
-from zygopy.transform.values import Conflict, Frame, Raises, Unknown, View, is_number
+from zygopy.transform.values import Conflict, Frame, Raises, StartAgain, Unknown, View, is_number
 
 _CALLS, _STATEMENTS = 4, 120  # a function that is called for the fourth time stays one if it has been that long so far
 _DEEPEST = 8  # versions of one function, each called by the one before
-
-
-class StartAgain(Exception):
-    """Something was found about the calls of a program for which it is read from its start."""
 
 
 @dataclass
@@ -87,13 +83,14 @@ class Version:
 
 
 class Keeping:
-    """What is known of the calls of one program, and its kept functions."""
+    """What is known of the calls of one program, and its kept functions; of arrays that its loops hand on."""
 
     def __init__(self, reuse: bool = True):
         self.reuse = reuse  # whether functions are kept that are called again and again
         self.recursive: set[object] = set()  # code that calls itself
         self.reused: set[Key] = set()
         self.inlined: set[Key] = set()  # what cannot be kept
+        self.late: set[tuple] = set()  # arrays that only a loop binds and something behind it reads
         self.changing: dict[object, set[tuple]] = {}  # by code: where arguments differ from call to call
         self.versions: dict[Key, list[Version]] = {}
         self.running: list[Version] = []
@@ -241,7 +238,7 @@ class _Specialising:
         outer, version = self.s, self.version
         refused = outer.lengths.refused if outer.lengths is not None else frozenset()
         sub = Specialiser(Lengths((), refused, ask=self.ask, numbers=outer.captured_numbers))
-        sub.keeping, sub.outer = self.keeping, outer
+        sub.keeping, sub.outer, sub.loose = self.keeping, outer, outer.loose
         sub.b.loc = self.parsed.loc
         frame, bound, params = entered(sub, self.given, self.frame)
         try:

@@ -6,9 +6,9 @@ that exist before the loop are variables of it too, fixed ones unless the loop c
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from zygopy.errors import TypeJoinError, UnsupportedError
+from zygopy.errors import Loc, TypeJoinError, UnsupportedError
 from zygopy.transform import arrays, ops
 from zygopy.transform.build import Builder, constant, zero
 from zygopy.transform.ir import Const, For, Value, Var, While, new_key
@@ -144,8 +144,13 @@ def _describe_kind(kind: object) -> str:
     return "possibly nothing"
 
 
-def _zeros_of(kind: object) -> object:
-    return zero(kind.type) if isinstance(kind, Number) else rebuilt(kind.items, map(_zeros_of, kind.items))
+def _zeros_of(s, kind: object) -> object:
+    match kind:
+        case Number():
+            return zero(kind.type)
+        case Handle():
+            return arrays.allocate(s, kind.shape, kind.type.dtype, ops.ZEROS)
+    return rebuilt(kind.items, [_zeros_of(s, item) for item in kind.items])
 
 
 # -- interpretation ---------------------------------------------------------------------------------------------------
@@ -207,7 +212,7 @@ def loop(s, names: list[str], build: Callable, finish: Callable, sure: bool = Fa
     `build(enter, run)` interprets the blocks: `enter()` binds the loop's variables, `run(body)` does that and
     interprets the body. `finish` emits the loop; `sure`: it runs at least once.
     """
-    before = s.frame.names
+    before, place = s.frame.names, s.loc
     names = [*names, *filter(is_object_name, before)]
     kinds = {n: Fixed(before[n]) if is_object_name(n) else _kind(before.get(n, Unbound())) for n in names}
     marks = [(level.builder, len(level.builder.statements)) for level in s.levels]
@@ -240,7 +245,7 @@ def loop(s, names: list[str], build: Callable, finish: Callable, sure: bool = Fa
             raise UnsupportedError("a loop whose body always raises is not supported", s.loc) from None
         after = ends["names"]
         s.objects_of_loop = before, after
-        wider = {name: _widen(s, kinds[name], after.get(name, Unbound())) for name in names}
+        wider = {name: _widen_name(s, place, name, kinds[name], after.get(name, Unbound())) for name in names}
         if all(_same_entry(kinds[n], wider[n]) for n in names):
             kinds = wider
             break
@@ -340,6 +345,8 @@ def _views(s, value: object, ask: bool) -> object:
             s.unshaped.add(value.var)
             arrays.bind_shape(s, value.var)
         return arrays.whole(s, value.var)
+    if isinstance(value, Maybe):
+        return replace(value, value=_views(s, value.value, ask))
     if isinstance(value, _Rebound):
         s.fix(value.which, _REBOUND)
         s.frame.names[value.which.name] = _views(s, value.content, ask)
@@ -350,6 +357,26 @@ def _views(s, value: object, ask: bool) -> object:
 
 
 _REBOUND = "a loop puts other objects in its place"
+
+
+def _widen_name(s, place: Loc, name: str, kind: object, end: object) -> object:
+    """The kind of a loop variable; an array that only the loop binds is one if something behind the loop reads it."""
+    if not (isinstance(end, View) and isinstance(kind, Fixed | Late) and _is_unbound(kind)):
+        return _widen(s, kind, end)
+    late = place, name
+    if s.keeping is not None and late in s.keeping.late:
+        if isinstance(kind, Late):
+            wider = _widen(s, kind.kind, end)
+            if not isinstance(wider, Handle):
+                return wider
+            if None not in wider.shape:
+                return Late(wider)
+            return Fixed(Unbound("an array of changing shape is bound inside the loop only"))
+        shape = tuple(map(s.canonical, end.shape))
+        if not (end.frozen or end.part) and all(s.homes.get(n, 0) < len(s.levels) for n in shape):
+            layout = "C" if end.is_whole and end.base.type.layout == "C" else "A"
+            return Late(Handle(Array(end.dtype, end.ndim, layout), shape))
+    return Fixed(Unbound("an array is bound inside the loop only", late))
 
 
 def _widen(s, kind: object, end: object) -> object:
@@ -438,7 +465,7 @@ def _flatten(s, kind: object, value: object, builder: Builder, names: dict) -> l
             return [arrays.materialise(s, value)]
         case Optional():
             inner, flag = optional(value)
-            inner = _zeros_of(kind.kind) if inner is None else inner
+            inner = _zeros_of(s, kind.kind) if inner is None else inner
             return [*_flatten(s, kind.kind, inner, builder, names), flag]
     return []
 

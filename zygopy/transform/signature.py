@@ -25,14 +25,14 @@ from zygopy.transform.ir import (
     with_blocks,
     with_reachable,
 )
-from zygopy.transform.kept import Keeping, StartAgain
+from zygopy.transform.kept import Keeping
 from zygopy.transform.maybe_views import refuse_if_it_matters
 from zygopy.transform.memory import stored_parameters
 from zygopy.transform.parse import parameter_names, read
 from zygopy.transform.records import Known, Record, counting_fields, keys_of, place, rebuilt
 from zygopy.transform.specialise import Specialiser
 from zygopy.transform.types import FLOAT, Array, Scalar
-from zygopy.transform.values import Raises, Static, View, describe, is_number
+from zygopy.transform.values import Raises, StartAgain, Static, View, describe, is_number
 
 
 @dataclass(frozen=True)

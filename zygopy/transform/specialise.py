@@ -56,6 +56,7 @@ from zygopy.transform.values import (
     Raises,
     Scope,
     Shape,
+    StartAgain,
     Static,
     Unbound,
     View,
@@ -396,6 +397,9 @@ class Specialiser:
     def _bound(self, frame: Frame, name: str, value: object) -> object:
         match value:
             case Unbound():
+                if value.late is not None and self.keeping is not None and value.late not in self.keeping.late:
+                    self.keeping.late.add(value.late)
+                    raise StartAgain
                 raise UnboundError(
                     f"{name} may have no value here",
                     self.loc,

@@ -284,9 +284,13 @@ class Super:
 
 @dataclass(frozen=True)
 class Unbound:
-    """A name without a value, and why reading it is refused."""
+    """A name without a value, and why reading it is refused.
+
+    `late`: the loop and the name of an array that has a value if the function is specialised again to keep it.
+    """
 
     why: str = ""
+    late: tuple | None = None
 
 
 @dataclass(frozen=True)
@@ -381,6 +385,10 @@ class UnknownMemberError(UnsupportedError):
 
 class Template(str):
     """A text of which some parts are known only at run time; they stand as their source."""
+
+
+class StartAgain(Exception):
+    """Something was found about a program for which it is read from its start."""
 
 
 class Raises(Exception):
