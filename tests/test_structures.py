@@ -899,3 +899,27 @@ def test_stars_of_the_function_itself(backend):
 def test_tangents_have_the_structure_of_their_primals(tangent, error, place):
     with pytest.raises(error, match=place):
         zg.jvp(product, ({"a": 1.0, "b": [np.ones(2)]},), (tangent,), backend="python")
+
+
+@dataclass
+class Padded:
+    weights: np.ndarray
+    pad: tuple = dataclasses.field(metadata={"static": True})
+    summed: bool = True
+
+    def __call__(self, x):
+        y = np.pad(x, self.pad) * self.weights
+        return np.sum(y) if self.summed else y[0]
+
+
+def test_what_is_known_of_a_structure_is_known_in_a_gradient_inside():
+    def weighted(layer, x):
+        return layer(x) * 2.0
+
+    def step(layer, x):
+        value, gradient = zg.value_and_grad(weighted)(layer, x)
+        return value, gradient.weights
+
+    value, gradient = zg.jit(step, backend="python")(Padded(np.arange(5.0), (1, 2)), np.ones(2))
+    assert value == 6.0
+    assert gradient.tolist() == [0.0, 2.0, 2.0, 0.0, 0.0]

@@ -8,9 +8,9 @@ from zygopy.transform import Task, arrays, build, ops
 from zygopy.transform.affine import Affine
 from zygopy.transform.arguments import Lengths, Named
 from zygopy.transform.build import integer
-from zygopy.transform.ir import For, If, Leaves, Let, Substitution, Value, Var, leaves, replace, within
+from zygopy.transform.ir import Const, For, If, Leaves, Let, Substitution, Value, Var, leaves, replace, within
 from zygopy.transform.parse import read
-from zygopy.transform.records import Known, keys_of, place, rebuilt
+from zygopy.transform.records import Known, Record, keys_of, place, rebuilt, static_fields
 from zygopy.transform.specialise import bind
 from zygopy.transform.types import Array
 from zygopy.transform.values import Static, View, is_number
@@ -100,7 +100,7 @@ def _register(s, statement) -> None:
 
 def _type(s, value: object) -> object:
     if (members := s.members(value)) is not None:
-        return rebuilt(members, [_type(s, v) for v in members])
+        return rebuilt(members, [known or _type(s, v) for v, known in _with_known(s, members)])
     if is_number(value):
         return value.type
     if isinstance(value, View):
@@ -109,9 +109,27 @@ def _type(s, value: object) -> object:
     return value
 
 
+def _with_known(s, members: tuple) -> list[tuple[object, Static | None]]:
+    """The members of an argument, with what each is known to be: bools of objects, and static fields."""
+    is_object = isinstance(members, Record)
+    static = static_fields(members.cls) if is_object else frozenset()
+    found = []
+    for key, value in zip(keys_of(members), members, strict=True):
+        is_bool = is_object and isinstance(value, Const) and value.type.is_bool
+        found.append((value, Static(_python(s, value)) if is_bool or key in static else None))
+    return found
+
+
+def _python(s, value: object) -> object:
+    """The Python object that a value known at compile time stands for."""
+    if isinstance(value, tuple):
+        return tuple(_python(s, item) for item in value)
+    return value.value if isinstance(value, Const | Static) else value
+
+
 def _leaves(s, value: object) -> Leaves:
     if (members := s.members(value)) is not None:
-        return rebuilt(members, [_leaves(s, v) for v in members])
+        return rebuilt(members, [Known(k.value) if k else _leaves(s, v) for v, k in _with_known(s, members)])
     if isinstance(value, Static):
         return Known(value.value)
     return arrays.materialise(s, value) if isinstance(value, View) else value
