@@ -1297,6 +1297,69 @@ def ruled_store(x):
     return x * x
 
 
+# -- on a GPU ---------------------------------------------------------------------------------------------------------
+
+group('On a GPU (`backend="cuda"`)')
+
+
+def _for_gpu(*args):
+    return lambda f: zg.grad(f).source(*(np.array(a) if isinstance(a, list) else a for a in args), target="cuda")
+
+
+@refused("a branch on what is in arrays, around a loop", zg.UnsupportedError, call=_for_gpu(X))
+def branch_around_a_loop(x):
+    if np.sum(x) > 1.0:
+        x = x * 2.0
+    return np.sum(x)
+
+
+@refused("a loop over as many trips as an array says", zg.UnsupportedError, call=_for_gpu(X, [2, 1]))
+def trips_in_an_array(x, counts):
+    for _ in range(counts[0]):
+        x = np.sin(x)
+    return np.sum(x)
+
+
+@refused("the gradient of a `while` loop", zg.UnsupportedError, call=_for_gpu(X, 2))
+def while_on_a_gpu(x, stop):
+    total, n = 0.0, 0
+    while n < stop:
+        total += np.sin(total) * x[n]
+        n += 1
+    return total
+
+
+@refused("systems of equations and factorisations", zg.UnsupportedError, call=_for_gpu([[2.0, 1.0], [1.0, 3.0]]))
+def solved_on_a_gpu(a):
+    return np.sum(np.linalg.solve(a, a[0]))
+
+
+@refused("functions that kernels do not have", zg.UnsupportedError, call=_for_gpu(X))
+def gamma_on_a_gpu(x):
+    total = 0.0
+    for k in range(len(x)):
+        total += math.gamma(x[k])
+    return total
+
+
+@refused("printing numbers of the GPU", zg.UnsupportedError, call=_for_gpu(X))
+def printed_on_a_gpu(x):
+    total = np.sum(x)
+    print(total)
+    return total
+
+
+@refused("complex numbers", zg.UnsupportedError, call=_for_gpu(X))
+def complex_on_a_gpu(x):
+    z = x * np.exp(1j * x)
+    return np.sum(z.real)
+
+
+@refused("`vjp` and `linearize`", zg.ArgumentError, call=lambda f: zg.vjp(f, np.ones(2), backend="cuda"))
+def vjp_on_a_gpu(x):
+    return x * x
+
+
 # -- messages and the page --------------------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ LAYERS = {
     "api": 4,
     "tree": 4,
     "check": 4,
+    "devices": 4,
 }
 LAYERS |= {
     "": 5,
@@ -66,6 +67,7 @@ READERS |= {
 PASSES = {"simplify", "activity", "reverse", "forward", "tape", "jam", "memory", "emit", "naming", "show"}
 PASSES |= {"promote", "hoist", "orient", "distribute", "rotate", "fuse", "overwrite", "operands", "kernels", "settle"}
 PASSES |= {"split", "halves", "replay"}
+PASSES |= {"grid", "expand", "offsets", "launch"}  # for GPUs
 
 
 def imports(file: Path) -> list[tuple[str, int]]:

@@ -16,6 +16,7 @@ from zygopy.api import (
     vjp,
 )
 from zygopy.check import check_grads
+from zygopy.devices import to_device, to_host
 from zygopy.errors import (
     ArgumentError,
     DtypeError,
@@ -72,6 +73,8 @@ __all__ = [
     "state_leaves",
     "stop_gradient",
     "tangent",
+    "to_device",
+    "to_host",
     "value_and_grad",
     "vjp",
     "with_leaves",

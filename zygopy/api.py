@@ -34,7 +34,7 @@ def grad(f: Callable | None = None, argnums: Argnums = 0, has_aux: bool = False,
         The parameters to differentiate with respect to, by position or name.
     has_aux : bool
         Whether `f` returns a pair (value, aux); the gradient is then returned as (gradient, aux).
-    backend : {"cpu", "python"}
+    backend : {"cpu", "cuda", "python"}
         What runs the generated code: Numba's native code, or plain Python for debugging.
 
     Returns

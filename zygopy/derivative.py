@@ -19,12 +19,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zygopy.backends import gpu
 from zygopy.backends.fingerprint import Fingerprint
 from zygopy.backends.numba_private import NativeFunction, given_value
 from zygopy.backends.outlines import kept_outline
-from zygopy.errors import ArgumentError, OtherLengthsError, OutputError, ShapeError
+from zygopy.errors import ArgumentError, DtypeError, OtherLengthsError, OutputError, ShapeError
 from zygopy.show_source import Text
-from zygopy.structures import builder, flat, flattener, is_native, refilled, skeleton, type_of
+from zygopy.structures import (
+    arrays_on_gpu,
+    builder,
+    flat,
+    flattener,
+    is_leaf,
+    is_leaf_anywhere,
+    is_native,
+    mapped,
+    refilled,
+    skeleton,
+    type_of,
+)
 from zygopy.transform import Program, Task, build, source_of
 from zygopy.transform.arguments import Lengths, ones_of
 from zygopy.transform.ir import Function
@@ -45,6 +58,7 @@ class Derivative:
     task: Task
     backend: str
     __call__: Callable
+    target = "cpu"  # what loops are made fast for
 
     lengths: Lengths | None  # what it is specialised to beside types
 
@@ -56,11 +70,11 @@ class Derivative:
         """The IR for the types of these arguments."""
         return self.built(self.types(args, kwargs))
 
-    def built(self, types: list) -> Program:
+    def built(self, types: list, target: str | None = None) -> Program:
         """The IR for arguments of these types, that of `out` behind the parameters' if there is one."""
         count = len(parameter_names(self.function))
         out = types[count] if len(types) > count else None
-        return build(self.function, types[:count], self.task, self.lengths, out)
+        return build(self.function, types[:count], self.task, self.lengths, out, target or self.target)
 
     def types(self, args: tuple, kwargs: dict) -> list:
         """The types of a call's arguments, in the order of the parameters (tangents left out), and that of `out`."""
@@ -105,9 +119,19 @@ class Derivative:
 
         return Text(show(self.program(*args, **kwargs).function), "text")
 
-    def source(self, *args, **kwargs) -> Text:
-        """The generated Python for arguments like these: readable, and what the backends run."""
-        return Text(source_of(readable(self.program(*args, **kwargs).function)).whole_text, "python")
+    def source(self, *args, target: str | None = None, **kwargs) -> Text:
+        """The generated Python for arguments like these: readable, and what the backends run.
+
+        With `target="cuda"` the host's part and the kernels, which need no GPU to be read.
+        """
+        if target not in (None, "cuda"):
+            raise ArgumentError(f"there is no source for target {target!r}", help='use target="cuda"')
+        program = self.built(self.types(args, kwargs), target)
+        if (target or self.target) == "cuda":
+            from zygopy.backends import cuda
+
+            return Text(cuda.Program(flat(program.function)).text, "python")
+        return Text(source_of(readable(program.function)).whole_text, "python")
 
     def cfunc(self, signature) -> Any:
         """The compiled function as a C function of numbers, by `numba.cfunc`.
@@ -161,6 +185,11 @@ class Derivative:
     def variants(self) -> dict[Lengths, "Derivative"]:
         """The same derivative for other lengths than the code is for."""
         return {}
+
+    @cached_property
+    def on_gpu(self) -> "Derivative":
+        """The same for arrays in a GPU's memory."""
+        return make(self.function, self.task, "cuda", self.lengths)
 
     def derived(self, **changes) -> "Derivative":
         """Another operator on the same function."""
@@ -254,15 +283,18 @@ def _any_ones(ones: tuple | None) -> bool:
 
 def make(function: Callable, task: Task, backend: str, lengths: Lengths | None = None) -> Derivative:
     """An operator on a function."""
-    if backend not in ("cpu", "python"):
-        raise ArgumentError(f"there is no backend {backend!r}", help='use "cpu" or "python"')
+    if backend not in ("cpu", "cuda", "python"):
+        raise ArgumentError(f"there is no backend {backend!r}", help='use "cpu", "cuda" or "python"')
     if task.kind in ("vjp", "linearize"):
         from zygopy.linear_maps import Parted
 
+        if backend == "cuda":
+            raise ArgumentError(f"{task.kind} is not supported on backend cuda", help="use grad, jvp or jacrev")
         parted: Derivative = Parted(function, task, backend)
         parted.lengths = lengths
         return parted
-    base = Interpreted if backend == "python" else Bound if needs_binding(function) else Native
+    plain = {"python": Interpreted, "cuda": OnDevice}
+    base = plain.get(backend) or (Bound if needs_binding(function) else Native)
     made = _CLASSES[_FACES[task.kind], base](function, task, backend)
     made.lengths = lengths
     return made
@@ -407,6 +439,8 @@ def _codes(code: types.CodeType) -> list[types.CodeType]:
 class Interpreted(Derivative):
     """Runs the emitted source by plain Python: slow, and good for debugging."""
 
+    is_leaf = staticmethod(is_leaf)
+
     def __init__(self, function: Callable, task: Task, backend: str):
         self.function, self.task, self.backend = function, task, backend
         self.__name__, self.__doc__ = function.__name__, function.__doc__
@@ -415,14 +449,15 @@ class Interpreted(Derivative):
     def __call__(self, *args, **kwargs):
         """Call with the arguments of the function."""
         values = all_values(self, args, kwargs)
+        if self.target != "cuda" and any(map(arrays_on_gpu, values)):
+            raise DtypeError("an argument is in a GPU's memory", help='use backend="cuda" or zygopy.to_host(x)')
         types = self.types(args, kwargs)
         entry = self._entries.get(key := tuple(types))
         if entry is None or not unchanged(entry[1]):
             program = self.built(types)
-            from zygopy.backends import python
-
-            compiled = python.compile(source_of(flat(program.function)))
-            entry = compiled, program, flattener(self.structure(types), self.count), builder(program.function.results)
+            compiled = self.compiled(flat(program.function))
+            flatten = flattener(self.structure(types), self.count, self.is_leaf)
+            entry = compiled, program, flatten, builder(program.function.results)
             self._entries[key] = entry
         compiled, program, flatten, built = entry
         try:
@@ -430,6 +465,35 @@ class Interpreted(Derivative):
         except OtherLengthsError as error:
             return self.for_lengths(error, args, kwargs)(*args, **kwargs)
         return result if built is None else built(result)
+
+    def compiled(self, function: Function) -> Callable:
+        """What runs a function."""
+        from zygopy.backends import python
+
+        return python.compile(source_of(function))
+
+
+class OnDevice(Interpreted):
+    """Runs on a GPU: kernels, and their launches by plain Python."""
+
+    target = "cuda"
+    is_leaf = staticmethod(is_leaf_anywhere)
+
+    def __call__(self, *args, **kwargs):
+        """Call with the arguments of the function, arrays in the GPU's memory."""
+        device = gpu.device()
+        names = [*parameter_names(self.function), *(f"{n}_dot" for n in self.task.wrt)]
+        taken = [mapped(device.taken, a, n) for a, n in zip(args, names, strict=False)]
+        taken += args[len(names) :]
+        result = super().__call__(*taken, **{n: mapped(device.taken, a, n) for n, a in kwargs.items()})
+        like = next((a for value in (*args, *kwargs.values()) for a in arrays_on_gpu(value)), None)
+        return mapped(lambda value, _: device.given(value, like), result, "")
+
+    def compiled(self, function: Function) -> Callable:
+        """What runs a function."""
+        from zygopy.backends import cuda
+
+        return cuda.Program(function).on(gpu.device())
 
 
 def all_values(derivative: Derivative, args: tuple, kwargs: dict) -> list:
@@ -493,6 +557,8 @@ class Native(Derivative, NativeFunction):
 
     def _compile_for_args(self, *args, **kwargs):
         """Numba's hook for new argument types; with what Numba cannot type, Python binds from now on."""
+        if any(arrays_on_gpu(value) for value in (*args, *kwargs.values())):
+            return self.unfolded(self.on_gpu)
         names = [*self._compiler.pysig.parameters, *kwargs]
         given = {name: given_value(a) for name, a in zip(names, (*args, *kwargs.values()), strict=False)}
         defaults = {name for name, a in zip(names, args, strict=False) if given[name] is not a}
@@ -509,14 +575,14 @@ class Native(Derivative, NativeFunction):
         self.__class__ = _CLASSES[_FACES[self.task.kind], Guarded]
         return self.unfolded()
 
-    def unfolded(self) -> Callable:
-        """What to call with arguments as Numba has folded them, that of `out` behind the others."""
+    def unfolded(self, on: Callable | None = None) -> Callable:
+        """What to call with arguments as Numba has folded them, that of `out` behind the others; `on` gets them."""
         count = len(parameter_names(self.function)) if self.takes_out else sys.maxsize
 
         def call(*args, **kwargs):
             if args[count:] and args[count] is not NOT_GIVEN:
                 kwargs["out"] = args[count]
-            return self(*args[:count], **kwargs)
+            return (on or self)(*map(given_value, args[:count]), **kwargs)
 
         return call
 
@@ -620,6 +686,8 @@ class Bound(Native):
         values = all_values(self, args, kwargs)
         entry = self._last
         if entry is None or not unchanged(entry.program) or (leaves := entry.flatten(*values)) is None:
+            if any(map(arrays_on_gpu, values)):
+                return self.on_gpu(*args, **kwargs)
             entry = self._last = self._entry(self.types(args, kwargs))
             leaves = taken_apart(entry.flatten, values)
         try:
@@ -651,6 +719,6 @@ class Bound(Native):
 _CLASSES = {
     (face, base): type(face.__name__, (face, base), {"__doc__": face.__doc__, "__module__": __name__})
     for face in set(_FACES.values())
-    for base in (Interpreted, Native, Guarded, Bound)
+    for base in (Interpreted, OnDevice, Native, Guarded, Bound)
     if not issubclass(base, face)
-} | {(Derivative, base): base for base in (Interpreted, Native, Guarded, Bound)}
+} | {(Derivative, base): base for base in (Interpreted, OnDevice, Native, Guarded, Bound)}

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from zygopy.backends.gpu import lives_on_gpu
 from zygopy.errors import DtypeError
 from zygopy.transform.arguments import ArgumentType, typeof
 from zygopy.transform.ir import Function, Leaves, Param, Var, leaves
@@ -100,6 +101,28 @@ def is_leaf(value: object) -> bool:
     return isinstance(value, np.ndarray | np.generic | int | float | complex) and not isinstance(value, bool)
 
 
+def is_leaf_anywhere(value: object) -> bool:
+    """Whether a value is a number or array, in whatever memory."""
+    return is_leaf(value) or hasattr(type(value), "__cuda_array_interface__")
+
+
+def arrays_on_gpu(value: object) -> list:
+    """The arrays of a structure that are in a GPU's memory."""
+    members = None if is_static(value) else record_of(value)
+    if members is None:
+        return [value] if lives_on_gpu(value) else []
+    return [found for item in members for found in arrays_on_gpu(item)]
+
+
+def mapped(f: Callable[[Any, str], Any], value: Any, name: str) -> Any:
+    """A value with `f` applied to its numbers, arrays and static members, which `name` says how to reach."""
+    members = None if is_static(value) else record_of(value)
+    if members is None:
+        return f(value, name)
+    items = [mapped(f, item, place(name, members, key)) for key, item in zip(keys_of(members), members, strict=True)]
+    return remade(members, items)
+
+
 def skeleton(type_: Any) -> Any:
     """What of a type does not depend on the types of its leaves."""
     if isinstance(type_, tuple):
@@ -162,12 +185,13 @@ class _Code:
         return self.namespace["made"]
 
 
-def flattener(structure: list, count: int | None = None) -> Callable:
+def flattener(structure: list, count: int | None = None, is_leaf: Callable = is_leaf) -> Callable:
     """What takes the values of a call apart: the tuple of their leaves; None if they have another structure.
 
     A call gives `count` values at least, one more if it names arrays to be filled.
     """
     code = _Code()
+    code.namespace["is_leaf"] = is_leaf
     found: list[str] = []
     params = [code.name() for _ in structure]
     for name, type_ in zip(params, structure, strict=True):

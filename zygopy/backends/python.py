@@ -17,8 +17,8 @@ from zygopy.transform.emit import Source
 _numbers = itertools.count(1)
 
 
-def compile(source: Source) -> Callable:
-    """The function of a source; its text can be seen in tracebacks."""
+def compile(source: Source, names: dict[str, Any] | None = None) -> Callable:
+    """The function of a source; its text can be seen in tracebacks. `names` are more that it may use."""
     namespace: dict[str, Any] = {
         "np": np,
         "math": math,
@@ -27,6 +27,7 @@ def compile(source: Source) -> Callable:
         **runtime.HELPERS,
         **runtime_arrays.HELPERS,
         **matrices.KERNELS,
+        **(names or {}),
     }
     for part in (*source.callees, source):
         namespace |= part.errors | part.constructors

@@ -49,11 +49,12 @@ def build(
     task: Task,
     lengths: Lengths | None = None,
     out: ArgumentType | None = None,
+    target: str = "cpu",
 ) -> Program:
     """The IR for a task on a function, by `pipeline.build`."""
     from zygopy.transform import pipeline
 
-    return pipeline.build(function, types, task, lengths, out)
+    return pipeline.build(function, types, task, lengths, out, target)
 
 
 def source_of(function: Function) -> "Source":

@@ -59,7 +59,7 @@ def with_lengths(type_: ArgumentType, value: object) -> ArgumentType:
 
 
 def type_of_array(array: np.ndarray, name: str) -> Array:
-    """The type of a NumPy array.
+    """The type of an array of NumPy or CuPy.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def type_of_array(array: np.ndarray, name: str) -> Array:
     if not 1 <= array.ndim <= 8:
         raise DtypeError(f"{name} is an array with {array.ndim} dimensions", help="pass a number: x.item()")
     layout = "C" if array.flags.c_contiguous else "F" if array.flags.f_contiguous else "A"
-    return Array(dtype, array.ndim, layout, array.flags.writeable, lengths=array.shape)
+    return Array(dtype, array.ndim, layout, getattr(array.flags, "writeable", True), lengths=array.shape)
 
 
 def typeof(value: Any, name: str) -> Any:
@@ -83,7 +83,7 @@ def typeof(value: Any, name: str) -> Any:
     DtypeError
         For values that cannot be computed with; the message says what to do.
     """
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) or hasattr(type(value), "__cuda_array_interface__"):
         return type_of_array(value, name)
     if isinstance(value, bool | np.bool_):
         return BOOL

@@ -79,13 +79,13 @@ class Source:
         return "\n\n".join([*(callee.text for callee in self.callees), self.text])
 
 
-def emit(function: Function, comments: bool = True) -> Source:
-    """Write a function as Python source."""
+def emit(function: Function, comments: bool = True, writing: "type[Writer] | None" = None) -> Source:
+    """Write a function as Python source; `writing` says how, where it is no program for the host alone."""
     if function.name in _RESERVED:
         function = replace(function, name=f"{function.name}_")
     names = _names_of_callees(function)
     kept = tuple(_emit_kept(replace(f, name=names[callee]), names, comments) for callee, f in function.callees)
-    return replace(_emit(function, names, comments), callees=kept)
+    return replace(_emit(function, names, comments, writing), callees=kept)
 
 
 def _names_of_callees(function: Function) -> dict[Callee, str]:
@@ -107,23 +107,23 @@ def _emit_kept(function: Function, names: dict[Callee, str], comments: bool) -> 
     return replace(_emit(bare, names, comments), takes=takes, gives=tuple(v.type for v in leaves(function.results)))
 
 
-def _emit(function: Function, callees: dict[Callee, str], comments: bool) -> Source:
+def _emit(
+    function: Function, callees: dict[Callee, str], comments: bool, writing: "type[Writer] | None" = None
+) -> Source:
     errors = {s.error.__name__: s.error for s in walk(function.body) if isinstance(s, Check)}
     taken = {*errors, function.name, *_RESERVED, *callees.values()}
     constructors = _constructors(function.results, taken)
-    writer = _Writer(name(function, {*taken, *constructors}), comments)
+    writer = (writing or Writer)(name(function, {*taken, *constructors}), comments)
     writer.callees = callees
     writer.constructors = {class_: own for own, class_ in constructors.items()}
     writer.shapes = {s.var: s.args for s in function.body.statements if isinstance(s, Let) and s.op is ops.SCRATCH}
-    params = ", ".join(writer.parameter(p) for p in function.params)
     writer.loc = function.loc
-    writer.line(f"def {function.name}({params}):")
+    writer.head(function)
     writer.depth += 1
     for p in function.params:
         if isinstance(p.leaves, tuple) and p.leaves:
             writer.line(f"{writer.target(p.leaves)} = {p.name}")
-    writer.block(function.body)
-    writer.line(f"return {writer.tree(function.results)}")
+    writer.all_of(function)
     aliases = alias_classes(function.body)
     classes = _class_numbers(aliases, writer.names)
     local = _local(function, aliases, writer.names)
@@ -172,7 +172,9 @@ def _local(function: Function, aliases: AliasClasses, names: dict[Var, str]) -> 
 _RESERVED = {"np", "math", "grow", "overlap", "extent", "first_overlap", "scratch", *ops.CALLED}
 
 
-class _Writer:
+class Writer:
+    """Writes Python with the names of a `Naming`."""
+
     def __init__(self, naming: Naming, comments: bool):
         self.names, self.inlined = naming.names, naming.inlined
         self.shapes: dict[Value, tuple[Value, ...]] = {}  # of tapes
@@ -187,6 +189,15 @@ class _Writer:
         self.loc: Loc | None = None
         self.comments = comments
         self.commented: Loc | None = None
+
+    def head(self, function: Function) -> None:
+        params = ", ".join(self.parameter(p) for p in function.params)
+        self.line(f"def {function.name}({params}):")
+
+    def all_of(self, function: Function) -> None:
+        """The body of a function and its return."""
+        self.block(function.body)
+        self.line(f"return {self.tree(function.results)}")
 
     def parameter(self, param: Param) -> str:
         """The name of a parameter; that of a kept function is the name of its variable."""
@@ -266,7 +277,7 @@ class _Writer:
 
     def allocation(self, let: Let) -> str:
         shape = self.items(let.args)
-        dtype = "" if let.var.type.dtype == FLOAT64 else f", np.{_dtype_name(let.var.type.dtype)}"
+        dtype = "" if let.var.type.dtype == FLOAT64 else f", np.{dtype_name(let.var.type.dtype)}"
         if let.op is ops.SCRATCH:
             return f"scratch(({shape}{',' if len(let.args) == 1 else ''}){dtype})"
         shape = f"({shape})" if len(let.args) > 1 else shape
@@ -428,9 +439,7 @@ class _Writer:
     def for_loop(self, s: For) -> None:
         self.loc = s.loc
         self.copies(list(zip(s.params, s.inits, strict=True)))
-        bounds = [s.stop] if _is_zero(s.start) and _is_one(s.step) else [s.start, s.stop]
-        bounds += [] if _is_one(s.step) else [s.step]
-        self.statement_line(s, f"for {self.names[s.index]} in range({self.items(bounds)}):")
+        self.statement_line(s, f"for {self.names[s.index]} in range({self.range_of(s)}):")
         if s.parallel:
             self.parallel.add(len(self.lines))
             if s.short:
@@ -438,6 +447,10 @@ class _Writer:
         self.nested(s.body, list(zip(s.params, s.body.yields, strict=True)))
         self.loc = s.loc
         self.copies(list(zip(s.results, s.params, strict=True)))
+
+    def range_of(self, s: For) -> str:
+        bounds = [s.stop] if _is_zero(s.start) and _is_one(s.step) else [s.start, s.stop]
+        return self.items(bounds if _is_one(s.step) else [*bounds, s.step])
 
     def while_loop(self, s: While) -> None:
         self.loc = s.loc
@@ -499,7 +512,7 @@ class _Writer:
 
     def new_stack(self, s: Let) -> None:
         type_, tape = s.var.type, self.names[s.var]
-        dtype = "" if type_.dtype == FLOAT64 else f", np.{_dtype_name(type_.dtype)}"
+        dtype = "" if type_.dtype == FLOAT64 else f", np.{dtype_name(type_.dtype)}"
         self.statement_line(s, f"{tape} = np.empty(({_STACK_ROWS}, {type_.width}){dtype})")
         self.line(f"{tape}_top = 0")
 
@@ -544,7 +557,7 @@ def _constant(c: Const) -> tuple[str, int]:
     else:
         text = repr(float(value)) if type_.is_float and type_.dtype == FLOAT64 else repr(plain)
     if type_.dtype not in (FLOAT64, INT64, BOOL_):
-        return f"np.{_dtype_name(type_.dtype)}({text})", _ATOM
+        return f"np.{dtype_name(type_.dtype)}({text})", _ATOM
     return text, 14 if text.startswith("-") else _ATOM
 
 
@@ -565,7 +578,8 @@ def _complex_constant(z: complex) -> tuple[str, int]:
     return f"complex({parts[0]}, {parts[1]})", _ATOM
 
 
-def _dtype_name(dtype: np.dtype) -> str:
+def dtype_name(dtype: np.dtype) -> str:
+    """How NumPy's namespace calls a dtype."""
     return "bool_" if dtype == BOOL_ else dtype.name
 
 
@@ -574,7 +588,7 @@ def _cast(to: Scalar, source: Scalar) -> str:
         return "float({0})" if to.weak and source.dtype.kind in "iu" else "np.float64({0})"
     if to.dtype == INT64 and source.dtype.kind == "f":
         return "int({0})" if to.weak else "np.int64({0})"
-    return f"np.{_dtype_name(to.dtype)}({{0}})"
+    return f"np.{dtype_name(to.dtype)}({{0}})"
 
 
 def _is_zero(v: Value) -> bool:

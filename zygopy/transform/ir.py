@@ -12,6 +12,7 @@
               | Check(test, error, message)            raises unless test holds
               | Print(args)
               | Push(stack, values) | Pop(vars, stack) a growing tape, its rows or records read back in reverse order
+              | Launch(kernel, extents, args)          a function whose outer loops threads of a GPU share out
     value     = Var(name, type) | Const(value, type)
 
 Loops and branches yield: a loop's `params` start as `inits`, take the body's yields after each trip and leave as
@@ -246,7 +247,20 @@ class Pop:
     loc: Loc
 
 
-Statement = Let | Store | Kernel | Call | For | While | If | Check | Print | Push | Pop
+@dataclass(frozen=True)
+class Launch:
+    """Runs a Function of its own: its outer parallel loops, of `extents` trips, are shared out to threads.
+
+    It stores all that it computes; the variables of its parameters are those of `args`.
+    """
+
+    kernel: "Function"
+    extents: tuple[Value, ...]
+    args: tuple[Value, ...]
+    loc: Loc
+
+
+Statement = Let | Store | Kernel | Call | For | While | If | Check | Print | Push | Pop | Launch
 
 Leaves = Value | tuple["Leaves", ...]  # a number or array, or a tuple or Record of such, nested
 
@@ -392,6 +406,8 @@ def operands(statement: Statement) -> tuple[Value, ...]:
             return (statement.stack, *statement.values)
         case Pop():
             return (statement.stack,)
+        case Launch():
+            return (*statement.extents, *statement.args)
 
 
 def defined(statement: Statement) -> tuple[Var, ...]:
@@ -588,6 +604,7 @@ __all__ = [
     "Function",
     "If",
     "Kernel",
+    "Launch",
     "Leaves",
     "Let",
     "Loc",

@@ -67,7 +67,7 @@ def name(function: Function, reserved: set[str]) -> Naming:
             continue
         if var in around and var not in classes.members and var not in classes.parent:
             taken = {naming.names[outer] for outer in around[var]}
-            base = _identifier(var.name)
+            base = identifier(var.name)
             free = (n for n in (base, *(f"{base}_{k}" for k in range(1, len(taken) + 1))) if n in of_indices - taken)
             naming.names[var] = next(free, None) or _unique(base, used, reserved)
             of_indices.add(naming.names[var])
@@ -76,7 +76,7 @@ def name(function: Function, reserved: set[str]) -> Naming:
         if var in parameters:
             naming.names[representative] = _unique(parameters[var], used, set())
         elif representative not in naming.names:
-            naming.names[representative] = _unique(_identifier(classes.label(representative)), used, reserved)
+            naming.names[representative] = _unique(identifier(classes.label(representative)), used, reserved)
         naming.names[var] = naming.names[representative]
     return naming
 
@@ -107,7 +107,8 @@ def _all_vars(function: Function) -> list[Var]:
     return list(found)
 
 
-def _identifier(hint: str) -> str:
+def identifier(hint: str) -> str:
+    """A name of Python's and of no builtin from what is only a hint."""
     text = "".join(c if c.isidentifier() or c.isdigit() else "_" for c in hint.split("@")[0]) or "t"
     text = "k" if not text.strip("_") else text
     text = f"v{text}" if not text.isidentifier() or text.startswith(OWN) else text

@@ -155,6 +155,7 @@ SHIFT_RIGHT = _op("shift_right", "{0} >> {1}", _arithmetic, 10)
 INVERT = _op("invert", "~{0}", lambda t: (promote(*t), promote(*t)), 14)
 ADD = _op("add", "{0} + {1}", _arithmetic, 12)
 SUM = _op("sum", "{0} + {1}", _arithmetic, 12)  # an addition of adjoints: their order is ours, not the user's
+ATOMIC = _op("atomic", "{0} + {1}", _arithmetic, 12)  # of stores: an addition by threads that meet in one element
 SUB = _op("sub", "{0} - {1}", _arithmetic, 12)
 MUL = _op("mul", "{0} * {1}", _arithmetic, 13)
 DIV = _op("div", "{0} / {1}", _floating, 13)

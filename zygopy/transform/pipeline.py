@@ -62,6 +62,10 @@ from zygopy.transform.vectorise import vectorise
 from zygopy.transform.verify import verify
 from zygopy.transform.winners import winners
 
+Pass = Callable[[Function], Function]
+
+Pass = Callable[[Function], Function]
+
 
 def build(
     function: Callable,
@@ -69,10 +73,12 @@ def build(
     task: Task,
     lengths: Lengths | None = None,
     out: ArgumentType | None = None,
+    target: str = "cpu",
 ) -> Program:
     """The IR for a task on a function with arguments of the given types, and axes of length 1.
 
-    `out` is the type of a structure of arrays that a derivative is written into.
+    `out` is the type of a structure of arrays that a derivative is written into; `target` says what loops are made fast
+    for: "cpu" or "cuda".
 
     Raises
     ------
@@ -97,7 +103,7 @@ def build(
         parts = _tuned_halves(linearized(everywhere(settled, primal), tangents))
         derived, second = parts.forward, parts.backward
     else:
-        derived = _derive(primal, found, task, settled)
+        derived = _derive(primal, found, task, settled, partial(_tuned, passes=_TUNING[target]))
     if out is not None:
         derived = checked(into(derived, _gradient(derived.results, task), out))
     primals = sum(len(_numbers_of(type_)) for type_ in types)
@@ -107,7 +113,7 @@ def build(
 def halves(
     primal: Function,
     wrt: list[Leaves],
-    settled: Callable[[Function], Function] = settle,
+    settled: Pass = settle,
     owned: bool = True,
     outputs: Leaves | None = None,
 ) -> Split:
@@ -119,25 +125,25 @@ def _tuned_halves(found: Split) -> Split:
     return Split(*(_tuned(checked(everywhere(simplify, checked(half)))) for half in (found.forward, found.backward)))
 
 
-def _derive(primal: Function, found: Specialised, task: Task, settled: Callable[[Function], Function]) -> Function:
-    """The program of a task; `settled` is applied once nothing differentiates it any more."""
+def _derive(primal: Function, found: Specialised, task: Task, settled: Pass, tuned: Pass) -> Function:
+    """The program of a task; `settled` is applied once nothing differentiates it any more, and `tuned` at last."""
     match task.kind:
         case "primal":
-            return _tuned(everywhere(settled, primal))
+            return tuned(everywhere(settled, primal))
         case "jvp":
             tangents = forward(primal, list(task.wrt))
             if task.tangent_only:
                 _, dots = tangents.results
                 tangents = replace(tangents, body=replace(tangents.body, yields=tuple(leaves(dots))), results=dots)
             tangents = everywhere(simplify, tangents)
-            return replace(_tuned(everywhere(settled, tangents)), name=f"{primal.name}_jvp")
+            return replace(tuned(everywhere(settled, tangents)), name=f"{primal.name}_jvp")
         case "jacfwd":
             columns = everywhere(simplify, checked(jacobian(primal, list(task.wrt), task.single, None)))
-            return replace(_tuned(checked(everywhere(settled, columns))), name=f"{primal.name}_jacfwd")
+            return replace(tuned(checked(everywhere(settled, columns))), name=f"{primal.name}_jacfwd")
         case "jacrev":
             adjoints = partial(_adjoints, settled=settled)
             rows = everywhere(simplify, checked(jacobian(primal, list(task.wrt), task.single, adjoints)))
-            return replace(_tuned(rows), name=f"{primal.name}_jacrev")
+            return replace(tuned(rows), name=f"{primal.name}_jacrev")
     output, aux = _output(primal, task.has_aux)
     wrt = [found.wrt[name] for name in task.wrt]
 
@@ -149,7 +155,7 @@ def _derive(primal: Function, found: Specialised, task: Task, settled: Callable[
         return (gradient, aux) if task.has_aux else gradient
 
     closed = _closed(primal, wrt, output, results, settled)
-    return replace(_tuned(closed), name=f"{primal.name}_{task.kind}")
+    return replace(tuned(closed), name=f"{primal.name}_{task.kind}")
 
 
 def _gradient(results: Leaves, task: Task) -> Leaves:
@@ -164,7 +170,7 @@ def _closed(
     wrt: list[Leaves],
     output: Value,
     results: Callable[[list[Leaves]], Leaves],
-    settled: Callable[[Function], Function],
+    settled: Pass,
     jammed: bool = True,
 ) -> Function:
     """The forward and the reverse part as one program; `jammed`: side by side where that needs no tape."""
@@ -184,31 +190,21 @@ def _with_tapes(program: Open, settled: Callable[[Function], Function], jammed: 
     return checked(simplify(checked(close(program))))
 
 
-def _adjoints(primal: Function, wrt: list[Leaves], output: Value, settled: Callable[[Function], Function]) -> Function:
+def _adjoints(primal: Function, wrt: list[Leaves], output: Value, settled: Pass) -> Function:
     """The program of nothing but the adjoints of `wrt`."""
     return _closed(primal, wrt, output, tuple, settled)
 
 
-def _tuned(function: Function) -> Function:
+_SHARED = (on_tape, overwrite, share, dead_stores, promote, orient, hoist_numbers)
+_TUNING: dict[str, tuple[Pass, ...]] = {
+    "cpu": (*_SHARED, strips, hoist, distribute, rotate, vectorise),
+    "cuda": _SHARED,  # the others make one thread's loops vectorise, or have trips share memory
+}
+
+
+def _tuned(function: Function, passes: tuple[Pass, ...] = _TUNING["cpu"]) -> Function:
     """The same program in the form that compiles to the fastest loops."""
-    passes = (
-        simplify,
-        fuse,
-        on_tape,
-        overwrite,
-        share,
-        dead_stores,
-        promote,
-        orient,
-        hoist_numbers,
-        strips,
-        hoist,
-        distribute,
-        rotate,
-        vectorise,
-        simplify,
-    )
-    return _through(passes, function)
+    return _through((simplify, fuse, *passes, simplify), function)
 
 
 def _through(passes: Sequence[Callable[[Function], Function]], function: Function) -> Function:

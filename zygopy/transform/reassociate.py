@@ -7,6 +7,7 @@ for i in range(n):                       for i in range(n):
 A sum that is read, tested or stored on the way (compensated summation, running means) keeps the order of its additions.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from zygopy.transform import ops
@@ -67,8 +68,12 @@ class Sum:
     steps: list[tuple[Statement, Value, Value]]
 
 
-def carried_sum(start: Value, k: int, block: Block) -> Sum | None:
-    """The sum that leads from `start` to what the block yields at `k`; None if anything else reads it on the way."""
+def carried_sum(start: Value, k: int, block: Block, adds: Callable[[Let, Value], bool] | None = None) -> Sum | None:
+    """The sum that leads from `start` to what the block yields at `k`; None if anything else reads it on the way.
+
+    `adds` says which Lets carry it on, where it is no sum but another chain of one operation.
+    """
+    adds = adds or _adds_to
     total, partial = start, {start}
     found = Sum(set(), [])
     for s in block.statements:
@@ -79,16 +84,16 @@ def carried_sum(start: Value, k: int, block: Block) -> Sum | None:
         if {*read, *nested} != {total}:
             return None
         match s:
-            case Let() if _adds_to(s, total):
+            case Let() if adds(s, total):
                 links, after = {s.var}, s.var
             case For() if not nested and read == [total] and total in s.inits:
                 at = s.inits.index(total)
-                inner = carried_sum(s.params[at], at, s.body)
+                inner = carried_sum(s.params[at], at, s.body, adds)
                 if inner is None:
                     return None
                 links, after = inner.links, s.results[at]
             case If() if not read:
-                sides = [(_on_both_sides(s, at, total), result) for at, result in enumerate(s.results)]
+                sides = [(_on_both_sides(s, at, total, adds), result) for at, result in enumerate(s.results)]
                 sums = [(side, result) for side, result in sides if side is not None]
                 if not sums:
                     return None
@@ -111,8 +116,8 @@ def is_free_sum(s: For, k: int) -> bool:
     return all(t.op is ops.SUM or t.var.type.is_integer for t in lets)
 
 
-def _on_both_sides(s: If, k: int, total: Value) -> set[Var] | None:
-    sides = [carried_sum(total, k, side) for side in (s.then, s.orelse)]
+def _on_both_sides(s: If, k: int, total: Value, adds: Callable[[Let, Value], bool]) -> set[Var] | None:
+    sides = [carried_sum(total, k, side, adds) for side in (s.then, s.orelse)]
     return None if None in sides else set().union(*(side.links for side in sides))
 
 

@@ -1,0 +1,80 @@
+"""What ptxas says of kernels: registers, stack, spills. Needs numba-cuda and NVIDIA's wheels, but no GPU.
+
+python -m tests.ptx            prints the table of the kernels of tests/cuda_programs.py
+"""
+
+import re
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from zygopy.backends.cuda import executed
+from zygopy.backends.cuda_text import KernelText
+from zygopy.transform.types import Array
+
+COMPUTE = ((8, 0), (9, 0))
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """A kernel for one kind of GPU."""
+
+    registers: int
+    stack: int
+    spills: int
+    shared: int
+    atomics: int
+    doubles: int  # instructions of PTX that compute in float64
+
+
+def assembled(kernel: KernelText, compute: tuple[int, int]) -> Assembled:
+    """A kernel compiled to PTX, and what ptxas makes of it."""
+    from numba import cuda, from_dtype, types
+
+    def plain(f):
+        return f
+
+    class Module:
+        jit = staticmethod(plain)
+
+        def __getattr__(self, name):
+            return getattr(cuda, name)
+
+    function = executed(kernel, Module())
+    function.__globals__["cuda"] = cuda
+    signature = [
+        types.Array(from_dtype(t.dtype), t.ndim, "C" if t.layout == "C" else "A")
+        if isinstance(t, Array)
+        else from_dtype(t.dtype)
+        for t in kernel.types
+    ]
+    signature += [types.Array(types.int32, 1, "C")] if kernel.checks else []
+    ptx, _ = cuda.compile(function, tuple(signature), cc=compute, device=False, abi="numba", output="ptx")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "kernel.ptx"
+        file.write_text(ptx)
+        arch = f"sm_{compute[0]}{compute[1]}"
+        command = [ptxas(), "-v", f"-arch={arch}", str(file), "-o", str(file.with_suffix(".cubin"))]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    number = lambda pattern: int(found[1]) if (found := re.search(pattern, said)) else 0  # noqa: E731
+    return Assembled(
+        number(r"Used (\d+) registers"),
+        number(r"(\d+) bytes stack frame"),
+        number(r"(\d+) bytes spill stores") + number(r"(\d+) bytes spill loads"),
+        number(r"(\d+) bytes smem"),
+        len(re.findall(r"^\s*(?:@%p\d+ )?(?:atom|red)\.", ptx, re.M)),
+        len(re.findall(r"^\s*(?:@%p\d+ )?(?!mov|ld|st|cvt)\w+[\w.]*\.f64", ptx, re.M)),
+    )
+
+
+def ptxas() -> str:
+    """The path of NVIDIA's assembler among installed wheels."""
+    for base in find_spec("nvidia").submodule_search_locations:
+        for found in Path(base).rglob("bin/ptxas"):
+            return str(found)
+    raise FileNotFoundError("ptxas: pip install nvidia-cuda-nvcc==13.0.*")
+
+
+__all__ = ["COMPUTE", "Assembled", "assembled"]

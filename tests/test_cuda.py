@@ -1,0 +1,248 @@
+"""Backend cuda without a GPU: kernels run thread by thread (`grid_runner`), against the other backends.
+
+It cannot see what Numba's compiler for GPUs makes of a kernel (`test_ptx` can, where its wheels are installed), nor how
+CuPy and a device behave.
+"""
+
+import re
+import sys
+from zlib import crc32
+
+import numpy as np
+import pytest
+
+import zygopy as zg
+from tests import cuda_programs
+from tests.compare import assert_close
+from tests.grid_runner import DeviceArray, GridError, Runner, on
+from tests.oracle import finite_differences
+from tests.programs import PROGRAMS
+from zygopy.backends import cuda, gpu
+from zygopy.backends.cuda_text import KernelText
+from zygopy.structures import flat
+
+GROWING = "a loop whose number of trips is not known before it is differentiated on backend cuda"
+REFUSED = {
+    GROWING,
+    "a function that calls itself on backend cuda",
+    "the test of a branch depends on numbers that a GPU computes",
+    "the number of trips of a loop depends on numbers that a GPU computes",
+    "the shape or place of an array depends on numbers that a GPU computes",
+    *(f"{name} is not supported on backend cuda" for name in ("lu_factor", "cholesky", "solve_lower", "argsort")),
+}
+SAMPLE = [name for name in PROGRAMS if crc32(name.encode()) % 5 < 2]
+RAN = set()
+
+
+def on_runner(operator, args, seed=0):
+    """What an operator gives on the runner, in the host's memory, and the kernels that were launched."""
+    with on(Runner(seed)) as runner:
+        return zg.to_host(operator(*zg.to_device(args))), runner.launches
+
+
+def check_refusal(error):
+    assert error.what in REFUSED
+    assert error.loc is not None
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_programs_agree_or_are_refused(name):
+    p = PROGRAMS[name]
+    try:
+        got, _ = on_runner(zg.value_and_grad(p.function, p.argnums, backend="cuda"), p.args())
+    except zg.UnsupportedError as error:
+        check_refusal(error)
+        return
+    expected = zg.value_and_grad(p.function, p.argnums, backend="python")(*p.args())
+    tolerance = 1e-5 if "float32" in p.tags else 1e-12
+    assert_close(got[0], expected[0], tolerance, "value")
+    assert_close(got[1], expected[1], tolerance, "gradient")
+    RAN.add(name)
+
+
+def test_most_of_them_run():
+    """Sees something only behind all tests of the sample."""
+    assert not RAN or len(RAN) > 60
+
+
+@pytest.mark.parametrize("function", cuda_programs.SAMPLES, ids=lambda f: f.__name__)
+def test_gradients_in_blocks_of_few_threads(function):
+    args, argnums = cuda_programs.args_of(function), cuda_programs.argnums_of(function)
+    (value, gradient), _ = on_runner(zg.value_and_grad(function, argnums, backend="cuda"), args, seed=1)
+    expected = zg.value_and_grad(function, argnums, backend="python")(*args)
+    assert_close(value, expected[0], 1e-12, "value")
+    assert_close(gradient, expected[1], 1e-12, "gradient")
+    assert_close(gradient, finite_differences(function, args, argnums), 1e-5, "differences")
+    (value, gradient), _ = on_runner(
+        zg.value_and_grad(function, argnums, backend="cuda"), cuda_programs.args_of(function, np.float32)
+    )
+    assert all(g.dtype == np.float32 for g in gradient)
+    assert_close(gradient, expected[1], 1e-5, "in float32")
+
+
+@pytest.mark.parametrize("operator", [zg.jvp, zg.jacfwd, zg.jacrev, zg.hessian], ids=lambda f: f.__name__)
+def test_other_operators(operator):
+    f, (x, w, b) = cuda_programs.chain, (a[:9] for a in cuda_programs.args_of(cuda_programs.chain))
+    if operator is zg.jvp:
+        got, _ = on_runner(lambda *a: zg.jvp(f, a, a, backend="cuda"), (x, w, b))
+        expected = zg.jvp(f, (x, w, b), (x, w, b), backend="python")
+    else:
+        got, _ = on_runner(operator(f, backend="cuda"), (x, w, b))
+        expected = operator(f, backend="python")(x, w, b)
+    assert_close(got, expected, 1e-12)
+
+
+def test_arguments_on_a_gpu_choose_the_backend():
+    args = cuda_programs.args_of(cuda_programs.chain)
+    gradient = zg.grad(cuda_programs.chain)
+    with on(Runner()) as runner:
+        got = gradient(*zg.to_device(args))
+        assert isinstance(got, DeviceArray)
+        assert runner.launches
+        found = zg.to_host(got)
+    assert_close(found, zg.grad(cuda_programs.chain, backend="python")(*args), 1e-12)
+
+
+def test_models_go_to_the_device_and_back():
+    model = {"w": np.ones((2, 3)), "layers": [np.zeros(2), 0.5], "name": "mlp"}
+    with on(Runner()):
+        moved = zg.to_device(model)
+        assert isinstance(moved["w"], DeviceArray)
+        assert isinstance(moved["layers"][0], DeviceArray)
+        back = zg.to_host(moved)
+    np.testing.assert_array_equal(back["w"], model["w"])
+    assert (back["layers"][1], back["name"]) == (0.5, "mlp")
+    assert zg.to_host(model) is model
+
+
+def test_a_gradient_is_launched_with_no_more_than_it_needs():
+    """One kernel does forward and reverse of a fused nest, a second one adds up what its blocks have left."""
+    args = cuda_programs.args_of(cuda_programs.chain)
+    _, launches = on_runner(zg.value_and_grad(cuda_programs.chain, (0, 1, 2), backend="cuda"), args)
+    assert launches == ["chain_value_and_grad_1", "sum_float64"]
+
+
+def test_without_packages_the_message_says_what_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    gpu.gpu.cache_clear()
+    with pytest.raises(zg.ArgumentError) as caught:
+        zg.to_device(np.ones(3))
+    assert str(caught.value) == ("backend cuda needs a package that is missing: cupy\nhelp: pip install zygopy[cuda]")
+
+
+# -- refusals --------------------------------------------------------------------------------------------------------
+
+
+def turned(x, steps):
+    total = np.sum(x)
+    for _ in range(steps):
+        if total > 1.0:
+            x = x * 2.0
+    return np.sum(x)
+
+
+def halved(x, stop):
+    total, n = 0.0, 0
+    while n < stop:
+        total += np.sin(total) * x[n]
+        n += 1
+    return total
+
+
+def solved(a, b):
+    return np.sum(np.linalg.solve(a, b))
+
+
+def said(error) -> str:
+    """A message without the file and the line's number."""
+    lines = str(error.value).split("\n")
+    return "\n".join(line.partition("|")[2] or line for line in lines if "-->" not in line)
+
+
+def test_a_branch_on_the_data_is_refused():
+    with pytest.raises(zg.UnsupportedError) as caught:
+        zg.grad(turned).source(np.ones(3), 2, target="cuda")
+    assert said(caught) == (
+        "the test of a branch depends on numbers that a GPU computes\n"
+        "         if total > 1.0:\n"
+        "         ^^^^^^^^^^^^^^^\n"
+        "why:  the host would have to wait for them\n"
+        "help: make it depend on lengths and arguments that are Python numbers, or use np.where"
+    )
+
+
+def test_growing_tapes_are_refused():
+    with pytest.raises(zg.UnsupportedError) as caught:
+        zg.grad(halved).source(np.ones(3), 2, target="cuda")
+    assert said(caught) == (
+        f"{GROWING}\n     while n < stop:\n     ^^^^^^^^^^^^^^^\nhelp: write it as a for loop over a range"
+    )
+
+
+def test_factorisations_are_refused():
+    with pytest.raises(zg.UnsupportedError) as caught:
+        zg.grad(solved).source(np.eye(3), np.ones(3), target="cuda")
+    assert said(caught).startswith("lu_factor is not supported on backend cuda")
+
+
+def out_of_bounds(x, index):
+    total = 0.0
+    for k in range(len(index)):
+        total += x[index[k]] * x[index[k]]
+    return total
+
+
+def test_an_index_out_of_range_is_found_in_a_kernel():
+    index = np.arange(40) % 5
+    with on(Runner()), pytest.raises(zg.OutOfBoundsError) as caught:
+        zg.grad(out_of_bounds, backend="cuda")(*zg.to_device((np.ones(4), index)))
+    assert "total += x[index[k]] * x[index[k]]" in str(caught.value)
+
+
+# -- the runner itself -----------------------------------------------------------------------------------------------
+
+KERNELS = {
+    "race": "    y[0] = x[cuda.grid(1)]\n",
+    "and a plain access": "    cuda.atomic.add(y, 0, x[0])\n    y[0] += x[0]\n",
+    "barrier": "    if cuda.threadIdx.x < 3:\n        cuda.syncthreads()\n",
+    "outside": "    y[cuda.grid(1) + 1] = 0.0\n",
+}
+
+
+@pytest.mark.parametrize("what", KERNELS)
+def test_the_runner_sees(what):
+    text = f"@cuda.jit\ndef k(x, y):\n{KERNELS[what]}"
+    with pytest.raises(GridError):
+        Runner().compile(KernelText("k", text, ()))((2, 1, 1), (4, 1, 1), np.ones(8), np.zeros(8))
+
+
+@pytest.mark.parametrize("name", ["chain", "heat_in_loops", "n_body"])
+def test_the_runner_sees_missing_barriers_and_atomics(name):
+    """Kernels with their barriers or atomic additions taken out are found."""
+    function = getattr(cuda_programs, name)
+    args, argnums = cuda_programs.args_of(function), cuda_programs.argnums_of(function)
+
+    class Careless(Runner):
+        def compile(self, kernel):
+            text = kernel.text.replace("    cuda.syncthreads()\n", "    pass\n")
+            text = re.sub(r"cuda\.atomic\.add\((\w+), (u32\(.*?\)), (.*)\)$", r"\1[\2] += \3", text, flags=re.M)
+            return super().compile(KernelText(kernel.name, text, kernel.types, kernel.sums, kernel.flat, kernel.checks))
+
+    with on(Careless()), pytest.raises(GridError):
+        zg.value_and_grad(function, argnums, backend="cuda")(*zg.to_device(args))
+
+
+def kernels_of(function, dtype) -> list[KernelText]:
+    """The kernels of a program's value and gradients."""
+    operator = zg.value_and_grad(function, cuda_programs.argnums_of(function), backend="cuda")
+    program = cuda.Program(flat(operator.program(*cuda_programs.args_of(function, dtype)).function))
+    return [*program.kernels, *program.joins.values()]
+
+
+def test_literals_of_kernels_are_typed():
+    """In float32 kernels no number is a float64."""
+    for function in cuda_programs.SAMPLES:
+        for kernel in kernels_of(function, np.float32):
+            code = "\n".join(line.partition("#")[0] for line in kernel.text.split("\n"))
+            assert "float64" not in code
+            assert not re.findall(r"\d\.\d*", re.sub(r"np\.float32\([^()]*\)", "", code))

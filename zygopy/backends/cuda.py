@@ -1,0 +1,158 @@
+"""The cuda backend: the host's part of a divided program run by Python, kernels launched on a device.
+
+A device (`gpu.Device`) makes arrays as NumPy does and compiles the text of a kernel.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from zygopy.backends import cuda_text, python
+from zygopy.backends.cuda_text import HostWriter, KernelText, combining, kernel_text
+from zygopy.backends.gpu import Device
+from zygopy.errors import ArgumentError, UnsupportedError, ZygopyError
+from zygopy.transform import ops
+from zygopy.transform.emit import Source, emit
+from zygopy.transform.ir import Function, Kernel, Launch, walk
+from zygopy.transform.launch import launch
+
+_BLOCKS = 1024  # of a kernel whose blocks leave sums
+_LARGEST = 2**32  # kernels count elements in 32 bits
+_LIBRARY = {ops.MATMUL, ops.ADD_MATMUL, ops.SUB_MATMUL}
+
+
+class Program:
+    """A program as text for host and device."""
+
+    def __init__(self, function: Function):
+        divided = launch(function)
+        self.kernels = [kernel_text(s.kernel) for s in walk(divided.body) if isinstance(s, Launch)]
+        for s in walk(divided.body):
+            if isinstance(s, Kernel) and s.op not in _LIBRARY:
+                raise UnsupportedError(
+                    f"{s.op.name} is not supported on backend cuda", s.loc, help='use backend="cpu" for this function'
+                )
+        self.source: Source = emit(divided, writing=HostWriter)
+        joined = {(op, dtype) for kernel in self.kernels for _, op, dtype in kernel.sums}
+        ordered = sorted(joined, key=lambda pair: (pair[0].name, pair[1]))
+        self.joins = {key: combining(*key, f"{key[0].name}_{key[1]}") for key in ordered}
+
+    @property
+    def text(self) -> str:
+        """The host's part, and behind it the kernels."""
+        return "\n\n".join([self.source.text, *(k.text for k in (*self.kernels, *self.joins.values()))])
+
+    def on(self, device: Device) -> Callable:
+        """The program as a function that runs on a device."""
+        joins = {key: device.compile(text) for key, text in self.joins.items()}
+        checked = [k for k in self.kernels if k.checks]
+        failed: list[Any] = []
+
+        def launcher(kernel: KernelText) -> Callable:
+            run = device.compile(kernel)
+            at = checked.index(kernel) if kernel.checks else None
+
+            def start(extents: tuple, *args):
+                flat = [a.reshape(-1) if k in kernel.flat else a for k, a in enumerate(args)]
+                if any(a.size >= _LARGEST for a in flat if hasattr(a, "size")):
+                    raise ArgumentError("an array of 2**32 elements or more is not supported on backend cuda")
+                if at is not None:
+                    flat.append(failed[-1][at : at + 1])
+                _start(kernel, run, joins, device.arrays, extents, flat)
+
+            return start
+
+        names = {kernel.name: launcher(kernel) for kernel in self.kernels}
+        names |= {"cp": device.arrays, "overlap": device.overlap, **_library(device.arrays)}
+        host = python.compile(self.source, names)
+
+        def call(*args):
+            if not checked:
+                return host(*args)
+            failed.append(device.arrays.zeros(len(checked), np.int32))
+            try:
+                result = host(*args)
+                _raise(checked, failed[-1].tolist())
+                return result
+            finally:
+                failed.pop()
+
+        return call
+
+
+def _start(kernel: KernelText, run: Callable, joins: dict, arrays: Any, extents: tuple, args: list) -> None:
+    """Launch a kernel, and those that combine what its blocks have left."""
+    grid, block = shape_of(extents, _BLOCKS if kernel.sums else None)
+    if not extents:
+        block = (1, 1, 1)
+    blocks = math.prod(grid)
+    if blocks == 0:
+        if not kernel.sums:
+            return
+        grid, blocks = (1, 1, 1), 1
+    if blocks == 1:
+        run(grid, block, *args)
+        return
+    parts = list(args)
+    for k, _, dtype in kernel.sums:
+        parts[k] = arrays.empty(blocks, dtype)
+    run(grid, block, *parts)
+    for k, op, dtype in kernel.sums:
+        joins[op, dtype]((1, 1, 1), (cuda_text.THREADS, 1, 1), blocks, parts[k], args[k])
+
+
+def shape_of(extents: tuple[int, ...], most: int | None) -> tuple[tuple, tuple]:
+    """The grid and the block, x first, for loops of these many trips, the outermost first.
+
+    >>> shape_of((1000,), None), shape_of((100, 3), None)
+    (((4, 1, 1), (256, 1, 1)), ((1, 2, 1), (4, 64, 1)))
+    """
+    trips = [max(n, 0) for n in extents[::-1]]
+    block, left = [], cuda_text.THREADS
+    for k, n in enumerate(trips):
+        last = k == len(trips) - 1
+        wanted = left if last else min(left, 1 << max(n - 1, 0).bit_length(), 32)
+        block.append(wanted)
+        left //= wanted
+    grid = [-(-n // b) for n, b in zip(trips, block, strict=True)]
+    limits = [2**31 - 1, 65535, 65535]
+    grid = [min(g, limit) for g, limit in zip(grid, limits, strict=False)]
+    for k in reversed(range(len(grid))):
+        if most is not None and (others := math.prod(grid)) > most:
+            grid[k] = max(1, grid[k] * most // others)
+    pad = (1,) * (3 - len(grid))
+    return (*grid, *pad), (*block, *pad)
+
+
+def _raise(checked: list[KernelText], failed: list[int]) -> None:
+    """Raise the error of the first kernel in which a test has failed."""
+    for kernel, number in zip(checked, failed, strict=True):
+        if number:
+            check = kernel.checks[len(kernel.checks) - number]
+            is_own = issubclass(check.error, ZygopyError)
+            raise check.error(str(ZygopyError(check.message, check.loc)) if is_own else check.message)
+
+
+def _library(arrays: Any) -> dict[str, Callable]:
+    def matmul(out, a, b):
+        arrays.matmul(a, b, out=out)
+
+    def add_matmul(out, a, b):
+        out += arrays.matmul(a, b)
+
+    def sub_matmul(out, a, b):
+        out -= arrays.matmul(a, b)
+
+    return {"matmul": matmul, "add_matmul": add_matmul, "sub_matmul": sub_matmul}
+
+
+def executed(kernel: KernelText, cuda: Any) -> Any:
+    """What the text of a kernel defines, where `cuda` is Numba's module or stands for it."""
+    namespace: dict[str, Any] = {"np": np, "math": math, "cuda": cuda, "u32": np.uint32, "libdevice": cuda.libdevice}
+    exec(compile(kernel.text, f"<zygopy {kernel.name}>", "exec"), namespace)
+    return namespace[kernel.name]
+
+
+__all__ = ["Program", "executed", "shape_of"]

@@ -1,0 +1,131 @@
+"""The device that programs of backend cuda run on: a GPU, by CuPy and Numba-CUDA.
+
+Nothing of CUDA is imported before a device is asked for.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from zygopy.errors import ArgumentError, DtypeError
+
+if TYPE_CHECKING:
+    from zygopy.backends.cuda_text import KernelText
+
+
+class Device(Protocol):
+    """Where kernels run."""
+
+    arrays: Any  # NumPy or what is called as NumPy is: empty, zeros, matmul
+
+    def compile(self, kernel: "KernelText") -> Callable:
+        """A function of grid, block and arguments that runs a kernel."""
+
+    def overlap(self, a: Any, b: Any) -> bool:
+        """Whether the memory ranges of two arrays meet."""
+
+    def taken(self, value: Any, name: str) -> Any:
+        """An argument, arrays of other libraries as the device's own on the same memory."""
+
+    def given(self, value: Any, like: Any) -> Any:
+        """A result, arrays as the library of an argument has them."""
+
+    def put(self, array: np.ndarray) -> Any:
+        """A copy of an array in the device's memory."""
+
+    def get(self, array: Any) -> np.ndarray:
+        """A copy of an array in the host's memory."""
+
+
+class Gpu:
+    """The current GPU, by CuPy and Numba-CUDA; work is put into CuPy's current stream."""
+
+    def __init__(self):
+        try:
+            cupy, cuda = import_module("cupy"), import_module("numba.cuda")
+        except ImportError as error:
+            raise ArgumentError(
+                f"backend cuda needs a package that is missing: {error.name}",
+                help="pip install zygopy[cuda]",
+            ) from error
+        self.arrays, self.cuda = cupy, cuda
+
+    def compile(self, kernel: "KernelText") -> Callable:
+        """A kernel that Numba-CUDA compiles when it is first called."""
+        from zygopy.backends.cuda import executed
+
+        made = executed(kernel, self.cuda)
+        as_array, stream_of, current = self.cuda.as_cuda_array, self.cuda.external_stream, self.arrays.cuda
+
+        def run(grid, block, *args):
+            stream = stream_of(current.get_current_stream().ptr)
+            given = [as_array(a, sync=False) if isinstance(a, self.arrays.ndarray) else a for a in args]
+            made[grid, block, stream](*given)
+
+        return run
+
+    def overlap(self, a: Any, b: Any) -> bool:
+        """Whether the memory ranges of two arrays meet."""
+        return bool(self.arrays.may_share_memory(a, b))
+
+    def taken(self, value: Any, name: str) -> Any:
+        """An argument, arrays of other libraries as CuPy's on the same memory."""
+        if isinstance(value, np.ndarray):
+            raise DtypeError(
+                f"{name} is an array in the host's memory",
+                why="a program for backend cuda reads the GPU's memory only, and copies nothing in secret",
+                help="copy it once: zygopy.to_device(x)",
+            )
+        return self.arrays.asarray(value) if lives_on_gpu(value) else value
+
+    def given(self, value: Any, like: Any) -> Any:
+        """A result, arrays as the library of an argument has them: PyTorch's, Numba's, else CuPy's."""
+        if not isinstance(value, self.arrays.ndarray):
+            return value
+        match type(like).__module__.partition(".")[0]:
+            case "torch":
+                return import_module("torch").from_dlpack(value)
+            case "numba":
+                return self.cuda.as_cuda_array(value)
+        return value
+
+    def put(self, array: np.ndarray) -> Any:
+        """A copy of an array in the GPU's memory."""
+        return self.arrays.asarray(array)
+
+    def get(self, array: Any) -> np.ndarray:
+        """A copy of an array in the host's memory."""
+        return self.arrays.asnumpy(self.arrays.asarray(array))
+
+
+def lives_on_gpu(value: Any) -> bool:
+    """Whether a value is an array in a GPU's memory, of any library."""
+    return hasattr(type(value), "__cuda_array_interface__") and not isinstance(value, np.ndarray)
+
+
+@cache
+def gpu() -> Gpu:
+    """The GPU.
+
+    Raises
+    ------
+    ArgumentError
+        Where packages or the GPU are missing.
+    """
+    found = Gpu()
+    try:
+        found.arrays.cuda.runtime.getDeviceCount()
+    except found.arrays.cuda.runtime.CUDARuntimeError as error:
+        raise ArgumentError("backend cuda finds no GPU", help='use backend="cpu"') from error
+    return found
+
+
+_devices: list[Device] = []
+
+
+def device() -> Device:
+    """The device that programs run on: the GPU, unless another one is put in its place."""
+    return _devices[-1] if _devices else gpu()
