@@ -135,6 +135,20 @@ def test_a_test_for_a_loop_says_nothing_of_what_follows(backend):
     np.testing.assert_array_equal(zg.grad(third_in_loop_and_after, backend=backend)(np.ones(3), 2), [0.0, 0.0, 3.0])
 
 
+def sum_of_another_type(a, n):
+    total = 0.0
+    for i in range(n):
+        total += a[i] ** 2
+    return total
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_tests_of_loops_that_are_read_twice(backend):
+    """The sum becomes NumPy's float64 in the loop, which is then followed again; its test must be there, too."""
+    with pytest.raises(zg.OutOfBoundsError):
+        zg.grad(sum_of_another_type, backend=backend)(np.ones(3), 5)
+
+
 @pytest.mark.parametrize("name", ["index_in_loop", "store_beyond", "index_from_data", "overlapping_arguments"])
 def test_compiled_code_raises_too(name):
     """Native code raises with the user's line, and never reads beyond an array."""

@@ -224,6 +224,7 @@ def holds(s, form: Affine) -> bool:
     if not (least.terms and s.guard(ops.LE, Affine(), least)):
         return False
     s.facts.assume(least, depth=0)
+    s.holding.append((least,))
     return True
 
 

@@ -252,7 +252,8 @@ def loop(s, names: list[str], build: Callable, finish: Callable, sure: bool = Fa
         kinds = wider
         for builder, length in marks:
             del builder.statements[length:]
-        s.facts.assumed = [s.facts.assumed[0], *map(list, assumed[1:])]
+        held = [forms for forms in s.holding if forms not in assumed[0]]
+        s.facts.assumed = [[*assumed[0], *held], *map(list, assumed[1:])]  # tests in blocks are written again
         s.facts.equal = [s.facts.equal[0], *map(dict, equal[1:])]  # what is tested at entry stays known
     else:
         raise TypeJoinError("the types of this loop's variables do not settle", s.loc)

@@ -87,6 +87,7 @@ class Specialiser:
         self.lengths = lengths
         self.stretched: set[Value] = set()  # lengths of axes that meet where one may be 1
         self.tests_lengths = False  # lengths are tested where arrays meet, too
+        self.holding: list[tuple[Affine, ...]] = []  # what tests at entry say is 0 or more
         self.guards: dict[str, tuple[Op, Affine, Affine]] = {}  # what holds of lengths if this code is to run
         self.facts = Facts(sharing=True)
         self.levels: list[Level] = []
