@@ -580,7 +580,7 @@ def strips_with_tests_and_memory(x, w, labels):
 def array_that_only_a_loop_binds(w, x):
     h = np.zeros(4)
     for t in range(3):
-        change = np.tanh(w @ h + x * t)
+        change = (w @ h + x * t) ** 2
         h = h + 0.5 * change
     return np.sum(change * h)
 
@@ -591,7 +591,6 @@ def array_that_only_loops_bind(x, n):
     while k < n:
         for j in range(2):
             row = x * (k + j)
-        total += row[k] * row.sum()
+        total = total + row[k] * row[0]
         k += 1
-    row[0] = total
-    return np.sum(row**2)
+    return total * row[0] * row[1]

@@ -13,7 +13,7 @@ What the function does not allocate itself is copied at the end.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from zygopy.errors import ArgumentError, DtypeError, ShapeError
+from zygopy.errors import ArgumentError, DtypeError, Loc, ShapeError
 from zygopy.transform import ops
 from zygopy.transform.arguments import ArgumentType
 from zygopy.transform.build import Builder
@@ -49,9 +49,11 @@ def into(function: Function, gradient: Leaves, out: ArgumentType) -> Function:
         If `out` has another structure, or an array of another dtype.
     """
     tree = _parameter(NAME, out)
+    if isinstance(tree, Var) and not isinstance(tree.type, Array):
+        raise DtypeError(f"{NAME} is a number; a gradient is written into arrays", function.loc, help=_HELP)
     pairs = list(_pairs(NAME, gradient, tree))
     writing = _Writing({a: (o, at) for a, o, at in pairs})
-    body = writing.body(function.body)
+    body = writing.body(function.body, function.loc)
     function = replace(
         function,
         params=(*function.params, Param(NAME, tree)),
@@ -113,14 +115,14 @@ class _Writing:
         self.wanted = wanted
         self.values = Substitution({})
 
-    def body(self, block: Block) -> Block:
+    def body(self, block: Block, loc: Loc) -> Block:
         statements: list[Statement] = []
         for s in block.statements:
             if isinstance(s, Let) and s.var in self.wanted and self.may_be(s):
                 statements += self.instead(s)
             else:
                 statements.append(self.values.statement(s))
-        b = Builder(block.statements[-1].loc)
+        b = Builder(loc)
         for array in self.wanted.keys() - self.values.values.keys():
             self.copy(b, array)
         return Block((*statements, *b.statements), tuple(map(self.values.value, block.yields)))
