@@ -725,6 +725,25 @@ def test_static_fields_are_known_at_compile_time(backend):
     assert zg.jvp(strided, (p, 1.0), (p, 0.0), backend=backend) == (4.0, 1.0)
 
 
+def tree_sum(tree):
+    if isinstance(tree, (tuple, list)):
+        return sum(tree_sum(branch) for branch in tree)
+    return np.sum(tree**2)
+
+
+def growing(tree):
+    return growing((tree, 1.0))
+
+
+@BACKENDS
+def test_recursion_over_a_structure_ends_with_it(backend):
+    tree = (1.0, [2.0, (np.array([3.0, 4.0]),)], 5.0)
+    assert zg.grad(tree_sum, backend=backend)(tree)[1][0] == 4.0
+    assert zg.jit(tree_sum, backend=backend)(tree) == tree_sum(tree)
+    with pytest.raises(zg.UnsupportedError, match="growing"):
+        zg.grad(growing, backend=backend)((1.0,))
+
+
 def product(d):
     return np.sum(d["a"] * d["b"][0])
 

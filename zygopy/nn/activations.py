@@ -21,7 +21,7 @@ def relu(x):
 
 def relu6(x):
     """min(max(x, 0), 6)"""
-    return np.clip(x, 0, 6)
+    return np.minimum(relu(x), 6)
 
 
 def leaky_relu(x, slope=0.01):
@@ -31,12 +31,12 @@ def leaky_relu(x, slope=0.01):
 
 def elu(x, alpha=1.0):
     """x where it is positive, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2016)."""
-    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+    return np.where(x > 0, x, alpha * np.expm1(np.where(x > 0, 0, x)))
 
 
 def celu(x, alpha=1.0):
     """x where it is positive, alpha * (exp(x / alpha) - 1) elsewhere (Barron 2017)."""
-    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha))
+    return np.where(x > 0, x, alpha * np.expm1(np.where(x > 0, 0, x) / alpha))
 
 
 def selu(x):

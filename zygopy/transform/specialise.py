@@ -102,7 +102,7 @@ class Specialiser:
         self.node: ast.AST | None = None
         self.parameters: dict[Var, str] = {}  # and what a user writes for them
         self.merged: set[Var] = set()  # array variables that may stand for more than one array
-        self.calls: list[object] = []
+        self.calls: list[tuple[object, int]] = []  # those that are followed, with the size of their arguments
         self.fixed: dict[str, str] = {}  # the objects that may not change any more, and why
         self.objects = itertools.count(1)
         self.objects_of_loop: tuple[dict, dict] = ({}, {})  # all names before a loop, and at the end of its body
@@ -303,6 +303,11 @@ class Specialiser:
             return tuple(map(self.opened, self.content(value))) if value.cls is list else value
         return rebuilt(value, map(self.opened, value)) if isinstance(value, tuple) else value
 
+    def size(self, value: object) -> int:
+        """How many objects a value holds: recursion whose arguments hold fewer and fewer goes down a structure."""
+        members = self.members(value)
+        return 0 if members is None else 1 + sum(map(self.size, members))
+
     def members(self, value: object) -> tuple | None:
         """The members of a tuple or object; None for what has none."""
         return self.content(value) if isinstance(value, Object) else value if isinstance(value, tuple) else None
@@ -345,20 +350,22 @@ class Specialiser:
         found, key = kept.call(self, frame, bound, code)
         if found is not None:
             return found
-        if any(k is code for k in self.calls):
+        size = self.size(tuple(bound.values()))
+        if any(k is code and size >= outer for k, outer in self.calls):
             raise kept.found_recursion(self, frame, code)
         with kept.counted(self, key):
             return self.run(frame, bound, code)
 
     def run(self, frame: Frame, bound: dict, code: object) -> object:
         """Interpret the body of a function whose arguments are bound."""
+        size = self.size(tuple(bound.values()))
         frame.names.update(bound)
         caller, loc = self.frame, self.loc
         frame.names |= self.objects_now()
         self.frame = frame
         if (rest := frame.parsed.args.kwarg) is not None:
             frame.names[rest.arg] = self.new_object(frame.names[rest.arg])
-        self.calls.append(code)
+        self.calls.append((code, size))
         try:
             self.statements(frame.parsed.body)
             result = frame.names.get(RESULT, Static(None))

@@ -1,0 +1,261 @@
+"""Activations, losses, initialisers, layers while they are trained: beside PyTorch and finite differences."""
+
+import numpy as np
+import pytest
+
+import zygopy as zg
+from zygopy import nn
+
+ACTIVATIONS = {
+    "celu": "celu",
+    "elu": "elu",
+    "gelu": "gelu",
+    "gelu_tanh": "gelu",
+    "hardsigmoid": "hardsigmoid",
+    "hardswish": "hardswish",
+    "hardtanh": "hardtanh",
+    "leaky_relu": "leaky_relu",
+    "log_sigmoid": "logsigmoid",
+    "log_softmax": "log_softmax",
+    "mish": "mish",
+    "relu": "relu",
+    "relu6": "relu6",
+    "selu": "selu",
+    "sigmoid": "sigmoid",
+    "softmax": "softmax",
+    "softplus": "softplus",
+    "softshrink": "softshrink",
+    "softsign": "softsign",
+    "swish": "silu",
+    "tanh": "tanh",
+    "tanhshrink": "tanhshrink",
+}
+EXTREME = np.array([[-1e4, -30.0, 0.0, 30.0, 1e4]], np.float32)
+
+
+def weighted(f, x):
+    y = f(x)
+    return np.sum(y * np.cos(np.arange(y.size)).reshape(y.shape).astype(y.dtype))
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activation(name):
+    """Finite differences, a number as argument, and no nan at extreme inputs."""
+    f, x = getattr(nn, name), np.random.default_rng(0).normal(size=(3, 4)) * 2.0
+    zg.check_grads(lambda x: weighted(f, x), (x,), order=1, backend="python")
+    value, slope = zg.value_and_grad(weighted, 1, backend="python")(f, EXTREME)
+    assert np.isfinite(value)
+    assert np.isfinite(slope).all()
+    assert slope.dtype == f(EXTREME).dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_activations_against_torch(dtype):
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(0).normal(size=(3, 4)).astype(dtype) * 2
+    x[0, 0] = 0.0
+    for name, other in ACTIVATIONS.items():
+        more = {"approximate": "tanh"} if name == "gelu_tanh" else {"dim": -1} if "softmax" in name else {}
+        f, t = getattr(nn, name), torch.tensor(x, requires_grad=True)
+        y = getattr(torch.nn.functional, other)(t, **more)
+        (y * torch.tensor(np.cos(np.arange(y.numel())).reshape(y.shape).astype(dtype))).sum().backward()
+        slope = zg.grad(weighted, 1, backend="python")(f, x)
+        tolerance = 1e-12 if dtype == np.float64 else 3e-6
+        np.testing.assert_allclose(f(x), y.detach().numpy(), atol=tolerance, err_msg=name)
+        keeps = slice(1, None) if name in ("hardtanh", "hardswish", "softshrink") else slice(None)  # of the elements
+        np.testing.assert_allclose(slope.ravel()[keeps], t.grad.numpy().ravel()[keeps], atol=tolerance, err_msg=name)
+
+
+RANDOM = np.random.default_rng(0)
+LOGITS, OTHER = RANDOM.normal(size=(4, 3)), RANDOM.normal(size=(4, 3))
+SHARES = nn.softmax(OTHER)
+CLASSES = np.array([0, 2, 1, 2])
+ONE_HOT = np.eye(3)[CLASSES]
+BITS = (OTHER > 0).astype(float)
+PROBABILITIES = nn.sigmoid(LOGITS)
+LOSSES = {
+    "mse": (LOGITS, OTHER, lambda f, x, y: f.mse_loss(x, y)),
+    "mae": (LOGITS, OTHER, lambda f, x, y: f.l1_loss(x, y)),
+    "huber": (2 * LOGITS, OTHER, lambda f, x, y: f.huber_loss(x, y)),
+    "msle": (PROBABILITIES, BITS, lambda f, x, y: f.mse_loss(x.log1p(), y.log1p())),
+    "crossentropy": (nn.softmax(LOGITS), ONE_HOT, lambda f, x, y: -(y * (x + 1e-7).log()).sum(1).mean()),
+    "logit_crossentropy": (LOGITS, SHARES, lambda f, x, y: f.cross_entropy(x, y)),
+    "logit_crossentropy of integers": (LOGITS, CLASSES, lambda f, x, y: f.cross_entropy(x, y)),
+    "binary_crossentropy": (PROBABILITIES, BITS, lambda f, x, y: f.binary_cross_entropy(x + 0, y)),
+    "logit_binary_crossentropy": (LOGITS, BITS, lambda f, x, y: f.binary_cross_entropy_with_logits(x, y)),
+    "kl_divergence": (nn.softmax(LOGITS), SHARES, lambda f, x, y: f.kl_div(x.log(), y, reduction="batchmean")),
+    "hinge": (LOGITS, 2 * BITS - 1, lambda f, x, y: (1 - y * x).clamp(min=0).mean()),
+    "squared_hinge": (LOGITS, 2 * BITS - 1, lambda f, x, y: ((1 - y * x).clamp(min=0) ** 2).mean()),
+    "poisson": (PROBABILITIES, 3 * BITS, lambda f, x, y: f.poisson_nll_loss(x, y, log_input=False)),
+    "focal": (nn.softmax(LOGITS), ONE_HOT, lambda f, x, y: -(y * (1 - x) ** 2 * x.log()).sum(1).mean()),
+    "logit_binary_focal": (
+        LOGITS,
+        BITS,
+        lambda f, x, y: ((1 - (p := (x * (2 * y - 1)).sigmoid())) ** 2 * -p.log()).mean(),
+    ),
+    "cosine_loss": (LOGITS, OTHER, lambda f, x, y: (1 - f.cosine_similarity(x, y)).mean()),
+    "contrastive": (
+        2 * PROBABILITIES,
+        BITS,
+        lambda f, x, y: (y * x**2 + (1 - y) * (1 - x).clamp(min=0) ** 2).mean(),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_loss(name):
+    f, (x, y, _) = getattr(nn, name.split()[0]), LOSSES[name]
+    zg.check_grads(lambda x: f(x, y), (x,), order=1, backend="python")
+    samples = f(x, y, agg=nn.identity)
+    np.testing.assert_allclose(f(x, y, agg=np.sum), samples.sum(), rtol=1e-14)
+    single = zg.grad(f, backend="python")(x.astype(np.float32), y.astype(np.float32) if y.dtype.kind == "f" else y)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, zg.grad(f, backend="python")(x, y), atol=2e-6)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_loss_against_torch(name):
+    torch = pytest.importorskip("torch")
+    f, (x, y, other) = getattr(nn, name.split()[0]), LOSSES[name]
+    t = torch.tensor(x, requires_grad=True)
+    wanted = other(torch.nn.functional, t, torch.tensor(y))
+    wanted.backward()
+    value, slope = zg.value_and_grad(f, backend="python")(x, y)
+    tolerance = 1e-5 if name in ("binary_crossentropy", "kl_divergence", "poisson", "focal") else 1e-10  # eps
+    np.testing.assert_allclose(value, wanted.item(), rtol=tolerance)
+    np.testing.assert_allclose(slope, t.grad.numpy(), atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("loss", "labels"),
+    [
+        (nn.logit_crossentropy, np.array([0])),
+        (nn.logit_crossentropy, np.eye(5, dtype=np.float32)[[1]]),
+        (nn.logit_binary_crossentropy, np.array([[1, 1, 0, 0, 0]], np.float32)),
+        (nn.logit_binary_focal, np.array([[1, 1, 0, 0, 0]], np.float32)),
+    ],
+)
+def test_losses_of_extreme_logits(loss, labels):
+    """In float32, at logits of 1e4 and -1e4: as in float64."""
+    value, slope = zg.value_and_grad(loss, backend="python")(EXTREME, labels)
+    wide = labels.astype(float) if labels.dtype.kind == "f" else labels
+    wanted, wanted_slope = zg.value_and_grad(loss, backend="python")(EXTREME.astype(float), wide)
+    assert np.isfinite(wanted)
+    np.testing.assert_allclose(value, wanted, rtol=1e-6)
+    np.testing.assert_allclose(slope, wanted_slope, atol=1e-6)
+
+
+TEXTS = np.array([[1, 2, 2], [3, 1, 0]])
+
+
+def test_ctc():
+    x, lengths, letters = RANDOM.normal(size=(2, 6, 4)), np.array([6, 5]), np.array([3, 2])
+    value, slope = zg.value_and_grad(nn.ctc, backend="python")(x, TEXTS, lengths, letters)
+    zg.check_grads(lambda x: nn.ctc(x, TEXTS, lengths, letters), (x,), order=1, backend="python")
+    np.testing.assert_allclose(value, nn.ctc(x, TEXTS, lengths, letters))
+    np.testing.assert_allclose(slope[1, 5], 0.0)
+
+
+def test_ctc_against_torch():
+    torch = pytest.importorskip("torch")
+    x, lengths, letters = RANDOM.normal(size=(2, 6, 4)), np.array([6, 5]), np.array([3, 2])
+    t = torch.tensor(x, requires_grad=True)
+    logs = t.log_softmax(-1).transpose(0, 1)
+    wanted = torch.nn.functional.ctc_loss(logs, torch.tensor(TEXTS), tuple(lengths), tuple(letters), reduction="none")
+    wanted.mean().backward()
+    value, slope = zg.value_and_grad(nn.ctc, backend="python")(x, TEXTS, lengths, letters)
+    np.testing.assert_allclose(value, wanted.mean().item(), rtol=1e-10)
+    np.testing.assert_allclose(slope, t.grad.numpy(), atol=1e-10)
+
+
+# -- while they are trained ------------------------------------------------------------------------------------------
+
+
+def trained_loss(model, x, key):
+    y, model = nn.train(model, x, key)
+    return weighted(nn.identity, y), model
+
+
+def test_batch_norm_against_torch():
+    """The batch's statistics and their derivatives; the running ones afterwards; the first layer is as it was."""
+    torch = pytest.importorskip("torch")
+    x, layer = RANDOM.normal(size=(4, 3, 2)), nn.BatchNorm(2)
+    (gradient, x_bar), after = zg.grad(trained_loss, (0, 1), has_aux=True, backend="python")(layer, x, None)
+    mean, variance, t = torch.zeros(2, dtype=float), torch.ones(2, dtype=float), torch.tensor(x, requires_grad=True)
+    scale = torch.ones(2, dtype=float, requires_grad=True)
+    y = torch.nn.functional.batch_norm(t.movedim(-1, 1), mean, variance, scale, None, True, 0.1).movedim(1, -1)
+    (y * torch.tensor(np.cos(np.arange(24.0)).reshape(4, 3, 2))).sum().backward()
+    np.testing.assert_allclose(after.mean, mean.numpy(), rtol=1e-6)
+    np.testing.assert_allclose(after.variance, variance.numpy(), rtol=1e-6)
+    np.testing.assert_allclose(x_bar, t.grad.numpy(), atol=1e-10)
+    np.testing.assert_allclose(gradient.scale, scale.grad.numpy(), atol=1e-6)
+    assert not gradient.mean.any()
+    assert not layer.mean.any()
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_training_of_a_chain(backend):
+    """State is handed on through every layer that is made of layers; compiled code draws what NumPy draws."""
+    inner = nn.Chain(nn.BatchNorm(4), nn.Dropout(0.5))
+    model = nn.Chain(
+        first=nn.Dense(3, 4, nn.relu, rng=0),
+        second=nn.SkipConnection(inner),
+        third=nn.Parallel(np.add, nn.Dropout(0.25), nn.tanh),
+    )
+    x = RANDOM.normal(size=(6, 3)).astype(np.float32)
+    wanted, after = trained_loss(model, x, 7)
+    (value, found), gradient = zg.value_and_grad(trained_loss, has_aux=True, backend=backend)(model, x, 7)
+    np.testing.assert_allclose(value, wanted, rtol=1e-4)
+    np.testing.assert_allclose(found["second"].layer[0].mean, after["second"].layer[0].mean, rtol=1e-5)
+    assert repr(found) == repr(model) == repr(gradient)
+    assert not model["second"].layer[0].mean.any()
+
+
+def test_dropout():
+    x = np.ones((100, 50), np.float32)
+    first, _ = nn.Dropout(0.3).train(x, 1)
+    same, _ = nn.Dropout(0.3).train(x, 1)
+    other, _ = nn.Dropout(0.3).train(x, 2)
+    np.testing.assert_array_equal(first, same)
+    assert set(np.unique(first).round(5)) == {np.float32(0), np.float32(1 / 0.7).round(5)}
+    assert abs(np.mean(first == 0) - 0.3) < 0.02
+    assert abs(np.mean((first == 0) & (other == 0)) - 0.09) < 0.02
+    slope = zg.grad(lambda x: np.sum(nn.Dropout(0.3).train(x, 1)[0]), backend="python")(x)
+    np.testing.assert_array_equal(slope, first)
+    with pytest.raises(ValueError, match="needs a key"):
+        nn.Dropout(0.3).train(x, None)
+
+
+# -- first values ----------------------------------------------------------------------------------------------------
+
+VARIANCES = {
+    "glorot_uniform": 2 / 250,
+    "glorot_normal": 2 / 250,
+    "kaiming_uniform": 2 / 100,
+    "kaiming_normal": 2 / 100,
+    "lecun_uniform": 1 / 100,
+    "lecun_normal": 1 / 100,
+    "uniform": 0.05**2 / 3,
+    "normal": 0.05**2,
+    "truncated_normal": 0.05**2,
+    "orthogonal": 1 / 150,
+}
+
+
+@pytest.mark.parametrize("name", VARIANCES)
+def test_initialiser(name):
+    """Variance, dtype, and the same numbers from the same seed."""
+    init = getattr(nn, name)
+    found = init((100, 150), np.random.default_rng(0))
+    np.testing.assert_allclose(found.var(), VARIANCES[name], rtol=0.05)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, init((100, 150), 0))
+
+
+def test_first_values_of_other_kinds():
+    q = nn.orthogonal((2, 3, 4), 0).reshape(6, 4)
+    np.testing.assert_allclose(q.T @ q, np.eye(4), atol=1e-6)
+    assert nn.fans((5, 5, 3, 8)) == (75, 200)
+    x = RANDOM.normal(size=(2, 5, 4, 3)).astype(np.float32)
+    same = nn.Conv((3, 3), 3, 3, padding="same", init=nn.identity_matrix)
+    np.testing.assert_array_equal(same(x), x)
