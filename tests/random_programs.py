@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 import zygopy as zg
-from tests import array_generator, generator, long_oracle, oracle
+from tests import array_generator, generator, long_oracle, oracle, structure_generator
 from tests.compare import inner
 from tests.generator import RandomProgram
 from tests.long_oracle import Unstable
@@ -88,6 +88,8 @@ class Kind:
 
 SCALARS = Kind(generator, oracle)
 ARRAYS = Kind(array_generator, long_oracle)
+STRUCTURES = Kind(structure_generator, long_oracle)
+KINDS = {"scalars": SCALARS, "arrays": ARRAYS, "structures": STRUCTURES}
 
 
 def load(sources: list[str], folder: Path, kind: Kind = SCALARS):
@@ -298,8 +300,8 @@ def run_seeds(seeds, backend: str = "python", seconds: float = 60.0, kind: Kind 
 
 
 def _task(task) -> Report:
-    *task, arrays = task
-    return run_seeds(*task, ARRAYS if arrays else SCALARS)
+    *task, kind = task
+    return run_seeds(*task, KINDS[kind])
 
 
 def main() -> int:
@@ -307,14 +309,13 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--backend", default="python", choices=("python", "cpu"))
-    parser.add_argument("--arrays", action="store_true", help="programs of whole arrays")
+    parser.add_argument("--kind", default="scalars", choices=KINDS, help="of programs")
+    parser.add_argument("--arrays", action="store_const", dest="kind", const="arrays", help="--kind arrays")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--shrink", type=float, default=30.0, help="seconds for each wrong program, 0 for none")
     options = parser.parse_args()
     seeds = range(options.seed, options.seed + options.count)
-    tasks = [
-        (list(seeds[k : k + 25]), options.backend, options.shrink, options.arrays) for k in range(0, len(seeds), 25)
-    ]
+    tasks = [(list(seeds[k : k + 25]), options.backend, options.shrink, options.kind) for k in range(0, len(seeds), 25)]
     total = Report()
     with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
         for report in pool.imap_unordered(_task, tasks):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.generator import generate
-from tests.random_programs import ARRAYS, run_seeds
+from tests.random_programs import ARRAYS, STRUCTURES, run_seeds
 from tests.shrink import shrink
 
 
@@ -33,6 +33,14 @@ def test_random_array_programs_on_python(first):
     assert not report.wrong, str(report)
     assert sum(report.refused.values()) <= 3, str(report)
     assert len(report.unstable) <= 2, str(report)
+
+
+def test_random_structure_programs_on_python():
+    report = run_seeds(range(12), "python", seconds=0, kind=STRUCTURES)
+    assert not report.wrong, str(report)
+    assert sum(report.refused.values()) <= 4, str(report)
+    assert len(report.unstable) <= 2, str(report)
+    assert len(report.constructs) > 80
 
 
 def test_every_construct_is_drawn():
