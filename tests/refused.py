@@ -148,9 +148,15 @@ def set_display(x):
     return x + len(s)
 
 
-@refused("a comprehension over an array or a range of unknown length", zg.UnsupportedError, X)
+@refused("a list of arrays of a length known only at run time", zg.UnsupportedError, X)
 def list_comprehension(a):
-    squares = [v * v for v in a]
+    squares = [a * v for v in a]
+    return squares[1][0]
+
+
+@refused("changing, joining or comparing a list of a length known only at run time", zg.UnsupportedError, X)
+def list_of_run_time_doubled(a):
+    squares = [v * v for v in a] * 2
     return squares[1]
 
 

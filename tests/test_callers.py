@@ -168,6 +168,18 @@ def test_c_functions_that_cannot_be(operator, signature, message):
 
 # -- out= ------------------------------------------------------------------------------------------------------------
 
+
+@pytest.mark.parametrize("more", [(3,), (3.0,), (W, W), ({"a": 1.0},)])
+def test_out_is_given_by_name(more):
+    """What was one argument too many is so still, and no array is written into."""
+    before = W.copy()
+    with pytest.raises(TypeError, match="too many arguments"):
+        zg.grad(waves)(X[:, 0], *more)
+    with pytest.raises(TypeError, match="too many arguments"):
+        value_and_slopes(W, *more)
+    np.testing.assert_array_equal(W, before)
+
+
 BACKENDS = pytest.mark.parametrize("backend", ["python", "cpu"])
 
 
@@ -271,7 +283,7 @@ READ_ONLY.flags.writeable = False
         (X[1], zg.OverlapError, "out is stored into and shares memory with x: pass a copy of one of them"),
         ((np.zeros(2),), zg.ArgumentError, "out is a tuple or object, the gradient is an array there" + HELP),
         ([0.0, 0.0], zg.ArgumentError, "out is a tuple or object, the gradient is an array there" + HELP),
-        (2.0, zg.ArgumentError, "out is a number, the gradient is an array there" + HELP),
+        (2.0, zg.DtypeError, "out is a number; a gradient is written into arrays"),
         (READ_ONLY, zg.ArgumentError, "out is read-only"),
     ],
 )

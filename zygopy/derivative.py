@@ -43,7 +43,7 @@ from zygopy.transform.arguments import Lengths, ones_of
 from zygopy.transform.ir import Function
 from zygopy.transform.parse import parameter_names, read
 from zygopy.transform.records import is_record_class
-from zygopy.transform.types import INT
+from zygopy.transform.types import COMPLEX, INT
 from zygopy.transform.user_rules import rules_of
 from zygopy.transform.values import Static
 
@@ -270,7 +270,10 @@ def _unpickled(given: Callable | _Named, task: Task, backend: str) -> Derivative
     return make(getattr(found, "function", found), task, backend)
 
 
-NOT_GIVEN = 0  # the default of `out`: of all values, a dispatcher finds the type of an int soonest
+NOT_GIVEN, NO_MORE = (
+    0,
+    0j,
+)  # the defaults of `out` and of what is before it: Numba finds the types of such numbers soonest
 _INTO = ("grad", "value_and_grad", "jacfwd", "jacrev")  # operators whose derivative may go into the caller's arrays
 _FACES = {"primal": Compiled, "grad": Gradient, "value_and_grad": Gradient, "jvp": Derivative} | dict.fromkeys(
     ("jacfwd", "jacrev"), Derivative
@@ -552,7 +555,7 @@ class Native(Derivative, NativeFunction):
         has_out = self.takes_out and not code.co_flags & _STARS and not code.co_kwonlyargcount
         if has_out:
             face = face_with_out(function)
-        NativeFunction.__init__(self, face, self.generate, self.identity, fast_default=has_out)
+        NativeFunction.__init__(self, face, self.generate, self.identity, plain_defaults=2 * has_out)
         self.py_func = self.__wrapped__ = function
 
     def _compile_for_args(self, *args, **kwargs):
@@ -580,8 +583,10 @@ class Native(Derivative, NativeFunction):
         count = len(parameter_names(self.function)) if self.takes_out else sys.maxsize
 
         def call(*args, **kwargs):
-            if args[count:] and args[count] is not NOT_GIVEN:
-                kwargs["out"] = args[count]
+            if args[count:] and args[count] is not NO_MORE:
+                raise TypeError(f"too many arguments: expected {count}")
+            if args[count:] and args[-1] is not NOT_GIVEN:
+                kwargs["out"] = args[-1]
             return (on or self)(*map(given_value, args[:count]), **kwargs)
 
         return call
@@ -603,7 +608,11 @@ class Native(Derivative, NativeFunction):
     def generate(self, types: tuple) -> "Source":
         """The source for argument types; tangents follow the primals."""
         count = len(parameter_names(self.function))
-        out = types[count] if self.task.kind in _INTO and len(types) > count else Static(None)
+        out: Any = Static(None)
+        if self.task.kind in _INTO and len(types) > count:
+            more, out = types[count:]
+            if more not in (COMPLEX, Static(NO_MORE)):
+                raise TypeError(f"too many arguments: expected {count}")
         known = isinstance(out, Static) or out == INT  # nothing was given
         program = build(self.function, list(types[:count]), self.task, self.lengths, None if known else out)
         self.notes["guarded"] = program.guarded or self.notes.get("guarded", False)
@@ -635,13 +644,16 @@ def jvp_face(function: Callable, wrt: tuple[str, ...]) -> Callable:
 
 
 def face_with_out(function: Callable) -> Callable:
-    """A Python function with the parameters of another one, and `out`."""
-    params = ", ".join([*parameter_names(function), "out"])
+    """A Python function with the parameters of another one, and `out`, by name: `too_many` stands in its place.
+
+    What is given for that is no complex number, and so has code of its own, which `generate` refuses.
+    """
+    params = ", ".join([*parameter_names(function), "too_many", "out"])
     namespace: dict = {}
     exec(f"def face({params}): pass", namespace)
     face: Any = functools.update_wrapper(namespace["face"], function)
     del face.__wrapped__
-    face.__defaults__ = (*(function.__defaults__ or ()), NOT_GIVEN)
+    face.__defaults__ = (*(function.__defaults__ or ()), NO_MORE, NOT_GIVEN)
     return face
 
 

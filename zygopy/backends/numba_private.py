@@ -397,8 +397,8 @@ class NativeFunction(CPUDispatcher):
         Takes the tuple of argument types, gives the `Source`.
     identity : callable
         Names what the code depends on beside the types; None if code is not to be kept on disk.
-    fast_default : bool
-        Whether the last default, a number, is typed as such a number, not as an omitted argument, which takes 60 ns.
+    plain_defaults : int
+        How many of the last defaults are typed as the numbers that they are; omitted arguments take 60 ns.
     """
 
     def __init__(
@@ -406,12 +406,12 @@ class NativeFunction(CPUDispatcher):
         face: Callable,
         generate: "Callable[[tuple], Source]",
         identity: Callable[[], str | None] = lambda: None,
-        fast_default: bool = False,
+        plain_defaults: int = 0,
     ):
         super().__init__(face, targetoptions=dict(OPTIONS))
-        self._fast_default = fast_default
-        if fast_default:
-            self._type_last_default_as_it_is(face)
+        self._plain_defaults = plain_defaults
+        if plain_defaults:
+            self._type_defaults_as_they_are(face, plain_defaults)
         self.notes: dict[str, bool] = {}  # what is known of the code, and is kept with it
         self._cache = _Kept(self._name, self.notes)
         self._identity = identity
@@ -423,11 +423,11 @@ class NativeFunction(CPUDispatcher):
         self._compiler = _Compiler(face, self.targetdescr, options, {}, _Passes)
         self._compiler.owner = self
 
-    def _type_last_default_as_it_is(self, face: Callable) -> None:
-        """Make the dispatcher of C again, as Numba does, with this default."""
-        *others, last = face.__defaults__ or ()
+    def _type_defaults_as_they_are(self, face: Callable, count: int) -> None:
+        """Make the dispatcher of C again, as Numba does, with these defaults."""
+        values = face.__defaults__ or ()
         names = tuple(self._compiler.pysig.parameters)
-        defaults = (*map(numba_dispatcher.OmittedArg, others), last)
+        defaults = (*map(numba_dispatcher.OmittedArg, values[:-count]), *values[-count:])
         CDispatcher.__init__(
             self, self._tm.get_pointer(), len(names), self._fold_args, names, defaults, False, False, False
         )
@@ -444,8 +444,9 @@ class NativeFunction(CPUDispatcher):
         if not all(map(_is_importable, source.errors.values())):
             self.notes["stays"] = True  # another process would have another class of that name
         self.sources[numba_types] = source
-        if self._fast_default and not isinstance(found[-1], Array | tuple):
-            names[-1] = f"{cpu.OWN}unused"
+        for k in range(len(names) - self._plain_defaults, len(names)):
+            if not isinstance(found[k], Array | tuple):
+                names[k] = f"{cpu.OWN}{names[k]}"  # a number that nothing reads
         return cpu.function(source, names)
 
     def get_compile_result(self, sig):

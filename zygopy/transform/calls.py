@@ -23,6 +23,7 @@ from zygopy.transform.types import FLOAT, FLOAT64, INT, Scalar, is_supported
 from zygopy.transform.values import (
     Closure,
     Enumerate,
+    Listed,
     Method,
     Object,
     Partial,
@@ -73,11 +74,15 @@ def _call_object(s, function: object, args: list, kwargs: dict, name: str) -> ob
     scipy_functions.declare()
     if (handler := handler_of(function)) is not None:
         if function not in OF_OBJECTS:
+            _refuse_lists(s, function, [*args, *kwargs.values()])
             args, kwargs = [s.opened(a) for a in args], {k: s.opened(v) for k, v in kwargs.items()}
         value = _bind_handler(s, function, handler, args, kwargs)
         loosen(s, value, [*args, *kwargs.values()], function)
         return value
     if is_scalar_function(function):
+        if function in (min, max) and len(args) == 1 and isinstance(args[0], Listed):
+            return handler_of(np.min if function is min else np.max)(s, args[0].items, **kwargs)
+        _refuse_lists(s, function, args)
         args = [s.opened(a) for a in args]
         return _scalar_call(s, function, args, kwargs)
     if (inline := getattr(type(function), "__zygopy_call__", None)) is not None:
@@ -99,6 +104,16 @@ def _call_object(s, function: object, args: list, kwargs: dict, name: str) -> ob
     if isinstance(function, type) and issubclass(function, np.generic):
         return cast(s, np.dtype(function), args)
     raise _unknown(s, function)
+
+
+def _refuse_lists(s, function: Callable, given: list) -> None:
+    """Refuse lists that stand in arrays, but for functions of NumPy and SciPy, which make arrays of them."""
+    if any(isinstance(a, Listed) for a in given) and not (isinstance(function, np.ufunc) or _is_of_numpy(function)):
+        raise UnsupportedError(
+            f"{function.__name__} of a list of a length that only run time knows is not supported",
+            s.loc,
+            help="make an array of it: np.array(...)",
+        )
 
 
 def _of_text(s, function: Callable, args: list, kwargs: dict) -> object:
@@ -237,6 +252,8 @@ def length(s, value):
             return call(s, found, [], {})
         case View() if value.ndim:
             return value.spans[0].length
+        case Listed():
+            return value.items.spans[0].length
         case Range():
             from zygopy.transform.iteration import trip_count
 
@@ -453,6 +470,8 @@ def _python_type(value: object) -> type:
         return np.ndarray
     if isinstance(value, Object | Record):
         return value.cls
+    if isinstance(value, Listed):
+        return list
     return type(value.value) if isinstance(value, Static) else type(value)
 
 
@@ -460,6 +479,8 @@ def _python_type(value: object) -> type:
 def sum_(s, items, start=None):
     from zygopy.transform.iteration import static_items
 
+    if isinstance(items, Listed):
+        items = items.items
     if isinstance(items, View):
         return elementwise.sum_of_items(s, items, start)
     values = static_items(s, items)
@@ -477,6 +498,8 @@ def sum_(s, items, start=None):
 def any_(s, items):
     from zygopy.transform.expressions import any_of, truth
 
+    if isinstance(items, Listed):
+        return handler_of(np.any)(s, items.items)
     return any_of(s, [lambda v=v: truth(s, v) for v in _static_items(s, items, "any")])
 
 
@@ -484,6 +507,8 @@ def any_(s, items):
 def all_(s, items):
     from zygopy.transform.expressions import all_of, truth
 
+    if isinstance(items, Listed):
+        return handler_of(np.all)(s, items.items)
     return all_of(s, [lambda v=v: truth(s, v) for v in _static_items(s, items, "all")])
 
 

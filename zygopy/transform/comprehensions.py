@@ -1,37 +1,88 @@
 """Comprehensions and generator expressions: loops that collect, over what has a known number of items.
 
-The sum, the largest, the smallest, any and all of a generator over a range or array become loops.
+A list of numbers may have a length that only run time knows. The sum, the largest, the smallest, any and all of a
+generator over a range or array become loops.
 """
 
 import ast
 from collections.abc import Callable
 
 from zygopy.errors import UnsupportedError
-from zygopy.transform import objects
+from zygopy.transform import arrays, loops, objects, ops
 from zygopy.transform.build import constant, integer
-from zygopy.transform.ir import Const
+from zygopy.transform.ir import Const, Let, Var
 from zygopy.transform.parse import assigned_names, normalised
-from zygopy.transform.values import describe
+from zygopy.transform.types import INT, Array
+from zygopy.transform.values import Enumerate, Listed, Range, Reversed, View, Zip, describe, is_number
 
 
 def collected(s, node: ast.ListComp | ast.DictComp | ast.GeneratorExp) -> object:
     """The value of a comprehension; of a generator expression, a tuple."""
+    from zygopy.transform.expressions import evaluate
+
+    first = evaluate(s, node.generators[0].iter)
+    s.at(node)
+    if isinstance(node, ast.ListComp) and _is_of_run_time(s, node, first):
+        return _listed(s, node, first)
     found: list = []
 
     def visit() -> None:
-        from zygopy.transform.expressions import evaluate
-
         if isinstance(node, ast.DictComp):
             key = objects.key_of(s, evaluate(s, node.key))
             found.append((key, evaluate(s, node.value)))
         else:
             found.append(evaluate(s, node.elt))
 
-    with_own_names(s, node, lambda: _walk(s, node, 0, visit))
+    with_own_names(s, node, lambda: _walk(s, node, 0, visit, first))
     s.at(node)
     if isinstance(node, ast.DictComp):
         return objects.make_dict(s, found)
     return objects.make_list(s, found) if isinstance(node, ast.ListComp) else tuple(found)
+
+
+def _is_of_run_time(s, node: ast.ListComp, iterable: object) -> bool:
+    """Whether a list has an item for each item of what has as many as only run time knows."""
+    from zygopy.transform.iteration import known_numbers, static_items
+
+    if len(node.generators) > 1 or node.generators[0].ifs:
+        return False
+    walked = isinstance(iterable, Range | View | Zip | Enumerate | Reversed | Listed)
+    return walked and static_items(s, iterable) is None and known_numbers(iterable) is None
+
+
+def _listed(s, node: ast.ListComp, iterable: object) -> Listed:
+    """A list of numbers: a loop that fills an array."""
+    from zygopy.transform.expressions import assign, evaluate
+    from zygopy.transform.iteration import count_of, nth_item
+
+    generator = node.generators[0]
+    length = s.canonical(count_of(s, iterable))
+    outer, position = s.b, len(s.b.statements)
+    index, made = Var("i", INT), list[Listed]()
+
+    def body() -> None:
+        assign(s, generator.target, nth_item(s, iterable, index))
+        value = evaluate(s, node.elt)
+        s.at(node)
+        if not is_number(value):
+            raise UnsupportedError(
+                f"a list of {describe(value)} for each item is not supported",
+                s.loc,
+                "how many items it has is not known at compile time, and such lists hold numbers",
+                "write a loop that fills an array",
+            )
+        var = Var("items", Array(value.type.dtype, 1))
+        made[:] = [Listed(arrays.whole_of(var, (length,)), value.type)]
+        s.homes[var] = outer.depth
+        arrays.store(s, arrays.element_at(s, made[0].items, (index,)), value)
+
+    range_ = Range(integer(0), length, integer(1))
+    with_own_names(s, node, lambda: loops.counted_loop(s, index, range_, body, []))
+    let = Let(made[0].items.base, ops.EMPTY, (length,), s.loc)
+    outer.statements.insert(position, let)
+    s.facts.definitions[let.var] = let
+    s.facts.shapes[let.var] = (length,)
+    return made[0]
 
 
 def with_own_names(s, node: ast.expr, run) -> object:
@@ -47,7 +98,7 @@ def with_own_names(s, node: ast.expr, run) -> object:
     return result
 
 
-def _walk(s, node: ast.expr, depth: int, visit) -> None:
+def _walk(s, node: ast.expr, depth: int, visit, first: object) -> None:
     from zygopy.transform.expressions import assign, evaluate, truth
     from zygopy.transform.iteration import known_numbers, static_items
 
@@ -55,7 +106,7 @@ def _walk(s, node: ast.expr, depth: int, visit) -> None:
         visit()
         return
     generator = node.generators[depth]
-    iterable = evaluate(s, generator.iter)
+    iterable = evaluate(s, generator.iter) if depth else first
     s.at(node)
     items = static_items(s, iterable)
     items = known_numbers(iterable) if items is None else items
@@ -80,7 +131,7 @@ def _walk(s, node: ast.expr, depth: int, visit) -> None:
             if not test.value:
                 break
         else:
-            _walk(s, node, depth + 1, visit)
+            _walk(s, node, depth + 1, visit, first)
 
 
 # -- reduced ---------------------------------------------------------------------------------------------------------

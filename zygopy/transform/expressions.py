@@ -19,6 +19,7 @@ from zygopy.transform.types import BOOL
 from zygopy.transform.values import (
     Attributes,
     Closure,
+    Listed,
     Method,
     Object,
     Range,
@@ -187,6 +188,8 @@ def binary(s, function: Callable, a: object, b: object, node: ast.AST) -> object
         return number_operator(s, function, a, b)
     if (found := _overloaded(s, function, a, b)) is not None:
         return found
+    if isinstance(a, Listed) or isinstance(b, Listed):
+        _refuse_list_beside(s, a, b)
     if function is operator.matmul:
         return products.matmul(s, s.opened(a), s.opened(b))
     if isinstance(a, tuple) and isinstance(b, tuple) and function is operator.add:
@@ -205,6 +208,16 @@ def binary(s, function: Callable, a: object, b: object, node: ast.AST) -> object
     if isinstance(a, View) or isinstance(b, View):
         return elementwise.apply(s, function, [a, b])
     raise DtypeError(f"cannot compute with {describe(a)} and {describe(b)}", s.loc)
+
+
+def _refuse_list_beside(s, a: object, b: object) -> None:
+    """Refuse an operator on a list that stands in an array, but for those of an array, which makes one of the list."""
+    if not any(isinstance(value, View) and value.ndim for value in (a, b)):
+        raise UnsupportedError(
+            f"an operator on {describe(a)} and {describe(b)} is not supported",
+            s.loc,
+            help="make an array of the list: np.array(...)",
+        )
 
 
 def _is_list(value: object) -> bool:
@@ -278,6 +291,8 @@ def truth(s, value: object) -> Value:
         return constant(bool(value))
     if isinstance(value, Object) and value.cls in (list, dict):
         return constant(bool(s.content(value)))
+    if isinstance(value, Listed):
+        return s.b.apply(ops.GT, value.items.spans[0].length, integer(0))
     if objects.method_of(s, value, "__bool__") or objects.method_of(s, value, "__len__"):
         raise UnsupportedError(f"the truth value of {describe(value)} is not supported", s.loc, help="call a method")
     if isinstance(value, Static):
@@ -315,6 +330,8 @@ def compare(s, op: ast.cmpop, a: object, b: object) -> Value:
         found = any_of(s, [lambda item=item: compare(s, ast.Eq(), a, item) for item in items_of(s, b)])
         return found if isinstance(op, ast.In) else negate(s, found)
     function = _COMPARE[type(op)]
+    if isinstance(a, Listed) or isinstance(b, Listed):
+        _refuse_list_beside(s, a, b)
     if is_number(a) and is_number(b):
         return apply_function(s.b, function, [a, b], False)
     if (found := objects.method_of(s, a, f"__{function.__name__}__")) is not None:
@@ -462,11 +479,23 @@ def _subscript(s, node: ast.Subscript, name: str) -> object:
         if (found := objects.method_of(s, value, "__getitem__")) is not None:
             return calls.call(s, found, [index], {})
         return objects.item(s, value, index)
+    if isinstance(value, Listed):
+        return _listed_item(s, value, node)
     if isinstance(value, View):
         items = _index_items(s, node.slice)
         s.at(node)
         return at(s, value, items, name)
     raise DtypeError(f"cannot index {describe(value)}", s.loc)
+
+
+def _listed_item(s, value: Listed, node: ast.Subscript) -> object:
+    """An item of a list of a length that only run time knows, or a list of some."""
+    index = _slice(s, node.slice) if isinstance(node.slice, ast.Slice) else evaluate(s, node.slice)
+    s.at(node)
+    found = at(s, value.items, (index,), "")
+    if isinstance(found, View):
+        return Listed(found, value.type)
+    return s.b.let(ops.CAST, (found,), value.type) if value.type.weak else found
 
 
 def _object_index(s, owner: Object, node: ast.expr) -> object:

@@ -12,6 +12,7 @@ from zygopy.transform.types import INT
 from zygopy.transform.values import (
     Checkpointed,
     Enumerate,
+    Listed,
     Object,
     Range,
     Reversed,
@@ -168,7 +169,8 @@ def static_items(s, iterable: object) -> list | None:
         case Zip():
             columns = [static_items(s, item) for item in iterable.items]
             if any(c is not None for c in columns) and all(
-                c is not None or isinstance(i, Range | View) for c, i in zip(columns, iterable.items, strict=True)
+                c is not None or isinstance(i, Range | View | Listed)
+                for c, i in zip(columns, iterable.items, strict=True)
             ):
                 return _mixed_zip(s, iterable, columns)
         case Enumerate():
@@ -209,7 +211,7 @@ def iteration(s, iterable: object) -> tuple[Range, Callable[[Value], object]]:
                 raise DtypeError("a number cannot be iterated", s.loc)
             length = iterable.spans[0].length
             return Range(integer(0), length, integer(1)), lambda k: _item(s, iterable, k)
-        case Zip() | Enumerate() | Reversed():
+        case Zip() | Enumerate() | Reversed() | Listed():
             return Range(integer(0), count_of(s, iterable), integer(1)), lambda k: nth_item(s, iterable, k)
     raise DtypeError(f"{describe(iterable)} cannot be iterated", s.loc, help="iterate a range, an array or a tuple")
 
@@ -219,6 +221,12 @@ def _item(s, view: View, k: Value) -> object:
     return arrays.load(s, item) if item.ndim == 0 else item
 
 
+def listed_item(s, owner: Listed, k: Value) -> Value:
+    """Item number k, of the type that it had."""
+    item = _item(s, owner.items, k)
+    return s.b.let(ops.CAST, (item,), owner.type) if owner.type.weak else item
+
+
 def count_of(s, iterable: object) -> Value:
     """The number of items."""
     match iterable:
@@ -226,6 +234,8 @@ def count_of(s, iterable: object) -> Value:
             return trip_count(s, iterable)
         case View():
             return iterable.spans[0].length
+        case Listed():
+            return iterable.items.spans[0].length
         case Enumerate() | Reversed():
             return count_of(s, iterable.item)
         case Zip():
@@ -245,6 +255,8 @@ def nth_item(s, iterable: object, k: Value) -> object:
             return _nth(s, iterable, k)
         case View():
             return _item(s, iterable, k)
+        case Listed():
+            return listed_item(s, iterable, k)
         case Enumerate():
             return (s.b.add(k, iterable.start), nth_item(s, iterable.item, k))
         case Reversed():

@@ -13,7 +13,7 @@ from zygopy.transform.parse import read
 from zygopy.transform.records import Known, Record, keys_of, place, rebuilt, static_fields
 from zygopy.transform.specialise import bind
 from zygopy.transform.types import Array
-from zygopy.transform.values import Static, View, is_number
+from zygopy.transform.values import Listed, Static, View, is_number
 
 
 def call_program(s, function: Callable, task: Task, args: list, kwargs: dict) -> object:
@@ -99,6 +99,9 @@ def _register(s, statement) -> None:
 
 
 def _type(s, value: object) -> object:
+    if isinstance(value, Listed):
+        what = "a derivative of a function of a list of a length that only run time knows is not supported"
+        raise UnsupportedError(what, s.loc, help="make an array of it: np.array(...)")
     if (members := s.members(value)) is not None:
         return rebuilt(members, [known or _type(s, v) for v, known in _with_known(s, members)])
     if is_number(value):

@@ -8,12 +8,13 @@ import functools
 import types
 from collections.abc import Callable
 
-from zygopy.errors import ArgumentError, OutOfBoundsError, UnsupportedError
+from zygopy.errors import ArgumentError, OutOfBoundsError, TypeJoinError, UnsupportedError
 from zygopy.transform.build import constant, integer
 from zygopy.transform.ir import Const, Value
 from zygopy.transform.records import Record, check_class, fields_of, is_generated, is_named_tuple, is_record_class
 from zygopy.transform.values import (
     Attributes,
+    Conflict,
     Method,
     Object,
     Partial,
@@ -141,10 +142,23 @@ def item(s, owner: Object, index: object) -> object:
     if owner.cls is list and isinstance(index, slice):
         return make_list(s, tuple(content)[index])
     if owner.cls is list:
-        return content[position_of(s, content, index)]
+        return _of_one_type(s, content[position_of(s, content, index)], "an item of the list")
     if owner.cls is dict:
-        return _at_key(s, content, key_of(s, index))
+        key = key_of(s, index)
+        return _of_one_type(s, _at_key(s, content, key), f"the item {key!r} of the dict")
     raise UnsupportedError(f"indexing {describe(owner)} is not supported", s.loc, help="read its fields by name")
+
+
+def _of_one_type(s, member: object, what: str) -> object:
+    """A member that is read."""
+    if isinstance(member, Conflict):
+        raise TypeJoinError(
+            f"{what} has different types on different paths: {member.a} and {member.b}",
+            s.loc,
+            "compiled code needs one type for a variable where paths meet",
+            "use two names, or convert one of the values",
+        )
+    return member
 
 
 def _at_key(s, content: Record, key: object) -> object:
@@ -169,7 +183,7 @@ def attribute(s, value: Object | Record, name: str) -> object:
     if members.cls in (list, dict):
         return Method(value, name)
     if name in members.keys:
-        return members.member(name)
+        return _of_one_type(s, members.member(name), f"the field {name}")
     return class_attribute(s, members.cls, members.cls.__mro__, value, name)
 
 

@@ -50,6 +50,7 @@ from zygopy.transform.values import (
     Conflict,
     Frame,
     Inside,
+    Listed,
     Maybe,
     Object,
     Partial,
@@ -298,7 +299,9 @@ class Specialiser:
         self.fixed.setdefault(value.name, why)
 
     def opened(self, value: object) -> object:
-        """A value whose lists are tuples, for what reads them at once."""
+        """A value whose lists are tuples, or an array, for what reads them at once."""
+        if isinstance(value, Listed):
+            return arrays.copy(self, value.items)
         if isinstance(value, Object):
             return tuple(map(self.opened, self.content(value))) if value.cls is list else value
         return rebuilt(value, map(self.opened, value)) if isinstance(value, tuple) else value
@@ -320,6 +323,9 @@ class Specialiser:
 
         user_rules.follow(function)
         if (rules := user_rules.rules_of(function)) is not None:
+            if any(isinstance(a, Listed) for a in (*args, *kwargs.values())):
+                what = "a function with a rule of a list of a length that only run time knows is not supported"
+                raise UnsupportedError(what, self.loc, help="make an array of it: np.array(...)")
             opened = [self.opened(a) for a in args], {k: self.opened(v) for k, v in kwargs.items()}
             return ruled_calls.call(self, rules, *opened)
         return self.follow(function, args, kwargs)

@@ -109,6 +109,14 @@ class View:
         return self.order is None and not self.part and all(isinstance(a, Span) and a.whole for a in self.axes)
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A list of as many numbers of one type as only run time knows, in an array; nothing changes it."""
+
+    items: View
+    type: Scalar
+
+
 class Frame:
     """One activation of a function: its names, and where other names are looked up."""
 
@@ -323,6 +331,8 @@ def describe(value: object) -> str:
             return f"a tuple of {len(value)}"
         case Object():
             return f"a {value.cls.__name__}"
+        case Listed():
+            return "a list of a length that only run time knows"
         case Static():
             if value.value is None:
                 return "None"
@@ -347,6 +357,7 @@ __all__ = [
     "Checkpointed",
     "Closure",
     "Enumerate",
+    "Listed",
     "Fixed",
     "Frame",
     "Loc",
