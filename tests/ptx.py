@@ -10,11 +10,18 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+
+import zygopy as zg
+from tests import cuda_programs
+from zygopy.backends import cuda
 from zygopy.backends.cuda import executed
 from zygopy.backends.cuda_text import KernelText
+from zygopy.structures import flat
 from zygopy.transform.types import Array
 
 COMPUTE = ((8, 0), (9, 0))
+TABLE = Path(__file__).parent / "golden" / "kernels.txt"
 
 
 @dataclass(frozen=True)
@@ -25,7 +32,6 @@ class Assembled:
     stack: int
     spills: int
     shared: int
-    atomics: int
     doubles: int  # instructions of PTX that compute in float64
 
 
@@ -64,7 +70,6 @@ def assembled(kernel: KernelText, compute: tuple[int, int]) -> Assembled:
         number(r"(\d+) bytes stack frame"),
         number(r"(\d+) bytes spill stores") + number(r"(\d+) bytes spill loads"),
         number(r"(\d+) bytes smem"),
-        len(re.findall(r"^\s*(?:@%p\d+ )?(?:atom|red)\.", ptx, re.M)),
         len(re.findall(r"^\s*(?:@%p\d+ )?(?!mov|ld|st|cvt)\w+[\w.]*\.f64", ptx, re.M)),
     )
 
@@ -77,4 +82,29 @@ def ptxas() -> str:
     raise FileNotFoundError("ptxas: pip install nvidia-cuda-nvcc==13.0.*")
 
 
-__all__ = ["COMPUTE", "Assembled", "assembled"]
+def table() -> str:
+    """One line for each kernel of the programs for GPUs: float32, then float64; the figures of both kinds of GPU."""
+    lines = [f"{'kernel':44} {'dtype':8} " + " ".join(f"{h:>9}" for h in _HEADS)]
+    for dtype in (np.float32, np.float64):
+        for function in cuda_programs.SAMPLES:
+            for kernel in kernels_of(function, dtype):
+                if kernel.name.startswith(function.__name__) or kernel.name not in "\n".join(lines):
+                    a, b = (assembled(kernel, compute) for compute in COMPUTE)
+                    figures = [f"{x}/{y}" for x, y in ((a.registers, b.registers), (a.stack, b.stack))]
+                    figures += [f"{a.spills}/{b.spills}", str(b.shared), str(kernel.text.count("cuda.atomic.add"))]
+                    lines.append(f"{kernel.name:44} {dtype.__name__:8} " + " ".join(f"{f:>9}" for f in figures))
+    return "\n".join(lines) + "\n"
+
+
+_HEADS = ("registers", "stack", "spills", "shared", "atomics")
+
+
+def kernels_of(function, dtype) -> list[KernelText]:
+    """The kernels of a program's value and gradients."""
+    operator = zg.value_and_grad(function, cuda_programs.argnums_of(function), backend="cuda")
+    program = cuda.Program(flat(operator.program(*cuda_programs.args_of(function, dtype)).function))
+    return [*program.kernels, *program.joins.values()]
+
+
+if __name__ == "__main__":
+    TABLE.write_text(table())

@@ -17,9 +17,10 @@ from tests.compare import assert_close
 from tests.grid_runner import DeviceArray, GridError, Runner, on
 from tests.oracle import finite_differences
 from tests.programs import PROGRAMS
-from zygopy.backends import cuda, gpu
+from tests.ptx import kernels_of
+from zygopy.backends import gpu
 from zygopy.backends.cuda_text import KernelText
-from zygopy.structures import flat
+from zygopy.transform import gather
 
 GROWING = "a loop whose number of trips is not known before it is differentiated on backend cuda"
 REFUSED = {
@@ -78,6 +79,32 @@ def test_gradients_in_blocks_of_few_threads(function):
     )
     assert all(g.dtype == np.float32 for g in gradient)
     assert_close(gradient, expected[1], 1e-5, "in float32")
+
+
+@pytest.mark.parametrize("name", ["n_body", "mlp", "logistic_regression", "layer_norm"])
+def test_sums_of_other_threads_are_gathered_where_there_are_enough(name, monkeypatch):
+    """With a threshold of one thread: what the rows add to a column, and what bodies add to each other."""
+    monkeypatch.setattr(gather, "ENOUGH", 1)
+    function = getattr(cuda_programs, name)
+    args, argnums = cuda_programs.args_of(function), cuda_programs.argnums_of(function)
+    operator = zg.value_and_grad(function, argnums, backend="cuda")
+    got, _ = on_runner(operator, args, seed=2)
+    assert_close(got, zg.value_and_grad(function, argnums, backend="python")(*args), 1e-12)
+    atomics = operator.source(*args).count("cuda.atomic.add")
+    assert atomics == (0 if name in ("n_body", "mlp") else 1)
+
+
+def test_stencils_are_gathered():
+    for function in (cuda_programs.heat_in_loops, cuda_programs.heat_in_slices):
+        operator = zg.value_and_grad(function, cuda_programs.argnums_of(function))
+        assert "atomic" not in operator.source(*cuda_programs.args_of(function), target="cuda")
+
+
+def test_trips_that_use_memory_one_after_the_other_become_threads():
+    """Rows that are normalised, each by a thread: one launch for all, and one for the sum."""
+    args = cuda_programs.args_of(cuda_programs.layer_norm)
+    _, launches = on_runner(zg.value_and_grad(cuda_programs.layer_norm, (0, 1), backend="cuda"), args)
+    assert launches == ["layer_norm_value_and_grad_1", "sum_float64"]
 
 
 @pytest.mark.parametrize("operator", [zg.jvp, zg.jacfwd, zg.jacrev, zg.hessian], ids=lambda f: f.__name__)
@@ -230,13 +257,6 @@ def test_the_runner_sees_missing_barriers_and_atomics(name):
 
     with on(Careless()), pytest.raises(GridError):
         zg.value_and_grad(function, argnums, backend="cuda")(*zg.to_device(args))
-
-
-def kernels_of(function, dtype) -> list[KernelText]:
-    """The kernels of a program's value and gradients."""
-    operator = zg.value_and_grad(function, cuda_programs.argnums_of(function), backend="cuda")
-    program = cuda.Program(flat(operator.program(*cuda_programs.args_of(function, dtype)).function))
-    return [*program.kernels, *program.joins.values()]
 
 
 def test_literals_of_kernels_are_typed():

@@ -67,7 +67,7 @@ READERS |= {
 PASSES = {"simplify", "activity", "reverse", "forward", "tape", "jam", "memory", "emit", "naming", "show"}
 PASSES |= {"promote", "hoist", "orient", "distribute", "rotate", "fuse", "overwrite", "operands", "kernels", "settle"}
 PASSES |= {"split", "halves", "replay"}
-PASSES |= {"grid", "expand", "offsets", "launch"}  # for GPUs
+PASSES |= {"grid", "sink", "gather", "expand", "offsets", "launch"}  # for GPUs
 
 
 def imports(file: Path) -> list[tuple[str, int]]:

@@ -307,6 +307,12 @@ class _Jam:
         return all(never(f - low) and never(high - f) for f, (low, high) in zip(forms, box, strict=True))
 
 
+def fills_before_reading(function: Function, array: Var, loop: For) -> bool:
+    """Whether each element of an array that a trip of a loop reads was stored earlier in the same trip."""
+    jam = _Jam(function)
+    return jam.filled_before_read(jam.aliases.of(array), loop)
+
+
 # -- sums ------------------------------------------------------------------------------------------------------------
 
 
@@ -363,4 +369,4 @@ def _is_sum_on_side(start: Var, end: Value, block: Block) -> bool:
     return end is start or _is_sum(start, end, Block(block.statements, (end,)))
 
 
-__all__ = ["jam"]
+__all__ = ["fills_before_reading", "jam"]

@@ -16,6 +16,7 @@ from zygopy.errors import UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import Builder, integer, zero
 from zygopy.transform.expand import expand
+from zygopy.transform.gather import gather
 from zygopy.transform.grid import Grid, arrays_of_trips, reduction, without
 from zygopy.transform.ir import (
     Block,
@@ -50,6 +51,7 @@ from zygopy.transform.ir import (
 from zygopy.transform.memory import known_shape, stored_arrays
 from zygopy.transform.naming import identifier
 from zygopy.transform.offsets import offsets
+from zygopy.transform.sink import sink
 from zygopy.transform.types import Array, Scalar
 
 
@@ -61,7 +63,7 @@ def launch(function: Function) -> Function:
     UnsupportedError
         Where the host would have to wait for a number from the GPU, or needs what kernels cannot do.
     """
-    return _Division(function).divided()
+    return _Division(gather(sink(function))).divided()
 
 
 class _Division:
