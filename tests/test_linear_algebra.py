@@ -576,3 +576,18 @@ def test_native_factors(m, n):
         native("eigh", 3)(w, v, lower)
         np.testing.assert_allclose(w, np.linalg.eigvalsh(lower), atol=1e-12)
         np.testing.assert_allclose((v * w) @ v.T, a @ a.T, atol=1e-12)
+
+
+def reshaped_product(x, w):
+    y = (x @ w).reshape(2, 3, 4)
+    return np.sum(np.tanh(y.reshape(6, 4) @ w.T) * y[:, :, :3].reshape(6, 3))
+
+
+def test_adjoints_of_reshaped_products_are_stored():
+    """Not added to zeros: what is filled in one shape is read in another."""
+    x, w = np.random.default_rng(0).normal(size=(6, 3)), np.random.default_rng(1).normal(size=(3, 4))
+    zg.check_grads(reshaped_product, (x, w), order=1)
+    first = zg.grad(lambda x, w: np.sum(np.tanh((x @ w).reshape(2, 3, 4))), (0, 1))
+    source = str(first.source(x, w))
+    assert "zeros(" not in source
+    assert "add_matmul" not in source

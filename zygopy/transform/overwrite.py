@@ -38,19 +38,29 @@ from zygopy.transform.types import Array
 
 def overwrite(function: Function) -> Function:
     """Turn the first additions to arrays of zeros into stores."""
-    return _Overwriting(replace(function, body=_elements_last(function.body, _alone(function)))).run()
+    alone = {array for array, shapes in _names(function).items() if len(shapes) == 1}
+    return _Overwriting(replace(function, body=_elements_last(function.body, alone))).run()
 
 
-def _alone(function: Function) -> set[Var]:
-    """The arrays of zeros that have no other name."""
+def _names(function: Function) -> dict[Var, list[Let]]:
+    """The arrays of zeros that have no other names than those of their elements in other shapes; what makes each."""
     aliases = alias_classes(function.body)
     members: dict[Var, set[Var]] = {}
     for s in walk(function.body):
         for v in (*operands(s), *defined(s), *block_params(s)):
             if isinstance(v, Var) and isinstance(v.type, Array):
                 members.setdefault(aliases.of(v), set()).add(v)
-    lets = [s for s in walk(function.body) if isinstance(s, Let) and s.op is ops.ZEROS]
-    return {s.var for s in lets if members[aliases.of(s.var)] == {s.var}}
+    lets = [s for s in walk(function.body) if isinstance(s, Let)]
+    found = {s.var: [s] for s in lets if s.op is ops.ZEROS}
+    for s in lets:
+        if s.op is ops.RESHAPE and s.args[0] in found:
+            found[s.args[0]].append(s)
+    return {v: names for v, names in found.items() if members[aliases.of(v)] == {s.var for s in names}}
+
+
+def _lengths(let: Let) -> tuple[Value, ...]:
+    """The shape of an array of zeros, or of another shape of one."""
+    return let.args[1:] if let.op is ops.RESHAPE else let.args
 
 
 def _elements_last(block: Block, arrays: set[Var]) -> Block:
@@ -93,7 +103,7 @@ class _Overwriting:
         self.function = function
         self.facts = Facts({s.var: s for s in walk(function.body) if isinstance(s, Let)})
         self.changes = _Changes({}, {}, {}, set())
-        self.alone = _alone(function)
+        self.names = _names(function)
 
     def run(self) -> Function:
         self.block(self.function.body)
@@ -103,37 +113,41 @@ class _Overwriting:
 
     def block(self, block: Block) -> None:
         for k, s in enumerate(block.statements):
-            if isinstance(s, Let) and s.var in self.alone:
-                users = [t for t in block.statements[k + 1 :] if self.touches(t, s.var)]
-                if users and isinstance(users[0], For):
-                    self.try_first(s, users[0])
-                    if len(users) == 1 and s.var not in self.changes.empty:
-                        self.try_rows(s, users[0])
-                elif users and isinstance(users[0], Kernel):
-                    self.try_kernel(s, users[0])
+            if isinstance(s, Let) and s.var in self.names:
+                names = self.names[s.var]
+                rest = [t for t in block.statements[k + 1 :] if not any(t is name for name in names)]
+                first = next((t for t in rest if any(self.touches(t, name.var) for name in names)), None)
+                used = [name for name in names if first is not None and self.touches(first, name.var)]
+                if len(used) == 1 and isinstance(first, For):
+                    self.try_first(s, used[0], first)
+                    users = [t for t in rest if self.touches(t, s.var)]
+                    if len(names) == len(users) == 1 and s.var not in self.changes.empty:
+                        self.try_rows(s, first)
+                elif len(used) == 1 and isinstance(first, Kernel):
+                    self.try_kernel(s, used[0], first)
             for inner in blocks(s):
                 self.block(inner)
 
-    def try_kernel(self, let: Let, s: Kernel) -> None:
-        """A product is added to the array before anything else touches it."""
-        if s.op is ops.ADD_MATMUL and s.outs == (let.var,) and let.var not in s.args:
+    def try_kernel(self, zeros: Let, name: Let, s: Kernel) -> None:
+        """A product is added to the array, in one of its shapes, before anything else touches it."""
+        if s.op is ops.ADD_MATMUL and s.outs == (name.var,) and name.var not in s.args:
             self.changes.products[id(s)] = s
-            self.changes.empty.add(let.var)
+            self.changes.empty.add(zeros.var)
 
     def touches(self, s: Statement, array: Var) -> bool:
         return any(array in operands(t) for t in within(s))
 
     # -- arrays that are filled by one nest --------------------------------------------------------------------------
 
-    def try_first(self, let: Let, loop: For) -> None:
-        """The first loop adds once to each element before anything else touches it."""
-        found = self.covering(let, loop, 0)
+    def try_first(self, zeros: Let, name: Let, loop: For) -> None:
+        """The first loop adds once to each element, in one of the shapes, before anything else touches it."""
+        found = self.covering(name, loop, 0)
         if found is None:
             return
         store, indices = found
-        if store.add and self.keeps_to_own(loop, let.var, indices):
+        if store.add and self.keeps_to_own(loop, name.var, indices):
             self.changes.stored[id(store)] = store
-            self.changes.empty.add(let.var)
+            self.changes.empty.add(zeros.var)
 
     def covering(self, let: Let, loop: For, which: int) -> tuple[Store, tuple[Var, ...]] | None:
         """The store of a nest that reaches each element once, as the first (0) or last (-1) thing that touches it.
@@ -142,14 +156,14 @@ class _Overwriting:
         """
         indices: list[Var] = []
         while True:
-            if not self.runs_over(loop, let.args[len(indices)]):
+            if not self.runs_over(loop, _lengths(let)[len(indices)]):
                 return None
             indices.append(loop.index)
             users = [t for t in loop.body.statements if self.touches(t, let.var)]
             if not users:
                 return None
             s = users[which]
-            if len(indices) == len(let.args):
+            if len(indices) == len(_lengths(let)):
                 break
             if not isinstance(s, For):
                 return None
