@@ -102,6 +102,24 @@ def test_forward_compiled(name):
     check_forward(PROGRAMS[name], "cpu")
 
 
+@zg.value_and_grad
+def reads_in_a_long_loop(x):
+    total = 0.0
+    for i in range(len(x)):
+        total += x[i] * x[len(x) - 1 - i] * 0.5 + x[0] * x[i]
+    return total
+
+
+def test_a_loop_of_ten_thousand_reads():
+    """What each read costs in reverse does not grow with the array; the oracle would take hours."""
+    x = numbers(10_000)
+    value, gradient = reads_in_a_long_loop(x)
+    np.testing.assert_allclose(value, 0.5 * np.sum(x * x[::-1]) + x[0] * np.sum(x), rtol=1e-10)
+    wanted = x[::-1] + x[0]
+    wanted[0] += np.sum(x)
+    np.testing.assert_allclose(gradient, wanted, rtol=1e-10)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_primal(name):
     """The compiled function itself, its effects included."""

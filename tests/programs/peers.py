@@ -164,3 +164,40 @@ def mixture_log_likelihood(means, x):
             s += math.exp(terms[k] - top)
         total += top + math.log(s)
     return total
+
+
+@program(numbers(4), 3, tags="peer in_place product dynamic_loop", smooth=True, cpu=True)
+def multiplied_in_place(x, n):
+    y = x.copy()
+    for k in range(n):
+        for i in range(len(y)):
+            y[i] *= x[k] + y[i - 1]
+        y *= x[0]
+    return y[0] + y[1] * y[2] + y[3]
+
+
+@program(numbers(4), np.array([2, 0, 3, 0]), tags="peer integer_array gather", smooth=True)
+def integers_that_index_and_scale(x, k):
+    total = 0.0
+    for i in range(len(k)):
+        total += x[k[i]] ** 2 * k[i] + x[i] * (k[i] // 2)
+    return total + np.sum(x[k] * k)
+
+
+@program(np.array([2.0, 0.0, -3.0]), tags="peer product zero", smooth=True, cpu=True)
+def numpy_product_with_zero(x):
+    return np.prod(x) + 2.0 * np.prod(x[1:])
+
+
+@program(np.array([0.0, 0.0, 1.5]), tags="peer product zero", smooth=True)
+def numpy_product_with_two_zeros(x):
+    return np.prod(x) + 2.0 * np.prod(x[::2])
+
+
+@program(1.3, 0.4, tags="peer while reverse", smooth=True, cpu=True)
+def while_that_depends_on_data(x, y):
+    s, k = x, 0
+    while s < 20.0 * x and k < 50:
+        s = s * (1.0 + y * y) + 0.1 * x
+        k += 1
+    return s * y
