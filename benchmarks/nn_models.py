@@ -6,6 +6,8 @@ Each contender has the same weights and data, in its own layout. Calls alternate
 shown as the median over rounds and as the median of the paired ratios.
 """
 
+import benchmarks.one_core  # noqa: F401, I001  (before NumPy)
+
 import argparse
 import statistics
 import time
@@ -16,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-import benchmarks.one_core  # noqa: F401  (before NumPy is loaded)
 import zygopy as zg
 from benchmarks.harness import load, machine, relative_error, shown_ratio, shown_time, table
 from zygopy import nn

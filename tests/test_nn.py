@@ -97,7 +97,10 @@ def test_against_finite_differences(row):
     close(vector(gradient), differences(layer, inputs, argnums), 1e-6)
 
 
-@pytest.mark.parametrize("row", ROWS[::6], ids=str)
+SAMPLE = [next(row for row in ROWS if type(row.layer) is kind) for kind in (nn.Conv, nn.LSTM, nn.MultiHeadAttention)]
+
+
+@pytest.mark.parametrize("row", SAMPLE, ids=str)
 def test_native_code_agrees(row):
     layer, inputs = layer_of(row, np.float32), inputs_of(row, np.float32)
     argnums = argnums_of(layer, inputs)
@@ -140,6 +143,15 @@ def tensors_in(value) -> list:
     if isinstance(value, dict):
         value = list(value.values())
     return [t for v in value for t in tensors_in(v)] if isinstance(value, tuple | list) else []
+
+
+@pytest.mark.parametrize("backend", [None, "python", "cpu"])
+def test_images_without_a_batch(backend):
+    layer = nn.Conv((3, 3), 1, 2, rng=0)
+    call = layer if backend is None else zg.jit(layer, backend=backend)
+    message = "a kernel of 2 lengths takes x of 4 axes .batch, .lengths, channels., not of 3"
+    with pytest.raises(ValueError, match=message):
+        call(np.zeros((8, 8, 1), np.float32))
 
 
 def test_every_layer_has_a_row():

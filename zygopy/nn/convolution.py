@@ -17,6 +17,11 @@ from zygopy.nn.initialisers import glorot_uniform
 def windows(x, kernel, stride, dilation):
     """The windows of x that a kernel sees, of shape (batch, *places, *kernel, channels): a view."""
     rank = len(kernel)
+    if x.ndim != rank + 2:
+        places, given = rank + 2, x.ndim
+        raise ValueError(
+            f"a kernel of {rank} lengths takes x of {places} axes (batch, *lengths, channels), not of {given}"
+        )
     reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
     seen = sliding_window_view(x, reach, axis=tuple(range(1, rank + 1)))
     steps = tuple(slice(None, None, n) for n in (1, *stride, 1, *dilation))

@@ -652,14 +652,22 @@ def message_text(s, node: ast.expr | None) -> str:
     if node is None:
         return ""
     if isinstance(node, ast.JoinedStr):
-        parts = [p.value if isinstance(p, ast.Constant) else "{" + ast.unparse(p.value) + "}" for p in node.values]
-        return "".join(str(p) for p in parts)
+        return "".join(str(p.value) if isinstance(p, ast.Constant) else _part_text(s, p) for p in node.values)
     if isinstance(node, ast.Constant):
         return str(node.value)
     value = evaluate(s, node)
     if isinstance(value, Static | Const):
         return str(value.value)
     return "{" + ast.unparse(node) + "}"
+
+
+def _part_text(s, part: ast.FormattedValue) -> str:
+    """The text of a name or attribute that is known, the source of anything else."""
+    if isinstance(part.value, ast.Name | ast.Attribute) and part.format_spec is None and part.conversion == -1:
+        value = evaluate(s, part.value)
+        if isinstance(value, Const) or (isinstance(value, Static) and type(value.value) is str):
+            return str(value.value)
+    return "{" + ast.unparse(part.value) + "}"
 
 
 def raised(s, node: ast.Raise) -> tuple[type[Exception], str]:
