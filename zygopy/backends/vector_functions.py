@@ -280,4 +280,6 @@ FUNCTIONS["np", "minimum"] = _extremum("minimum", "<")
 
 _SHORT = ("exp", "expm1", "log", "log1p", "tanh", "logaddexp")
 IN_PLACE = {("np", f): _in_place(f, getattr(vector_math, f)) for f in _SHORT if ("np", f) in FUNCTIONS}
+if ("math", "erf") in FUNCTIONS:
+    IN_PLACE["math", "erf"] = _in_place("erf", vector_math.erf)
 sigmoid_in_place = _in_place("sigmoid", vector_math.sigmoid)

@@ -489,13 +489,14 @@ _ERF_FAR = {
 
 
 def erf(x: Value) -> Value:
-    """x + x * P(x**2) for |x| < 1, else 1 - exp(-x**2) * Q((|x| - 2) / (|x| + 2)), which is 1 beyond 6."""
+    """x + x * P(x**2) for |x| < 1, else 1 - exp(-x**2) * Q((|x| - 2) / (|x| + 2)), which is 1 beyond 6.
+
+    The exponential is written as that of the derivative is, so that LLVM computes one of them where both are in place.
+    """
     name = str(x.element)
     size = abs(x)
-    square = x * x
-    near = x.fma(polynomial(square, *_ERF_NEAR[name]), x)
+    near = x.fma(polynomial(x * x, *_ERF_NEAR[name]), x)
     size = (size > 6.0).where(6.0, size)
-    n, r, q = _exponential(-(size * size))
-    rest = (1.0 + (r + q)) * polynomial((size - 2.0) / (size + 2.0), *_ERF_FAR[name])
-    far = (1.0 - rest * _power_of_two(n)).intrinsic("copysign", x)
+    rest = exp(-x * x) * polynomial((size - 2.0) / (size + 2.0), *_ERF_FAR[name])
+    far = (1.0 - rest).intrinsic("copysign", x)
     return (abs(x) < 1.0).where(near, far)
