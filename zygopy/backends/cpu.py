@@ -149,6 +149,8 @@ class _Replacements(ast.NodeTransformer):
                     return self.own(own, f"{name}_in_place", node, *node.args)
                 if (own := vector_functions.FUNCTIONS.get((module, name))) is not None:
                     return self.own(own, name, node, *node.args)
+            case ast.Name("max" | "min" as name) if len(node.args) == 2:
+                return self.own(vector_functions.FUNCTIONS["builtins", name], name, node, *node.args)
             case ast.Name("expit") if self.in_parallel:
                 return self.own(vector_functions.sigmoid_in_place, "expit", node, *node.args)
         return node

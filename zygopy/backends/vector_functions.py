@@ -262,6 +262,30 @@ def _extremum(name: str, sign: str) -> Callable:
     return instruction(generate, typing)
 
 
+def _python_extremum(own: Callable, sign: str) -> Callable:
+    """max and min of two integers, for which Numba would compile a function; of other numbers they are Numba's."""
+
+    def common(args) -> types.Type | None:
+        if not all(isinstance(t, types.Integer) for t in args):
+            return None
+        unified = cpu_target.typing_context.unify_types(*map(types.unliteral, args))
+        return unified if isinstance(unified, types.Integer) else None
+
+    def typing(*args):
+        if (result := common(args)) is not None:
+            return result(result, result)
+        return cpu_target.typing_context.resolve_function_type(own, args, {})
+
+    def generate(context, builder, signature, args):
+        if common(signature.args) is None:
+            numbas = context.typing_context.resolve_value_type(own)
+            return context.get_function(numbas, signature)(builder, args)
+        compare = builder.icmp_signed if signature.return_type.signed else builder.icmp_unsigned
+        return builder.select(compare(sign, *args), *args)
+
+    return instruction(generate, typing)
+
+
 def _fuses() -> bool:
     """Whether the processor has the instruction `fma`: without it the kernels are right, but slower than libm."""
     triple, _, features = cpu_target.target_context.codegen().magic_tuple()
@@ -277,6 +301,8 @@ for _name in _OF_COMPLEX:
     FUNCTIONS.setdefault(("np", _name), _with_complex(_name, None))
 FUNCTIONS["np", "maximum"] = _extremum("maximum", ">")
 FUNCTIONS["np", "minimum"] = _extremum("minimum", "<")
+FUNCTIONS["builtins", "max"] = _python_extremum(max, ">")
+FUNCTIONS["builtins", "min"] = _python_extremum(min, "<")
 
 _SHORT = ("exp", "expm1", "log", "log1p", "tanh", "logaddexp")
 IN_PLACE = {("np", f): _in_place(f, getattr(vector_math, f)) for f in _SHORT if ("np", f) in FUNCTIONS}
