@@ -183,3 +183,40 @@ def test_exp2_of_both_precisions():
     assert gradient.dtype == np.float32
     np.testing.assert_allclose(slope, np.log(2.0) * 2.0**1.5, rtol=1e-14)
     np.testing.assert_allclose(gradient, [2.0 * np.log(2.0) * 2.0], rtol=1e-6)
+
+
+def largest_of_each_kind(x, n, m):
+    total = 0.0
+    for k in range(max(n, m)):
+        total += max(x, 1.5) * min(n, k) + max(x, m) + min(k, x)
+    return total
+
+
+@pytest.mark.parametrize("x", [0.5, 1.5, 2.5, float("nan")])
+def test_extrema_of_numbers(x):
+    """Of integers they are ours, of floats and of both kinds Numba's, which take the first operand beside a nan."""
+    value, slope = zg.value_and_grad(largest_of_each_kind)(x, 3, 2)
+    np.testing.assert_equal(value, largest_of_each_kind(x, 3, 2))
+    np.testing.assert_equal(slope, zg.grad(largest_of_each_kind, backend="python")(x, 3, 2))
+
+
+def rebound(x, n):
+    """Each name is assigned in many places, an array and integers among them."""
+    y = x
+    total, k = 0, 0
+    for _ in range(n):
+        z = y * 0.5
+        for i in range(len(z)):
+            total = total + z[i] * k
+            k = k + 1 if z[i] > 0.0 else k - 1
+        y = z + 1.0
+    return total + y[k % 2]
+
+
+def test_names_assigned_in_many_places():
+    """Numba compiles without its SSA form: a name has one type, and the assignment that was last decides."""
+    x = np.array([0.3, -3.5, 0.8])
+    value, gradient = zg.value_and_grad(rebound)(x, 4)
+    expected, wanted = zg.value_and_grad(rebound, backend="python")(x, 4)
+    np.testing.assert_allclose((value, expected), rebound(x, 4), rtol=1e-14)
+    np.testing.assert_allclose(gradient, wanted, rtol=1e-14)

@@ -17,7 +17,23 @@ from zygopy.transform.double_buffer import double_buffer
 from zygopy.transform.emit import emit
 from zygopy.transform.fuse import fuse
 from zygopy.transform.hoist import hoist
-from zygopy.transform.ir import For, Function, Kernel, Let, Param, Store, Var, While, leaves, new_key, walk
+from zygopy.transform.ir import (
+    Block,
+    Check,
+    For,
+    Function,
+    Kernel,
+    Let,
+    Param,
+    Store,
+    Substitution,
+    Var,
+    While,
+    leaves,
+    new_key,
+    replace,
+    walk,
+)
 from zygopy.transform.jam import jam
 from zygopy.transform.memory import permutes
 from zygopy.transform.mincut import minimum_cut
@@ -47,6 +63,36 @@ def text(function) -> str:
 def wanted(lines: str) -> str:
     """Expected text, written indented."""
     return textwrap.dedent(lines).strip()
+
+
+def nothing_to_do(x):
+    s = 0.0
+    for i in range(len(x)):
+        s += np.sin(x[i])
+    return s
+
+
+def test_passes_that_change_nothing_give_back_the_same_nodes():
+    """What is known of blocks stays known, and a program that is simple is not simplified again."""
+    function = simplify(specialise(nothing_to_do, [VECTOR], []).function)
+    for unchanged in (simplify, fuse, orient, vectorise, hoist):
+        assert unchanged(function) is function
+    assert Substitution({}).block(function.body) is function.body
+    assert replace(function, body=function.body) is function
+
+
+def test_copies_share_no_statement():
+    """Passes know statements by identity; a copy of the same ones, with other definitions, consists of others."""
+    body = simplify(specialise(nothing_to_do, [VECTOR], []).function).body
+    copy = Substitution({}, lambda v: Var(v.name, v.type)).block(body)
+    assert not {id(s) for s in walk(body)} & {id(s) for s in walk(copy)}
+
+
+def test_verify_finds_a_statement_in_two_places():
+    function = specialise(lambda x: x, [FLOAT], []).function
+    check = Check(constant(True), ValueError, "", function.loc)
+    with pytest.raises(VerificationError, match="a statement stands in one place"):
+        verify(replace(function, body=Block((check, check), function.body.yields)))
 
 
 def square_sum(x):

@@ -184,3 +184,23 @@ def test_numba_does_not_cache_code_that_calls_them():
     """Another process does not have the functions. Canary: a prefix of a name tells Numba."""
     results("exp", np.ones(1))
     assert all(result.library.has_dynamic_globals for result in LOOPS["exp"].overloads.values())
+
+
+def bell_sum(x):
+    return np.sum(special.erf(x))
+
+
+@pytest.mark.skipif(("math", "erf") not in vector_functions.IN_PLACE, reason="a processor without fused operations")
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_error_function_shares_its_exponential(dtype):
+    """In a loop of an array expression one exponential serves erf and its derivative: LLVM's text has no more shifts."""
+    x = np.linspace(-7.0, 7.0, 103).astype(dtype)
+    derivative = zg.value_and_grad(bell_sum)
+    value, x_bar = derivative(x)
+    np.testing.assert_allclose(value, np.sum(special.erf(x.astype(float))), atol=100 * np.finfo(dtype).eps)
+    wanted = 2 / np.sqrt(np.pi) * np.exp(-(x.astype(float) ** 2))
+    np.testing.assert_allclose(x_bar, wanted, rtol=100 * np.finfo(dtype).eps)
+    alone = zg.jit(bell_sum)
+    alone(x)
+    shifts = [len(re.findall(r" shl <", next(iter(f.inspect_llvm().values())))) for f in (derivative, alone)]
+    assert shifts[0] == shifts[1] > 0
