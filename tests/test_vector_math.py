@@ -193,7 +193,7 @@ def bell_sum(x):
 @pytest.mark.skipif(("math", "erf") not in vector_functions.IN_PLACE, reason="a processor without fused operations")
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_error_function_shares_its_exponential(dtype):
-    """In a loop of an array expression one exponential serves erf and its derivative: LLVM's text has no more shifts."""
+    """In loops of array expressions one exponential serves erf and its derivative: LLVM's text has as many shifts."""
     x = np.linspace(-7.0, 7.0, 103).astype(dtype)
     derivative = zg.value_and_grad(bell_sum)
     value, x_bar = derivative(x)
