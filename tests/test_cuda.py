@@ -157,6 +157,41 @@ def test_without_packages_the_message_says_what_is_missing(monkeypatch):
     assert str(caught.value) == ("backend cuda needs a package that is missing: cupy\nhelp: pip install zygopy[cuda]")
 
 
+def test_arrays_in_the_hosts_memory_are_refused():
+    """Given to a program, or captured by it."""
+    args = cuda_programs.args_of(cuda_programs.chain)
+    with on(Runner()), pytest.raises(GridError, match="x is in the host's memory"):
+        zg.grad(cuda_programs.chain, backend="cuda")(*args)
+    weights = np.ones(40)
+    with on(Runner()), pytest.raises(GridError, match="an array that a function captures is in the host's memory"):
+        zg.grad(lambda x: np.sum(x * weights), backend="cuda")(zg.to_device(args[0]))
+    device = object.__new__(gpu.Gpu)
+    with pytest.raises(zg.DtypeError) as caught:
+        device.taken(np.ones(2), "x")
+    assert str(caught.value) == (
+        "x is in the host's memory\n"
+        "why:  a program for backend cuda reads the GPU's memory only, and copies nothing in secret\n"
+        "help: pass it as an argument, copied once: zygopy.to_device(x)"
+    )
+
+
+def test_operators_that_stay_on_the_cpu_say_so():
+    with on(Runner()):
+        args = zg.to_device(cuda_programs.args_of(cuda_programs.chain))
+        with pytest.raises(zg.ArgumentError, match="vjp and linearize of arrays on a GPU are not supported"):
+            zg.vjp(cuda_programs.chain, *args)
+        with pytest.raises(zg.DtypeError, match="an argument is in a GPU's memory"):
+            zg.grad(cuda_programs.chain, backend="python")(*args)
+
+
+def test_gradients_into_arrays_of_the_caller():
+    args = cuda_programs.args_of(cuda_programs.chain)
+    with on(Runner()):
+        filled = zg.to_device(np.zeros(40))
+        zg.grad(cuda_programs.chain)(*zg.to_device(args), out=filled)
+    assert_close(filled.array, zg.grad(cuda_programs.chain, backend="python")(*args), 1e-12)
+
+
 # -- refusals --------------------------------------------------------------------------------------------------------
 
 

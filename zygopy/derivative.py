@@ -496,7 +496,9 @@ class OnDevice(Interpreted):
         """What runs a function."""
         from zygopy.backends import cuda
 
-        return cuda.Program(function).on(gpu.device())
+        device = gpu.device()
+        run = cuda.Program(function).on(device)
+        return lambda *args: run(*(device.taken(a, "an array that a function captures") for a in args))
 
 
 def all_values(derivative: Derivative, args: tuple, kwargs: dict) -> list:

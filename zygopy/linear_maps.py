@@ -15,7 +15,7 @@ from zygopy.backends.fingerprint import Fingerprint
 from zygopy.backends.outlines import kept_outline
 from zygopy.derivative import Derivative, bind, make, native, taken_apart, unchanged, with_captured
 from zygopy.errors import ArgumentError, DtypeError, OtherLengthsError, ShapeError
-from zygopy.structures import LEAVES, assembler, flat, flattener, is_static, refilled, remade
+from zygopy.structures import LEAVES, arrays_on_gpu, assembler, flat, flattener, is_static, refilled, remade
 from zygopy.transform import Program, Task, build, source_of
 from zygopy.transform.ir import Function, leaves
 from zygopy.transform.parse import parameter_names
@@ -239,6 +239,8 @@ def value_and_linear_map(function: Callable, primals: tuple, backend: str) -> tu
 
 def _moving(function: Callable, primals: tuple) -> tuple[str, ...]:
     """The parameters with respect to which a function can be differentiated."""
+    if any(map(arrays_on_gpu, primals)):
+        raise ArgumentError("vjp and linearize of arrays on a GPU are not supported", help="use grad, jvp or jacrev")
     values = zip(parameter_names(function), bind(function, primals, {}), strict=True)
     if found := tuple(name for name, value in values if moves(value)):
         return found

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from zygopy.backends import cuda_text, python
-from zygopy.backends.cuda_text import HostWriter, KernelText, combining, kernel_text
+from zygopy.backends.cuda_text import HostWriter, KernelText, Printer, combining, kernel_text
 from zygopy.backends.gpu import Device
 from zygopy.errors import ArgumentError, UnsupportedError, ZygopyError
 from zygopy.transform import ops
@@ -24,11 +24,11 @@ _LIBRARY = {ops.MATMUL, ops.ADD_MATMUL, ops.SUB_MATMUL}
 
 
 class Program:
-    """A program as text for host and device."""
+    """A program as text for host and device; `printer` writes its kernels."""
 
-    def __init__(self, function: Function):
+    def __init__(self, function: Function, printer: Printer = kernel_text):
         divided = launch(function)
-        self.kernels = [kernel_text(s.kernel) for s in walk(divided.body) if isinstance(s, Launch)]
+        self.kernels = [printer(s.kernel) for s in walk(divided.body) if isinstance(s, Launch)]
         for s in walk(divided.body):
             if isinstance(s, Kernel) and s.op not in _LIBRARY:
                 raise UnsupportedError(
@@ -37,7 +37,7 @@ class Program:
         self.source: Source = emit(divided, writing=HostWriter)
         joined = {(op, dtype) for kernel in self.kernels for _, op, dtype in kernel.sums}
         ordered = sorted(joined, key=lambda pair: (pair[0].name, pair[1]))
-        self.joins = {key: combining(*key, f"{key[0].name}_{key[1]}") for key in ordered}
+        self.joins = {key: printer(combining(*key, f"{key[0].name}_{key[1]}")) for key in ordered}
 
     @property
     def text(self) -> str:

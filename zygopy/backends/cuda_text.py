@@ -222,7 +222,7 @@ def kernel_text(kernel: Function) -> KernelText:
     return KernelText(kernel.name, text, tuple(v.type for v in params), tuple(sums), tuple(flat), checks)
 
 
-def combining(op: Op, dtype: str, name: str) -> KernelText:
+def combining(op: Op, dtype: str, name: str) -> Function:
     """The kernel of one block that combines what blocks have left."""
     element = Scalar(np.dtype(dtype))
     loc = Loc("", 0)
@@ -242,7 +242,7 @@ def combining(op: Op, dtype: str, name: str) -> KernelText:
         k, integer(0), count, integer(1), (total,), (init,), b.block((joined,)), (result,), loc, 0, parallel=True
     )
     body = Block((*before.statements, loop, Store(out, (integer(0),), result, None, loc)))
-    return kernel_text(Function(name, tuple(Param(v.name, v) for v in (count, parts, out)), body, (), loc))
+    return Function(name, tuple(Param(v.name, v) for v in (count, parts, out)), body, (), loc)
 
 
 Printer = Callable[[Function], KernelText]  # another one writes CUDA C++

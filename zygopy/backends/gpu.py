@@ -75,9 +75,9 @@ class Gpu:
         """An argument, arrays of other libraries as CuPy's on the same memory."""
         if isinstance(value, np.ndarray):
             raise DtypeError(
-                f"{name} is an array in the host's memory",
+                f"{name} is in the host's memory",
                 why="a program for backend cuda reads the GPU's memory only, and copies nothing in secret",
-                help="copy it once: zygopy.to_device(x)",
+                help="pass it as an argument, copied once: zygopy.to_device(x)",
             )
         return self.arrays.asarray(value) if lives_on_gpu(value) else value
 
