@@ -88,3 +88,72 @@ def test_files_that_do_not_fit_change_nothing(tmp_path):
         models.load(path, [np.zeros(2, int), np.zeros((2, 2)), np.zeros(3)])
     with pytest.raises(zg.ArgumentError, match="files of the kind '.pkl' are not supported"):
         models.save(tmp_path / "model.pkl", target)
+
+
+# -- weights of PyTorch ----------------------------------------------------------------------------------------------
+
+
+def channels_first(x):
+    return np.moveaxis(x, -1, 1)
+
+
+def pytorch_cases(torch):
+    """Layers of ours and of PyTorch, an input of ours, and what takes an output of theirs to ours."""
+    t, rng = torch.nn, np.random.default_rng(0)
+    flat, image = rng.normal(size=(4, 6)), rng.normal(size=(2, 7, 6, 4))
+    steps = rng.normal(size=(2, 5, 6))
+    last = lambda y: np.moveaxis(y, 1, -1)  # noqa: E731
+    same = lambda y: y  # noqa: E731
+    first = lambda y: y[0]  # noqa: E731
+    dense = nn.Chain(nn.Dense(6, 5, np.tanh, rng=0), nn.LayerNorm(5), nn.Dense(5, 2, rng=1))
+    yield dense, t.Sequential(t.Linear(6, 5), t.Tanh(), t.LayerNorm(5), t.Linear(5, 2)), flat, same, same
+    conv = nn.Chain(nn.Conv((3, 2), 4, 6, groups=2, stride=2, rng=0), nn.BatchNorm(6))
+    yield conv, t.Sequential(t.Conv2d(4, 6, (3, 2), 2, groups=2), t.BatchNorm2d(6)), image, channels_first, last
+    back = nn.ConvTranspose((2, 3), 4, 6, groups=2, stride=2, rng=0)
+    yield back, t.ConvTranspose2d(4, 6, (2, 3), 2, groups=2), image, channels_first, last
+    for name in ("RNN", "LSTM", "GRU"):
+        yield getattr(nn, name)(6, 3, rng=0), getattr(t, name)(6, 3, batch_first=True), steps, same, first
+    block = t.TransformerEncoderLayer(6, 2, 8, 0.0, "gelu", batch_first=True, norm_first=True)
+    yield nn.TransformerBlock(6, 2, 8, rng=0), block, steps, same, same
+
+
+def test_weights_of_pytorch():
+    """The same outputs from the same weights, in plain NumPy."""
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    for ours, theirs, x, given, found in pytorch_cases(torch):
+        theirs = theirs.double().eval()
+        with torch.no_grad():
+            for buffer in theirs.buffers():
+                if buffer.dtype == torch.float64:
+                    buffer += 0.5
+            for parameter in theirs.parameters():
+                parameter += 0.1 * torch.randn_like(parameter)
+            y = theirs(torch.tensor(given(x).copy()))
+            expected = found(y.numpy() if isinstance(y, torch.Tensor) else [y[0].numpy()])
+        model = models.convert(ours, np.float64)
+        models.load_pytorch(model, theirs.state_dict())
+        assert np.allclose(model(x), expected, rtol=1e-9, atol=1e-9), ours
+
+
+def test_weights_of_pytorch_that_do_not_fit():
+    model = chain()
+    good = {"0.weight": np.ones((4, 3)), "0.bias": np.ones(4), "2.weight": np.ones((2, 4))}
+    with pytest.raises(zg.ShapeError) as raised:
+        models.load_pytorch(model, good | {"2.weight": np.ones((2, 5))})
+    assert str(raised.value) == (
+        "layers[1].weight has shape (5, 2) in 2 of the state_dict, the model's has (4, 2)\n"
+        "help: make the model with the sizes of the one that was saved"
+    )
+    assert not np.all(model[0].weight == 1.0)
+    with pytest.raises(zg.ArgumentError) as raised:
+        models.load_pytorch(model, {"0.weight": np.ones((4, 3))})
+    assert str(raised.value) == (
+        "the model has 2 layers with parameters, the state_dict has 1\n"
+        "why:  the model's are layers[0] (Dense), layers[1] (Dense); those of the state_dict are 0"
+    )
+    with pytest.raises(zg.ArgumentError) as raised:
+        models.load_pytorch(model, {"0.weight": np.ones((4, 3)), "2.weight": np.ones((2, 4))})
+    assert str(raised.value) == "layers[0] is a Dense, and 0 has no bias\nhelp: it has weight"
+    models.load_pytorch(model, good)
+    assert all(np.all(leaf == 1.0) for leaf in zg.leaves(model))

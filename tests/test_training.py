@@ -52,6 +52,18 @@ def test_training_is_gradient_descent():
     assert [part.count[0] for part in optim.parts_of(again.state)] == [15] * 4
 
 
+def test_steps_in_parts_do_the_same():
+    fused, parted = network(), network()
+    for model, step in (
+        (fused, training.training_step(loss, backend="python")),
+        (parted, training.training_step(loss, fused=False, backend="python")),
+    ):
+        state = optim.setup(optim.Momentum(0.1), model)
+        values = [step(state, model, X, Y) for _ in range(3)]
+        assert values[2] < values[0]
+    assert all(np.allclose(a, b, rtol=1e-13) for a, b in zip(zg.leaves(fused), zg.leaves(parted), strict=True))
+
+
 def test_frozen_parameters_have_no_gradient_in_the_step():
     model = network()
     state = optim.setup(optim.Descent(0.1), model)

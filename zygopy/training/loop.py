@@ -12,6 +12,8 @@ from zygopy.training.bar import Bar
 from zygopy.training.nonfinite import non_finite_error
 from zygopy.training.step import training_step
 
+FUSED = 8  # parameters of which the updates are compiled into the step
+
 
 @dataclass
 class History:
@@ -46,8 +48,9 @@ class History:
 
         figure = Figure(figsize=(6.0, 3.2), layout="constrained")
         axes = figure.subplots()
+        some = slice(None, None, len(self.losses) // 500 + 1)
         at = np.linspace(0.0, len(self.epochs), len(self.losses), endpoint=False)
-        axes.plot(at, self.losses, linewidth=0.7, alpha=0.5, label="loss of each batch")
+        axes.plot(at[some], self.losses[some], linewidth=0.7, alpha=0.5, label="loss of a batch")
         axes.plot(np.arange(len(self.epochs)) + 1.0, self.epochs, label="mean of each epoch")
         axes.set(title=title, xlabel="epoch", ylabel="loss", yscale="log" if min(self.losses) > 0.0 else "linear")
         lines = axes.lines[:]
@@ -110,7 +113,7 @@ def train(
     (array([3.]), 200)
     """
     state = optimiser if isinstance(optimiser, optim.State) else optim.setup(optimiser, model)
-    step = training_step(loss, has_state)
+    step = training_step(loss, has_state, fused=len(optim.parts_of(state)) <= FUSED)
     history = History(model, state)
     with Bar(progress, epochs, data) as bar:
         for _ in range(epochs):

@@ -10,8 +10,8 @@ from zygopy import optim
 
 
 @lru_cache(maxsize=256)
-def training_step(loss: Callable, has_state: bool = False, *, backend: str = "cpu") -> Callable:
-    """One native function that computes the loss, its gradient and the update of the model.
+def training_step(loss: Callable, has_state: bool = False, *, fused: bool = True, backend: str = "cpu") -> Callable:
+    """What computes the loss, its gradient and the update of the model: one native function.
 
     Parameters
     ----------
@@ -19,6 +19,9 @@ def training_step(loss: Callable, has_state: bool = False, *, backend: str = "cp
         `loss(model, *batch)`, a real number.
     has_state : bool
         Whether the loss returns a pair: the number, and the model with its new state, such as running means.
+    fused : bool
+        Whether loss, gradient and update are one native function; otherwise the update is one for each parameter,
+        called from Python. Its code is compiled once for each kind of parameter, which matters where there are many.
     backend : {"cpu", "python"}
         What runs it.
 
@@ -55,4 +58,5 @@ def training_step(loss: Callable, has_state: bool = False, *, backend: str = "cp
             optim.update(state, model, gradient)
         return value
 
-    return zg.jit(step_with_state if has_state else step, backend=backend)
+    chosen = step_with_state if has_state else step
+    return zg.jit(chosen, backend=backend) if fused else chosen
