@@ -73,7 +73,7 @@ model = Writer(
 )
 print(models.summary(model))
 rule = optim.Chain(optim.ClipNorm(1.0), optim.AdamW(0.002))
-history = training.train(loss, model, Batches(), rule, epochs=1 if SMALL else 12, progress=True)
+history = training.train(loss, model, Batches(), rule, epochs=1 if SMALL else 6, progress=True)
 
 shares = np.bincount(codes) / len(codes)
 entropy = -np.sum(shares[shares > 0] * np.log2(shares[shares > 0]))
