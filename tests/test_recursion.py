@@ -143,3 +143,98 @@ def test_second_process_compiles_nothing(tmp_path, monkeypatch):
         for word in ("first", "again")
     ]
     assert runs[0].stdout == runs[1].stdout
+
+
+# -- functions that are called again and again -------------------------------------------------------------------------
+
+
+class Layer(NamedTuple):
+    w: np.ndarray
+    b: np.ndarray
+
+    def __call__(self, x):
+        return np.tanh(x @ self.w + self.b)
+
+
+def network(layers, x):
+    for layer in layers:
+        x = layer(x)
+    return np.sum(x * x)
+
+
+def long_helper(x, c):
+    """Many statements, so that few calls are long."""
+    a = np.sin(x) * c + np.cos(x + 1) / (1 + x * x)
+    a = a - c * np.exp(-a * a) + np.sqrt(1 + a * a) + np.cumsum(a)
+    return 0.5 * x + 0.1 * (a * np.sin(a) + np.cos(a + 2) / (1 + a * a)) + np.mean(a)
+
+
+def in_loops_and_branches(x, n):
+    y = long_helper(x, 0.3)
+    for k in range(n):
+        if k % 2 == 0:
+            y = long_helper(y, 0.3)
+        else:
+            part = long_helper(y[: k + 1], 0.3)
+            y = y + part[0]
+    return np.sum(long_helper(y, 0.3) * long_helper(x, 0.3)) + np.sum(long_helper(y[1:], 0.3))
+
+
+def stores(x, c):
+    x[0] = x[0] * c
+    return long_helper(x, c)
+
+
+def with_stores(x):
+    y = x.copy()
+    for _ in (1, 2, 3, 4, 5):
+        y = stores(y, 0.3)
+    return np.sum(y)
+
+
+def is_kept(f, *args):
+    return "_backward(" in str(zg.grad(f, backend="python").source(*args))
+
+
+def of_layers(dtype, count=12):
+    return [Layer((numbers(3, 3) / (k + 1)).astype(dtype), numbers(3, phase=k).astype(dtype)) for k in range(count)]
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_layers_of_one_kind_are_kept(backend):
+    """Few are not; and so the gradient of many, also in single precision."""
+    x = numbers(2, 3)
+    assert not is_kept(network, of_layers(float, 3), x)
+    assert is_kept(network, of_layers(float), x)
+    gradient = zg.grad(network, backend=backend)(of_layers(float), x)
+    flat = [array for layer in of_layers(float) for array in layer]
+
+    def of_arrays(*arrays):
+        return network([Layer(*arrays[k : k + 2]) for k in range(0, len(arrays), 2)], x)
+
+    expected = finite_differences(of_arrays, tuple(flat), tuple(range(len(flat))))
+    for g, e in zip([array for layer in gradient for array in layer], expected, strict=True):
+        np.testing.assert_allclose(g, e, rtol=1e-5, atol=1e-8)
+
+
+def test_kept_layers_in_single_precision():
+    x = numbers(2, 3)
+    single = zg.grad(network, backend="python")(of_layers(np.float32), x.astype(np.float32))
+    double = zg.grad(network, backend="python")(of_layers(float), x)
+    for a, b in zip(single, double, strict=True):
+        assert a.w.dtype == np.float32
+        np.testing.assert_allclose(a.w, b.w, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("n", [0, 3])
+def test_kept_in_loops_and_branches(n):
+    """Arrays of several shapes; what a loop reads twice to find its types counts once."""
+    assert is_kept(in_loops_and_branches, X, n)
+    gradient = zg.grad(in_loops_and_branches, backend="python")(X, n)
+    np.testing.assert_allclose(gradient, finite_differences(in_loops_and_branches, (X, n), (0,))[0], rtol=1e-5)
+
+
+def test_functions_that_store_into_their_arguments_are_not_kept():
+    np.testing.assert_allclose(
+        zg.grad(with_stores, backend="python")(X), finite_differences(with_stores, (X,), (0,))[0], rtol=1e-5
+    )

@@ -220,3 +220,21 @@ def recursive_search(a):
         return right * 2
 
     return find(0, 6) ** 2
+
+
+def mixed(x, n):
+    if n == 0:
+        return x * x
+    return np.concatenate((mixed(x[1:], n - 1), x[:1])) * 0.7 + x
+
+
+@program(numbers(4), 3, tags="recursion loop arrays rebound", smooth=True, cpu=True)
+def recursion_of_a_rebound_array(a, n):
+    y = a + 1.0
+    for k in range(n):
+        if k % 2 == 0:
+            y = mixed(y, 2)
+        else:
+            part = mixed(y[:1], 1)
+            y = y + part
+    return np.sum(y)

@@ -18,6 +18,7 @@ from numba import njit
 from zygopy.backends import (
     arena,
     callees,
+    checks,
     generated,
     intrinsics,
     matrices_native,
@@ -49,8 +50,10 @@ def function(source: Source, parameters: list[str] | None = None, calls: dict[st
     is_kept = calls is not None
     if calls is None:
         calls = callees.linked(source, lambda callee, calls: function(callee, calls=calls))
-    rewriting = _Replacements(source, calls)
     tree = sums.in_blocks(python.locate_errors(ast.parse(source.text), source), source.parallel - source.short)
+    rewriting = _Replacements(source, calls)
+    entry: Any = tree.body[-1]
+    checks.together(entry.body, source.errors, rewriting.names, OWN)
     definition = rewriting.function(tree)
     if is_kept:
         definition.args.args.append(ast.arg(_STACK_END))

@@ -37,6 +37,7 @@ from zygopy.transform.memory import AliasClasses
 from zygopy.transform.operands import Operands
 from zygopy.transform.types import Array
 
+_LONG = 100  # statements
 Key = tuple[Callee, tuple[bool, ...], tuple[bool, ...]]
 
 
@@ -62,6 +63,17 @@ class Halves:
     functions: dict[Callee, Function]
     names: dict[Key, tuple[Callee, Callee]] = field(default_factory=dict)
     waiting: list[Key] = field(default_factory=list)
+
+    def fitting(self, key: Key) -> Key:
+        """The key itself, or for a long function that of halves for more arguments that are there already."""
+        callee, moving, seeded = key
+        if key in self.names or len(walk(self.functions[callee].body)) < _LONG:
+            return key
+        for other in self.names:
+            more = all(b or not a for a, b in zip(moving, other[1], strict=False))
+            if other[0] is callee and other[2] == seeded and more:
+                return other
+        return key
 
     def of(self, key: Key) -> tuple[Callee, Callee]:
         """What the forward and the backward part are called by."""

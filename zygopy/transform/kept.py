@@ -37,7 +37,7 @@ from zygopy.transform.passing import (
 from zygopy.transform.specialise import Specialiser
 from zygopy.transform.values import Conflict, Frame, Raises, StartAgain, Unknown, View, is_number
 
-_CALLS, _STATEMENTS = 4, 120  # a function that is called for the fourth time stays one if it has been that long so far
+CALLS, STATEMENTS = 4, 120  # a function that is called for the fourth time stays one if it has been that long so far
 _DEEPEST = 8  # versions of one function, each called by the one before
 
 
@@ -163,7 +163,7 @@ def counted(s: Specialiser, key: Key | None) -> Iterator[None]:
         yield
         return
     use = s.uses.setdefault(key, _Use())
-    if use.calls >= _CALLS - 1 and use.statements > _STATEMENTS and key not in s.keeping.inlined:
+    if use.calls >= CALLS - 1 and use.statements > STATEMENTS and key not in s.keeping.inlined:
         s.keeping.reused.add(key)
         raise StartAgain
     builder, before = s.b, len(s.b.statements)
@@ -290,6 +290,8 @@ class _Specialising:
                 "what a function that calls itself stores into its arguments is not followed",
                 "return a new array",
             )
+        if any(copies) and self.code not in self.keeping.recursive:
+            raise UnsupportedError(f"{self.parsed.name} may return its argument", self.parsed.loc)
         self.s.tests_lengths |= sub.tests_lengths
         version.function, version.results, version.copies = function, tree, copies
         version.captured = tuple(sub.captured_arrays)

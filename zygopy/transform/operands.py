@@ -110,7 +110,9 @@ class Operands:
         after = [
             (a, place) for a, place in stores if place.order > here.order or here.loops[:1] == place.loops[:1] != ()
         ]
-        return not any(self.aliases.may_alias(a, array) and not self._is_new(a, place, here) for a, place in after)
+        if isinstance(s, Kernel):
+            after = [(a, place) for a, place in after if self.aliases.may_alias(a, array)]  # buffers are swapped later
+        return all(self._is_new(a, place, here) for a, place in after)
 
     def _is_new(self, array: Var, place: _Place, here: _Place) -> bool:
         """Whether an array is made anew between a statement and each store at `place` that comes after it."""

@@ -87,7 +87,8 @@ def build(
     """
     checked_names = [] if task.kind in ("jvp", "vjp", "linearize") else differentiable(function, types, task)
     promoted = [] if task.kind in ("jacfwd", "jacrev") else checked_names
-    found = specialise(function, types, promoted, lengths)
+    once = task.kind not in ("vjp", "linearize", "jacfwd", "jacrev")  # the others would run forward parts again
+    found = specialise(function, types, promoted, lengths, reuse=once and target != "cuda")
     guarded = checked(refuse_overlaps(found.function, stored_parameters(found.function)))
     passes = (simplify, *((winners,) if task.kind != "primal" else ()), double_buffer, fuse, reassociate)
     primal = _through(passes, guarded)

@@ -526,7 +526,8 @@ class _Sweep:
                 "its backward part reads records, through which no second reverse sweep goes",
                 "take one of the derivatives by forward mode: hvp, jvp or hessian",
             )
-        forward, backward = self.halves.of((s.callee, moving, seeded))
+        key = self.halves.fitting((s.callee, moving, seeded))
+        forward, backward = self.halves.of(key)
         self.operands.instead[id(s)] = replace(s, callee=forward, args=(*s.args, self.arena))
 
         def shape(array: Var) -> tuple[Value, ...]:
@@ -538,9 +539,14 @@ class _Sweep:
         apart: list[tuple[Var, Var]] = []  # shadows of one array that may be given twice, and what is added to them
         classes: set[Var] = set()
         numbers: list[Value] = []
-        for a in [a for a, moves in zip(s.args, moving, strict=True) if moves]:
+        for a, moves, is_given in zip(s.args, moving, key[1], strict=True):
+            if not is_given:
+                continue
             if not isinstance(a.type, Array):
                 numbers.append(a)
+                continue
+            if not moves:  # nobody reads this adjoint
+                given.append(b.let(ops.ZEROS, shape(a), Array(a.type.dtype, a.type.ndim), _bar(a)))
                 continue
             shadow = self.shadow_of(a, shape, b)
             if (class_ := self.activity.node(a)) in classes:
@@ -549,7 +555,7 @@ class _Sweep:
                 shadow = own
             classes.add(class_)
             given.append(shadow)
-        bars = tuple(Var(_bar(a), a.type) for a in numbers if isinstance(a, Var))
+        bars = tuple(Var(_bar(a) if isinstance(a, Var) else "t", a.type) for a in numbers)
         stores = tuple(k for k, v in enumerate(given) if isinstance(v.type, Array))
         b.emit(Call(backward, (*given, self.arena), bars, ((),) * len(bars), s.loc, stores))
         for a, bar in zip(numbers, bars, strict=True):

@@ -51,13 +51,19 @@ class Specialised:
 
 
 def specialise(
-    function: Callable, types: list[ArgumentType], promote: list[str] = (), lengths: Lengths | None = None
+    function: Callable,
+    types: list[ArgumentType],
+    promote: list[str] = (),
+    lengths: Lengths | None = None,
+    reuse: bool = True,
 ) -> Specialised:
     """Specialise a Python function to argument types; the result's leaves are the body's yields.
 
-    Integers among the parameters named in `promote` become floats.
+    Integers among the parameters named in `promote` become floats. `reuse`: functions may be kept that are called again
+    and again.
     """
-    keeping = Keeping(reuse=False)
+    is_inner = lengths is not None and lengths.ask is not None  # it may be differentiated again, also backwards
+    keeping = Keeping(reuse=reuse and not is_inner)
     while True:
         keeping.start()
         try:
