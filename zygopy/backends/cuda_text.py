@@ -112,6 +112,8 @@ class KernelWriter(Writer):
         """A block; what stands behind a test that fails is not done."""
         depth = self.depth
         super().nested(block, copies)
+        if (last := self.lines[-1]).lstrip() == "else:":
+            self.lines.append(last.replace("else:", "    pass"))
         self.depth = depth
 
     def check(self, s: Check) -> None:
@@ -119,7 +121,6 @@ class KernelWriter(Writer):
         self.line(f"    cuda.atomic.max(failed, 0, {len(self.checks) - self.checks.index(s)})")
         self.line("else:")
         self.depth += 1
-        self.line("pass")
 
     def combine(self, stores: list[Store]) -> None:
         """The numbers of a block's threads become one, by a tree in shared memory."""
