@@ -52,6 +52,15 @@ def test_training_is_gradient_descent():
     assert [part.count[0] for part in optim.parts_of(again.state)] == [15] * 4
 
 
+def test_data_that_ends_is_refused():
+    batches = ((X, Y) for _ in range(2))
+    with pytest.raises(zg.ArgumentError) as raised:
+        training.train(loss, network(), batches, optim.Descent(0.1), epochs=2)
+    assert str(raised.value) == (
+        "the data gives no batches in epoch 2\nhelp: a generator gives them once only: use a list or a DataLoader"
+    )
+
+
 def test_steps_in_parts_do_the_same():
     fused, parted = network(), network()
     for model, step in (

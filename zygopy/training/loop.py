@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+import zygopy as zg
 from zygopy import optim
 from zygopy.training.bar import Bar
 from zygopy.training.nonfinite import non_finite_error
@@ -100,6 +101,8 @@ def train(
 
     Raises
     ------
+    ArgumentError
+        If there are no batches.
     NonFiniteError
         At a loss that is infinite or not a number; it names the layer where that arose. The model is as it was before.
 
@@ -125,6 +128,11 @@ def train(
                 if not np.isfinite(value):
                     raise non_finite_error(loss, model, batch, value, len(history.losses))
                 bar.advance(history)
+            if len(history.losses) == done:
+                raise zg.ArgumentError(
+                    f"the data gives no batches in epoch {len(history.epochs) + 1}",
+                    help="a generator gives them once only: use a list or a DataLoader",
+                )
             history.epochs.append(float(np.mean(history.losses[done:])))
             stops = [callback(history) for callback in callbacks]
             if any(stops):
