@@ -14,6 +14,7 @@ LAYERS = {
     "backends": 2,
     "structures": 3,
     "derivative": 3,
+    "explanation": 3,
     "linear_maps": 3,
     "api": 4,
     "tree": 4,

@@ -1,6 +1,7 @@
 """zygopy: gradients of ordinary numerical Python, at native speed."""
 
 from zygopy.api import (
+    explain,
     grad,
     hessian,
     hvp,
@@ -57,6 +58,7 @@ __all__ = [
     "checkpointed",
     "constant",
     "elementwise",
+    "explain",
     "grad",
     "hessian",
     "hvp",

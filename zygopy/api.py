@@ -305,6 +305,36 @@ def jvp_function(function: Callable, moving: tuple[str, ...], backend: str, tang
     return make(function, Task("jvp", moving, tangent_only=tangent_only), backend)
 
 
+def explain(f: Callable) -> Callable:
+    """What the compiler decides about each line of a function, for the arguments of a call.
+
+    Parameters
+    ----------
+    f : callable
+        What an operator returned, or a function, of which the gradient is explained.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`, compiles nothing and returns a table: as plain text by `str`, with colours by
+        `.show()` in a terminal, as HTML in Jupyter. For each line: whether it carries derivatives; the loop nest that
+        it is part of, which lines of merged expressions share; the values of it that the reverse part needs, and
+        whether these are stored, reloaded or recomputed; the size of their tape; how indices are known to be in range.
+
+    Examples
+    --------
+    >>> def cube_sum(x):
+    ...     total = 0.0
+    ...     for v in x:
+    ...         total += v * v * v
+    ...     return total
+    >>> print(explain(cube_sum)(np.ones(3)).total)
+    0
+    """
+    derivative = f if isinstance(f, Derivative) else grad(f)
+    return derivative.explain
+
+
 def _operator(kind: str, f: Callable | None, argnums: Argnums, has_aux: bool, backend: str):
     if f is None:
         return lambda f: _operator(kind, f, argnums, has_aux, backend)
@@ -409,6 +439,7 @@ def _plain(value: object) -> object:
 
 
 __all__ = [
+    "explain",
     "grad",
     "hessian",
     "hvp",

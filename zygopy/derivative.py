@@ -48,6 +48,7 @@ from zygopy.transform.user_rules import rules_of
 from zygopy.transform.values import Static
 
 if TYPE_CHECKING:
+    from zygopy.explanation import Explanation
     from zygopy.transform.emit import Source
 
 
@@ -164,6 +165,17 @@ class Derivative:
 
         names = parameter_names(self.function)
         return c_function(self, names, len(names) - len(self.function.__defaults__ or ()), signature)
+
+    def explain(self, *args, **kwargs) -> "Explanation":
+        """What the compiler decided about each line for arguments like these: see `zygopy.explain`."""
+        from zygopy.explanation import explanation
+        from zygopy.transform.notes import taking
+
+        with taking() as notes:
+            program = self.program(*args, **kwargs)
+        flatten = flattener(self.structure(self.types(args, kwargs)))
+        values = with_captured(program, taken_apart(flatten, all_values(self, args, kwargs)))
+        return explanation(self.function.__name__, notes, program, values)
 
     def for_lengths(self, error: OtherLengthsError, args: tuple, kwargs: dict) -> "Derivative":
         """The same for arguments whose lengths are other than the code takes them to be, as an error says."""

@@ -23,9 +23,11 @@ from zygopy.transform.ir import (
     Value,
     Var,
     While,
+    defined,
     walk,
 )
-from zygopy.transform.memory import AliasClasses
+from zygopy.transform.memory import AliasClasses, stored_arrays
+from zygopy.transform.notes import notes
 from zygopy.transform.types import Array, Stack
 
 
@@ -43,6 +45,10 @@ class Activity:
         self.varied = _reach(forward, [self.node(v) for v in sources])
         useful = _reach(backward, [self.node(v) for v in sinks if isinstance(v, Var)])
         self.nodes = self.varied & useful
+        if (taken := notes()) is not None:
+            taken.active |= {
+                s.loc for s in walk(function.body) if any(map(self.active, (*defined(s), *stored_arrays(s))))
+            }
 
     def node(self, var: Var) -> Var:
         return self.aliases.of(var) if isinstance(var.type, Array) else var

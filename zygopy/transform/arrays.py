@@ -237,14 +237,19 @@ def checked(s, i: Value, n: Value, axis: int) -> Value:
             raise OutOfBoundsError(f"index {i.value} is out of bounds for axis {axis} with size {n.value}", s.loc)
         return i if i.value >= 0 else integer(i.value + n.value)
     if isinstance(i, Const) and i.value < 0:
-        if not facts.never_negative(facts.affine(n).shift(i.value)):
+        if facts.never_negative(facts.affine(n).shift(i.value)):
+            bounds.note(s, i, "implied")
+        else:
             bounds.require_less(s, integer(-i.value - 1), n, message)
         return b.add(n, i)
     form, length = facts.affine(i), facts.affine(n)
     if facts.never_negative(form):
-        if not facts.never_negative(length - form.shift(1)):
+        if facts.never_negative(length - form.shift(1)):
+            bounds.note(s, i, "implied")
+        else:
             bounds.require_less(s, i, n, message)
         return i
+    bounds.note(s, i)
     if facts.never_negative(length - form.shift(1)):
         s.check(b.apply(ops.GE, i, b.apply(ops.NEG, n)), OutOfBoundsError, message)
     else:

@@ -13,21 +13,31 @@ from zygopy.transform import ops
 from zygopy.transform.affine import Affine
 from zygopy.transform.build import Builder, integer
 from zygopy.transform.ir import Check, Const, Value
+from zygopy.transform.notes import notes
 
 
 def require_less(s, i: Value, n: Value, message: str) -> None:
     """Test i < n, before the loops around this place where that means the same."""
     gap = s.facts.affine(n) - s.facts.affine(i).shift(1)  # is to be >= 0
-    _test(s, gap, message)
+    note(s, i, _test(s, gap, message))
     s.facts.assume(gap)
 
 
-def _test(s, gap: Affine, message: str) -> None:
+def note(s, index: Value, where: str = "") -> None:
+    """Note where an index is tested; '' for the place where it is used."""
+    if (taken := notes()) is not None:
+        form, in_loop = s.facts.affine(index), any(level.kind in ("for", "while") for level in s.levels)
+        text = " + ".join([str(form.constant), *(f"{c} {symbol.name}" for symbol, c in form.terms)])
+        taken.bounds[s.loc, text] = where or ("tested in each trip" if in_loop else "tested once")
+
+
+def _test(s, gap: Affine, message: str) -> str:
+    """Test gap >= 0; where that is, '' for here."""
     depth, empty = _place_of_test(s, gap)
     for level in range(len(s.levels) - 1, depth, -1):
         gap = _outside(s, gap, level)
     if _always(s, gap, empty, depth + 1):
-        return
+        return "implied"
     builder = s.levels[depth].builder
     loc, builder.loc = builder.loc, s.loc
     test = _not_negative(builder, gap)
@@ -37,6 +47,7 @@ def _test(s, gap: Affine, message: str) -> None:
     if not (isinstance(test, Const) and test.value):
         builder.emit(Check(test, OutOfBoundsError, message, s.loc))
     builder.loc = loc
+    return "tested before the loop" if depth < len(s.levels) - 1 else ""
 
 
 def _place_of_test(s, gap: Affine) -> tuple[int, list[Affine]]:

@@ -36,10 +36,23 @@ from zygopy.transform.fuse import fuse
 from zygopy.transform.halves import cut
 from zygopy.transform.hoist import hoist, hoist_numbers
 from zygopy.transform.into import into
-from zygopy.transform.ir import Const, Function, Leaves, Value, Var, everywhere, leaves, replace, with_reachable
+from zygopy.transform.ir import (
+    Const,
+    Function,
+    Leaves,
+    Let,
+    Value,
+    Var,
+    everywhere,
+    leaves,
+    replace,
+    walk,
+    with_reachable,
+)
 from zygopy.transform.jacobians import jacobian
 from zygopy.transform.jam import jam
 from zygopy.transform.memory import stored_parameters
+from zygopy.transform.notes import notes
 from zygopy.transform.on_tape import on_tape
 from zygopy.transform.orient import orient
 from zygopy.transform.overlaps import refuse_overlaps
@@ -89,9 +102,14 @@ def build(
     promoted = [] if task.kind in ("jacfwd", "jacrev") else checked_names
     once = task.kind not in ("vjp", "linearize", "jacfwd", "jacrev")  # the others would run forward parts again
     found = specialise(function, types, promoted, lengths, reuse=once and target != "cuda")
+    taken = notes()
+    if taken is not None:
+        taken.functions += _with_kept(found.function)
     guarded = checked(refuse_overlaps(found.function, stored_parameters(found.function)))
     passes = (simplify, *((winners,) if task.kind != "primal" else ()), double_buffer, fuse, reassociate)
     primal = _through(passes, guarded)
+    if taken is not None:
+        taken.fused += _with_kept(primal)
     is_inner = lengths is not None and lengths.ask is not None
     settled = (lambda inner: inner) if is_inner else settle
     second = None
@@ -208,10 +226,17 @@ def _tuned(function: Function, passes: tuple[Pass, ...] = _TUNING["cpu"]) -> Fun
     return _through((simplify, fuse, *passes, simplify), function)
 
 
+def _with_kept(function: Function) -> list[Function]:
+    return [function, *(kept for _, kept in function.callees)]
+
+
 def _through(passes: Sequence[Callable[[Function], Function]], function: Function) -> Function:
     """The function and those that it keeps, changed by passes, which are verified on demand."""
     for change in passes:
         function = checked(everywhere(change, function))
+        if change is orient and (taken := notes()) is not None:  # what later passes make are rows of strips
+            made = [s for f in _with_kept(function) for s in walk(f.body) if isinstance(s, Let)]
+            taken.tapes |= {s.var for s in made if s.op in (ops.SCRATCH, ops.NEW_STACK)}
     return function
 
 

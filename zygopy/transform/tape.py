@@ -16,6 +16,7 @@ counts are known before the loop, and growing stacks where they are not.
 
 from dataclasses import dataclass, field
 
+from zygopy.errors import Loc
 from zygopy.transform import ops
 from zygopy.transform.build import Builder, integer, zero
 from zygopy.transform.ir import (
@@ -47,6 +48,7 @@ from zygopy.transform.ir import (
 )
 from zygopy.transform.memory import alias_classes
 from zygopy.transform.mincut import minimum_cut
+from zygopy.transform.notes import Need, notes
 from zygopy.transform.reload import Clobbering
 from zygopy.transform.reverse import Open, trip_count
 from zygopy.transform.types import INT, Array, Stack
@@ -358,9 +360,28 @@ class _Rewriting:
             self._store_stack(path, dtype, vars)
         for var in sorted(recomputed, key=self._position):
             self._recompute(var, recomputed)
+        if (taken := notes()) is not None:
+            taken.needs += [
+                Need(v, self._loc(v), self._how(v)) for v in sorted(self.stored | recomputed, key=self._position)
+            ]
         body = self._block(self.closing.function.body, ())
         results = self.closing.function.results
         return replace(self.closing.function, body=body, results=results)
+
+    def _loc(self, var: Var) -> Loc:
+        s = self.layout.homes[var].statement
+        return s.loc if s is not None else self.loc
+
+    def _how(self, var: Var) -> str:
+        """How the reverse part gets a value."""
+        if var in self.stored:
+            return "stored"
+        if self.closing.kept_in_memory(var) is not None:
+            return "reloaded"
+        s = self.layout.homes[var].statement
+        if isinstance(s, Let) and s.op is ops.LOAD:
+            return "reloaded" if self.closing.snapshot(s) is None else "copied"
+        return "recomputed"
 
     def _position(self, var: Var) -> tuple[int, int]:
         """Where a variable stands in program order."""
@@ -494,6 +515,7 @@ class _Rewriting:
             self._entry(self.layout.homes[var].path), Array(var.type.dtype, len(dims)), tuple(dims), f"{var.name}_tape"
         )
         loc = self.layout.homes[var].statement.loc
+        _note_tape(tape, loc)
         b = Builder(loc)
         index = tuple(self._counter(loop, b) for loop in loops)
         b.store(tape, index, var)
@@ -515,6 +537,7 @@ class _Rewriting:
         stack = Var("tape", type_)
         self.before.setdefault(self._entry(path), []).append(Let(stack, ops.NEW_STACK, (), self.loc))
         loc = self.layout.statements[path[-1][0]].loc
+        _note_tape(stack, self._loc(vars[0]))
         self.ends.setdefault(path, []).append(Push(stack, tuple(vars), loc))
         copies = tuple(Var(v.name, v.type) for v in vars)
         self.mapping.update(zip(vars, copies, strict=True))
@@ -545,6 +568,7 @@ class _Rewriting:
             (*dims, *snap.shape),
             f"{array.name}_tape",
         )
+        _note_tape(snap.tape, snap.nest.loc)
         b = Builder(snap.nest.loc)
         counters = tuple(self._counter(loop, b) for loop in outer)
         self._copy_nest(b, snap, counters, ())
@@ -677,6 +701,11 @@ class _Rewriting:
 
 def _like(var: Var) -> Var:
     return Var(var.name, var.type)
+
+
+def _note_tape(tape: Var, loc: Loc) -> None:
+    if (taken := notes()) is not None:
+        taken.places[tape] = loc
 
 
 __all__ = ["Store", "close", "leaves"]
