@@ -25,6 +25,12 @@ MESSAGES, PAGE = ROOT / "tests" / "golden" / "errors.txt", ROOT / "docs" / "refu
 COUNTER = 0
 CAPTURED = np.ones(3)
 NAMES = {"a": 1.0}
+
+
+def dict_of(d):
+    return d["x"] * 2.0
+
+
 WORDS = np.array(["a", "b"])
 
 
@@ -620,6 +626,37 @@ def checkpointed_half(x):
     for _ in zg.checkpointed(range(3), snapshots=x):
         x = x * x
     return x
+
+
+@zg.checkpoint
+def kept_capturing(a):
+    return np.sum(a * CAPTURED)
+
+
+@zg.checkpoint
+def kept_storing(a):
+    a[0] = 2.0
+    return np.sum(a * a)
+
+
+@refused("a checkpointed function that captures an array", zg.UnsupportedError, X)
+def checkpoint_capturing(a):
+    return kept_capturing(a) * 2.0
+
+
+@refused("a checkpointed function that stores into its argument", zg.UnsupportedError, X)
+def checkpoint_storing(a):
+    return kept_storing(a.copy())
+
+
+@refused("an inner function that is checkpointed", zg.UnsupportedError, 1.0)
+def checkpoint_inner(x):
+    return zg.checkpoint(lambda y: y * x)(x)
+
+
+@refused("a dataclass or dict as argument of a checkpointed function", zg.UnsupportedError, 1.0)
+def checkpoint_dict(x):
+    return zg.checkpoint(dict_of)({"x": x})
 
 
 group("Memory")

@@ -1,4 +1,4 @@
-"""Checkpointed loops: gradients and Hessians times vectors against the oracle, memory, and the schedule of snapshots.
+"""Checkpointed loops and calls: gradients and Hessians times vectors against differences, memory, the schedule.
 
 Cannot see how long a trip takes; `python -m benchmarks.checkpointing` measures that.
 """
@@ -6,6 +6,7 @@ Cannot see how long a trip takes; `python -m benchmarks.checkpointing` measures 
 import math
 import tracemalloc
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -268,3 +269,121 @@ def test_random_programs():
     report = run_seeds(range(4), "python", seconds=0, kind=Kind(checkpoint_generator, oracle))
     assert not report.wrong, str(report)
     assert sum(report.refused.values()) <= 2, str(report)
+
+
+# -- calls ------------------------------------------------------------------------------------------------------------
+
+SCALE = 1.3
+
+
+class Layer(NamedTuple):
+    w: np.ndarray
+    b: np.ndarray
+
+
+@zg.checkpoint
+def layer(w, x):
+    h = np.tanh(w @ x)
+    return np.sin(h * h) * SCALE
+
+
+@zg.checkpoint
+def several(p, k, x):
+    y = np.exp(-(p.w @ x) + p.b)
+    for _ in range(k):
+        y = y * np.cos(y)
+    return y, np.sum(y * y), k
+
+
+@zg.checkpoint
+def nested(w, x):
+    return layer(w, x) + np.cos(layer(w, layer(w, x)))
+
+
+@zg.checkpoint
+def applied(f, x):
+    return f(f(x))
+
+
+def bent(x):
+    return math.tanh(x * x + 0.3)
+
+
+def product_of(x, y):
+    return math.sin(x * y) * math.exp(x)
+
+
+def in_a_loop(w, x):
+    for _ in range(3):
+        x = layer(w, x)
+    return np.sum(x)
+
+
+def in_a_checkpointed_loop(w, x):
+    for _ in checkpointed(range(5), snapshots=2):
+        x = layer(w, x)
+    return np.sum(x)
+
+
+def with_structures(w, x):
+    y, s, k = several(Layer(w, x * 0.5), 3, x)
+    return np.sum(y * x) * s + k
+
+
+def inside_another(w, x):
+    return np.sum(nested(w, x))
+
+
+def of_numbers(x, y):
+    s = x
+    for _ in range(4):
+        s = zg.checkpoint(product_of)(s, y)
+    return s * applied(bent, s)
+
+
+CALLS = dict.fromkeys((in_a_loop, in_a_checkpointed_loop, with_structures, inside_another), (W[:3, :3], X[:3]))
+CALLS |= {of_numbers: (0.7, 0.4)}
+
+
+@pytest.mark.parametrize("function", CALLS, ids=lambda f: f.__name__)
+def test_calls(function):
+    """Both modes, and one over the other."""
+    args = CALLS[function]
+    gradient = zg.grad(function, (0, 1), **PYTHON)
+    found = gradient(*args)
+    assert_close(found, oracle.finite_differences(function, args, (0, 1)), 1e-8)
+    moving = tuple(np.cos(a) if isinstance(a, np.ndarray) else 1.0 for a in args)
+    value, slope = zg.jvp(function, args, moving, **PYTHON)
+    assert_close((value, slope), (function(*args), inner(found, moving)))
+    at = [gradient(*(a + h * d for a, d in zip(args, moving, strict=True))) for h in (1e-4, -1e-4)]
+    expected = tuple((a - b) / 2e-4 for a, b in zip(*at, strict=True))
+    assert_close(zg.hvp(function, args, moving, **PYTHON), expected, 1e-5)
+
+
+@pytest.mark.parametrize("function", [in_a_loop, of_numbers], ids=lambda f: f.__name__)
+def test_compiled_calls(function):
+    args = CALLS[function]
+    assert_close(zg.grad(function)(*args), oracle.finite_differences(function, args), 1e-8)
+
+
+def test_calls_keep_their_arguments_only():
+    def numbers_of(f):
+        def run(x, y):
+            for _ in range(100):
+                x = f(x, y) * 0.9
+            return x
+
+        return zg.explain(run)(0.7, 0.4)
+
+    plain, kept = numbers_of(product_of), numbers_of(zg.checkpoint(product_of))
+    assert kept.total == 100 * 8 < plain.total
+    arrays = zg.explain(in_a_loop)(np.ones((50, 50)), np.ones(50))
+    (call,) = [row for row in arrays.rows if row.loc.text.strip() == "x = layer(w, x)"]
+    assert [tape.size for tape in call.tapes] == [3 * 50 * 8] and call.needs == {"stored": ["x"]}
+    inside = [tape.expression for row in arrays.rows if row.loc.function == "layer" for tape in row.tapes]
+    assert not any("3 *" in expression or "24 *" in expression for expression in inside), inside
+
+
+def test_operators_on_checkpointed_functions():
+    assert zg.checkpoint(product_of)(0.7, 0.4) == product_of(0.7, 0.4)
+    assert_close(zg.grad(zg.checkpoint(product_of), **PYTHON)(0.7, 0.4), zg.grad(product_of, **PYTHON)(0.7, 0.4))

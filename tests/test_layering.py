@@ -38,6 +38,7 @@ GRAMMAR = {"types", "ir", "ops", "records"}
 READERS = READ_PYTHON | {"calls", "arrays", "bounds", "loops", "values", "signature"}
 READERS |= {
     "checkpointed",
+    "recomputed",
     "elementwise",
     "reductions",
     "shaping",

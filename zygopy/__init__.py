@@ -34,6 +34,7 @@ from zygopy.errors import (
     ZygopyError,
 )
 from zygopy.transform.checkpointed import checkpointed
+from zygopy.transform.recomputed import checkpoint
 from zygopy.transform.rules import adjoint, constant, elementwise, tangent
 from zygopy.tree import leaves, map_leaves, named_leaves, state_leaves, with_leaves
 
@@ -55,6 +56,7 @@ __all__ = [
     "ZygopyError",
     "adjoint",
     "check_grads",
+    "checkpoint",
     "checkpointed",
     "constant",
     "elementwise",

@@ -17,6 +17,7 @@ from zygopy.transform import Task
 from zygopy.transform.handlers import builtin, stop_gradient
 from zygopy.transform.ir import Const
 from zygopy.transform.parse import parameter_names
+from zygopy.transform.recomputed import Checkpoint
 from zygopy.transform.records import is_record_class
 from zygopy.transform.values import Static
 
@@ -348,7 +349,7 @@ def python_function(f: Any) -> Callable:
         return f.function
     if isinstance(f, Derivative):
         return call_of(f)
-    function = getattr(f, "py_func", f)
+    function: Any = f.function if isinstance(f, Checkpoint) else getattr(f, "py_func", f)
     if is_record_class(type(function)) and callable(function):
         function = function.__call__
     if inspect.ismethod(function) or isinstance(function, partial):

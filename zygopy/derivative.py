@@ -42,6 +42,7 @@ from zygopy.transform import Program, Task, build, source_of
 from zygopy.transform.arguments import Lengths, ones_of
 from zygopy.transform.ir import Function
 from zygopy.transform.parse import parameter_names, read
+from zygopy.transform.recomputed import Checkpoint
 from zygopy.transform.records import is_record_class
 from zygopy.transform.types import COMPLEX, INT
 from zygopy.transform.user_rules import rules_of
@@ -428,7 +429,7 @@ def needs_binding(function: Callable, seen: set | None = None) -> bool:
             continue
         if isinstance(value, type | types.ModuleType):
             continue
-        value = value.function if isinstance(value, Derivative) else getattr(value, "py_func", value)
+        value = value.function if isinstance(value, Derivative | Checkpoint) else getattr(value, "py_func", value)
         if isinstance(value, int | float | complex | np.generic | np.ndarray | tuple | partial | types.MethodType):
             return True
         if type(value) in (list, dict) or is_record_class(type(value)):

@@ -146,9 +146,9 @@ def explanation(title: str, notes: Notes, program: Program, values: Iterable[obj
     rows: dict[tuple[str, int], Row] = {}
     heads = {(f.loc.file, f.loc.line) for f in notes.functions}
 
-    def row(loc: Loc) -> Row | None:
+    def row(loc: Loc, head: bool = False) -> Row | None:
         place = (loc.file, loc.line)
-        return None if place in heads or loc.file.startswith("<zygopy") else rows.setdefault(place, Row(loc))
+        return None if place in heads and not head or loc.file.startswith("<zygopy") else rows.setdefault(place, Row(loc))
 
     for function in notes.functions:
         for s in walk(function.body):
@@ -169,7 +169,7 @@ def explanation(title: str, notes: Notes, program: Program, values: Iterable[obj
             found.bounds.append(where)
     tapes = [found for found in sizes.tapes() if found[0] in notes.tapes]
     for var, loc, tape in tapes:
-        if (found := row(notes.places.get(var, loc))) is not None:
+        if (found := row(notes.places.get(var, loc), head=True)) is not None:
             found.tapes.append(tape)
     first: dict[tuple[str, str], int] = {}
     for r in rows.values():

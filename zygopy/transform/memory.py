@@ -4,6 +4,9 @@ Views, loops and branches unite the classes of the arrays that they connect; dis
 apart, since overlap of a stored argument with another is refused at entry.
 """
 
+from collections.abc import Iterable
+from functools import reduce
+
 from zygopy.transform import ops
 from zygopy.transform.build import integer
 from zygopy.transform.ir import (
@@ -172,8 +175,14 @@ def read_arrays(s: Statement) -> tuple[Var, ...]:
 
 def stored_parameters(function: Function) -> set[Var]:
     """The array parameters that the function may store into."""
+    found = reached(function.body, [v for s in walk(function.body) for v in stored_arrays(s)])
+    return {v for v in param_vars(function) if v in found}
+
+
+def reached(block: Block, arrays: Iterable[Value]) -> set[Value]:
+    """The arrays that array variables of a block may stand for, and all variables on the way."""
     before: dict[Var, set[Value]] = {}
-    for s in walk(function.body):
+    for s in walk(block):
         match s:
             case Let() if s.op in ops.VIEWS:
                 before.setdefault(s.var, set()).add(s.args[0])
@@ -184,14 +193,13 @@ def stored_parameters(function: Function) -> set[Var]:
             case If():
                 for result, a, b in zip(s.results, s.then.yields, s.orelse.yields, strict=True):
                     before.setdefault(result, set()).update((a, b))
-    todo: list[Value] = [v for s in walk(function.body) for v in stored_arrays(s)]
-    found: set[Value] = set()
+    todo, found = list(arrays), set[Value]()
     while todo:
         array = todo.pop()
         if array not in found:
             found.add(array)
             todo += before.get(array, ()) if isinstance(array, Var) else ()
-    return {v for v in param_vars(function) if v in found}
+    return found
 
 
 def permutes(s: For | While) -> bool:
@@ -239,6 +247,9 @@ def known_shape(array: Value, definitions: dict[Var, Statement], given: dict[Val
             end = s.body.yields[k]
             if end not in s.params:
                 return _agreed(first, known_shape(end, definitions, {**given, s.params[k]: first}))
+            if permutes(s):
+                swapped = (i for i in s.inits if isinstance(i.type, Array) and i.type.ndim == array.type.ndim)
+                return reduce(_agreed, (known_shape(i, definitions, given) for i in swapped))
         case If():
             k = s.results.index(array)
             return _agreed(*(known_shape(side.yields[k], definitions, given) for side in (s.then, s.orelse)))

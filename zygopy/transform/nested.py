@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from functools import partial
 
-from zygopy.errors import UnsupportedError
+from zygopy.errors import OtherLengthsError, UnsupportedError
 from zygopy.transform import Task, arrays, build, ops
 from zygopy.transform.affine import Affine
 from zygopy.transform.arguments import Lengths, Named
 from zygopy.transform.build import integer
-from zygopy.transform.ir import Const, For, If, Leaves, Let, Substitution, Value, Var, leaves, replace, within
+from zygopy.transform.ir import Check, Const, For, If, Leaves, Let, Substitution, Value, Var, leaves, replace, within
 from zygopy.transform.parse import read
 from zygopy.transform.records import Known, Record, keys_of, place, rebuilt, static_fields
 from zygopy.transform.specialise import bind
@@ -27,7 +27,8 @@ def call_program(s, function: Callable, task: Task, args: list, kwargs: dict) ->
         function.__kwdefaults__ or {}
     )
     defaults = {k: s.from_python(v, None) for k, v in defaults.items()}
-    primals = args[: len(names)] if task.kind == "jvp" else args
+    has_more = task.kind in ("jvp", "pullback")
+    primals = args[: len(names)] if has_more else args
     bound = bind(read(function), list(primals), kwargs, defaults, s.loc)
     if task.kind == "primal":
         return s.call_function(function, args, kwargs)
@@ -37,12 +38,14 @@ def call_program(s, function: Callable, task: Task, args: list, kwargs: dict) ->
     program = build(function, [_type(s, v) for v in values], task, lengths)
     given = [_leaves(s, v) for v in values if not isinstance(v, Static)]
     given += [s._captured_array(scope.find(n)[1], (scope, n)).base for scope, n in program.captured]
-    given += [_leaves(s, v) for v in args[len(names) :]] if task.kind == "jvp" else []
+    given += [_leaves(s, v) for v in args[len(names) :]] if has_more else []
     mapping: dict[Var, Value] = {}
     for param, tree in zip(program.function.params, given, strict=True):
         mapping.update(zip(leaves(param.leaves), leaves(tree), strict=True))
     copying = Substitution(mapping, define=lambda v: Var(v.name, v.type))
     for statement in program.function.body.statements:
+        if isinstance(statement, Check) and statement.error is OtherLengthsError:
+            continue  # of lengths for which `ask` has answered
         copy = copying.statement(statement)
         s.b.emit(replace(copy, mirror=None) if isinstance(copy, For | If) else copy)
         _register(s, copy)

@@ -135,6 +135,7 @@ class Tied(Op):
     tangent: Callable = field(default=lambda k, *arrays: None, compare=False)
 
 
+AGAIN = Op("again", "{0}")  # a number from which a call is computed again, so that nothing of the first time is kept
 STOP = Guided("stop_gradient", "{0}")
 GUIDED = Guided("guided", "{0}", partials=lambda ans, guide: (1,))  # of two that are equal
 

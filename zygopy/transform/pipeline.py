@@ -62,11 +62,11 @@ from zygopy.transform.reassociate import reassociate
 from zygopy.transform.records import Record, keys_of, place
 from zygopy.transform.reverse import Open, reverse
 from zygopy.transform.rotate import rotate
-from zygopy.transform.settle import settle
+from zygopy.transform.settle import settle, share_again
 from zygopy.transform.share import share
 from zygopy.transform.signature import Specialised, specialise
 from zygopy.transform.simplify import simplify
-from zygopy.transform.split import Split, linearized, split
+from zygopy.transform.split import Split, linearized, split, weighted, without_counts
 from zygopy.transform.strips import strips
 from zygopy.transform.tape import close
 from zygopy.transform.types import Array
@@ -98,7 +98,9 @@ def build(
     ZygopyError
         If the function cannot be differentiated; the message names the line and the reason.
     """
-    checked_names = [] if task.kind in ("jvp", "vjp", "linearize") else differentiable(function, types, task)
+    checked_names = (
+        [] if task.kind in ("jvp", "vjp", "linearize", "pullback") else differentiable(function, types, task)
+    )
     promoted = [] if task.kind in ("jacfwd", "jacrev") else checked_names
     once = task.kind not in ("vjp", "linearize", "jacfwd", "jacrev")  # the others would run forward parts again
     found = specialise(function, types, promoted, lengths, reuse=once and target != "cuda")
@@ -163,8 +165,13 @@ def _derive(primal: Function, found: Specialised, task: Task, settled: Pass, tun
             adjoints = partial(_adjoints, settled=settled)
             rows = everywhere(simplify, checked(jacobian(primal, list(task.wrt), task.single, adjoints)))
             return replace(tuned(rows), name=f"{primal.name}_jacrev")
-    output, aux = _output(primal, task.has_aux)
     wrt = [found.wrt[name] for name in task.wrt]
+    if task.kind == "pullback":
+        outputs = [y for y in leaves(primal.results) if y.type.dtype.kind in "fc"]
+        function, _, total = weighted(primal, outputs)
+        wrt = [without_counts(tree) for tree in wrt]
+        return tuned(_closed(function, wrt, total, tuple, settled))
+    output, aux = _output(primal, task.has_aux)
 
     def results(bars: list[Leaves]) -> Leaves:
         gradient = bars[0] if task.single else tuple(bars)
@@ -206,7 +213,7 @@ def _with_tapes(program: Open, settled: Callable[[Function], Function], jammed: 
     opened = settled(replace(program.function, callees=()))
     opened = simplify(checked(opened, True), True)
     program = replace(program, function=checked(jam(opened), True) if jammed else opened)
-    return checked(simplify(checked(close(program))))
+    return checked(simplify(share_again(checked(close(program)))))
 
 
 def _adjoints(primal: Function, wrt: list[Leaves], output: Value, settled: Pass) -> Function:

@@ -26,6 +26,7 @@ from zygopy.transform.ir import (
     replace,
 )
 from zygopy.transform.parse import read
+from zygopy.transform.records import rebuilt
 from zygopy.transform.signature import Lengths, argument, with_shape_errors
 from zygopy.transform.simplify import simplify
 from zygopy.transform.specialise import Specialiser
@@ -87,7 +88,7 @@ def _reads(tree: Given) -> list[Read]:
 
 def _types(tree: Given) -> object:
     if isinstance(tree, tuple):
-        return tuple(map(_types, tree))
+        return rebuilt(tree, map(_types, tree))
     return tree.type_ if isinstance(tree, Read) else tree
 
 

@@ -15,7 +15,7 @@ from zygopy.transform import arrays, elementwise, ops
 from zygopy.transform.build import Traced
 from zygopy.transform.build import constant as number
 from zygopy.transform.ir import Block, Const, Leaves, Value, leaves, walk
-from zygopy.transform.memory import AliasClasses, stored_arrays
+from zygopy.transform.memory import reached, stored_arrays
 from zygopy.transform.parse import read
 from zygopy.transform.rule_bodies import is_none, loc_of, one_for_each, read_number, run
 from zygopy.transform.specialise import Specialiser, bind
@@ -28,7 +28,7 @@ def call(s: Specialiser, rules: Rules, args: list, kwargs: dict) -> object:
     if rules.constant is not None:
         return s.freeze(s.follow(rules.function, args, kwargs))
     given = arguments(s, rules.function, args, kwargs)
-    value = _value(s, rules.function, given, args, kwargs)
+    value = value_of(s, rules.function, given, args, kwargs)
     if rules.elementwise is not None:
         return _elementwise(s, rules, given, value)
     from zygopy.transform.ruled_kernels import Call
@@ -45,19 +45,24 @@ def arguments(s: Specialiser, function: Callable, args: list, kwargs: dict) -> l
     return [*(bound[n] for n in names), *rest, *(bound[a.arg] for a in parsed.args.kwonlyargs)]
 
 
-def _value(s: Specialiser, function: Callable, given: list, args: list, kwargs: dict) -> object:
+def value_of(
+    s: Specialiser, function: Callable, given: list, args: list, kwargs: dict, what: str = "has a rule"
+) -> object:
     """What the function returns; it may not change its arguments, of which a rule knows nothing."""
     before = len(s.b.statements)
     value = s.follow(function, args, kwargs)
     body = Block(tuple(s.b.statements[before:]))
-    aliases = AliasClasses(body)
-    own = {aliases.of(view.base) for view in views_of(tuple(given))}
+    own = {view.base for view in views_of(tuple(given))}
+    if not own & reached(body, [array for statement in walk(body) for array in stored_arrays(statement)]):
+        return value
     for statement in walk(body):
-        if any(aliases.of(array) in own for array in stored_arrays(statement)):
+        if own & reached(body, stored_arrays(statement)):
             raise UnsupportedError(
-                f"{function.__name__} has a rule and stores into its argument",
+                f"{function.__name__} {what} and stores into its argument",
                 statement.loc,
-                "a rule speaks of the result only",
+                "a rule speaks of the result only"
+                if what == "has a rule"
+                else "it has to be computed again from there",
                 "copy the argument first: x = x.copy()",
             )
     return value

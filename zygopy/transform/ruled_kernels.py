@@ -19,6 +19,7 @@ from zygopy.transform.build import Builder, integer, zero
 from zygopy.transform.build import constant as number
 from zygopy.transform.ir import Const, Effect, Kernel, Value, Var
 from zygopy.transform.kernels import Backwards, Matrices, Sideways
+from zygopy.transform.records import rebuilt
 from zygopy.transform.rule_bodies import Read, is_none, loc_of, one_for_each, read_number, run
 from zygopy.transform.ruled_calls import views_of
 from zygopy.transform.specialise import Specialiser
@@ -72,7 +73,7 @@ class Call:
     def result(self, value: object) -> _Tree:
         """What the function returns, as its rules see it; what carries derivatives becomes an out."""
         if isinstance(value, tuple):
-            return tuple(map(self.result, value))
+            return rebuilt(value, map(self.result, value))
         if not _carries(value):
             return self.operand(value)
         s = self.s
@@ -96,7 +97,7 @@ class Call:
 
     def operand(self, value: object) -> _Tree:
         if isinstance(value, tuple):
-            return tuple(map(self.operand, value))
+            return rebuilt(value, map(self.operand, value))
         if isinstance(value, Const | Static):
             return value
         if not isinstance(value, Var | View):
@@ -121,7 +122,7 @@ class Call:
     def unboxed(self, result: _Tree, value: object) -> object:
         """The value of the call as its caller sees it."""
         if isinstance(result, tuple):
-            return tuple(self.unboxed(r, v) for r, v in zip(result, value, strict=True))
+            return rebuilt(value, [self.unboxed(r, v) for r, v in zip(result, value, strict=True)])
         if not _carries(value):
             return value
         out = arrays.whole(self.s, self.outs[result.position])
@@ -219,14 +220,14 @@ _A = {"adjoint": "an adjoint", "tangent": "a tangent"}
 def _map(f: Callable, tree: _Tree) -> _Tree:
     """The tree with `f` applied to its leaves that are not known now."""
     if isinstance(tree, tuple):
-        return tuple(_map(f, item) for item in tree)
+        return rebuilt(tree, [_map(f, item) for item in tree])
     return tree if isinstance(tree, Const | Static) else f(tree)
 
 
 def _derivative(f: Callable, tree: _Tree) -> _Tree:
     """What a rule is given for the derivatives of a tree: `f` of leaves, zeros for known numbers, None for others."""
     if isinstance(tree, tuple):
-        return tuple(_derivative(f, item) for item in tree)
+        return rebuilt(tree, [_derivative(f, item) for item in tree])
     if isinstance(tree, _Slot):
         return f(tree) if tree.is_inexact else _NONE
     return zero(tree.type) if isinstance(tree, Const) and tree.type.is_inexact else _NONE

@@ -34,6 +34,23 @@ def settle(function: Function) -> Function:
     return replace(function, body=body, results=map_leaves(settling.values.value, function.results))
 
 
+def share_again(function: Function) -> Function:
+    """Let numbers that were computed again on purpose be the numbers that they are: `ops.AGAIN` has kept them apart."""
+    values = Substitution({})
+
+    def visit(block: Block) -> Block:
+        out: list[Statement] = []
+        for s in block.statements:
+            if isinstance(s, Let) and s.op is ops.AGAIN:
+                values.values[s.var] = values.value(s.args[0])
+            else:
+                out.append(with_blocks(s, visit))
+        return replace(block, statements=tuple(out))
+
+    body = values.block(visit(function.body))
+    return replace(function, body=body, results=map_leaves(values.value, function.results))
+
+
 class _Settling:
     def __init__(self, function: Function):
         self.values = Substitution({})

@@ -76,7 +76,7 @@ def split(
     """
     outputs = primal.results if outputs is None else outputs
     function, seeds, total = weighted(primal, [y for y in leaves(outputs) if y.type.dtype.kind in "fc"])
-    wrt = [map_leaves(_without_counts, tree) for tree in wrt]
+    wrt = list(map(without_counts, wrt))
     function = closed(function, wrt, total, lambda bars: (primal.results, tuple(bars)))
     results, bars = function.results
     body = Block(function.body.statements, tuple(leaves(bars)))
@@ -206,9 +206,13 @@ def copied(b: Builder, array: Var) -> Var:
     return copy
 
 
-def _without_counts(v: Value) -> Leaves:
-    """An array of integers has no adjoint."""
-    return Known(None) if isinstance(v.type, Array) and v.type.dtype.kind not in "fc" else v
+def without_counts(tree: Leaves) -> Leaves:
+    """A tree of parameters without arrays of integers, which have no adjoint."""
+
+    def leaf(v: Value) -> Leaves:
+        return Known(None) if isinstance(v.type, Array) and v.type.dtype.kind not in "fc" else v
+
+    return map_leaves(leaf, tree)
 
 
 def _params(vars: list[Var]) -> tuple[Param, ...]:
