@@ -148,7 +148,9 @@ def explanation(title: str, notes: Notes, program: Program, values: Iterable[obj
 
     def row(loc: Loc, head: bool = False) -> Row | None:
         place = (loc.file, loc.line)
-        return None if place in heads and not head or loc.file.startswith("<zygopy") else rows.setdefault(place, Row(loc))
+        return (
+            None if place in heads and not head or loc.file.startswith("<zygopy") else rows.setdefault(place, Row(loc))
+        )
 
     for function in notes.functions:
         for s in walk(function.body):

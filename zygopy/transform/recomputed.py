@@ -136,7 +136,10 @@ class _Pullback:
         g, *given = args
         given = [_apart(s, x) for x in given]
         seeds = [leaf for leaf in _leaves(g) if is_number(leaf) or isinstance(leaf, View)]
-        return _inside(s, self.function, Task("pullback", _names(self.function), single=False), [*given, *seeds])
+        start, task = len(s.b.statements), Task("pullback", _names(self.function), single=False)
+        found = _inside(s, self.function, task, [*given, *seeds])
+        s.b.statements[start:] = map(_unmerged, s.b.statements[start:])
+        return found
 
 
 class _Tangent:
@@ -183,6 +186,13 @@ def _moved(x: object, dot: object) -> object:
     if isinstance(x, tuple):
         return tuple(map(_moved, x, dot)) if isinstance(dot, tuple) else x
     return x if isinstance(dot, Static) else dot
+
+
+def _unmerged(t: Any) -> Any:
+    """A statement that `fuse` leaves where it is, lest it be computed together with the first time, and kept."""
+    from zygopy.transform.ir import For, replace
+
+    return replace(t, parallel=False) if isinstance(t, For) else t
 
 
 def _apart(s: Any, x: object) -> object:
