@@ -123,7 +123,7 @@ def main() -> None:
         kept.STATEMENTS = limit
         for name, (function, make, counts) in PROGRAMS.items():
             shallow_s = None
-            for count in (1, 5) if options.smoke else counts:
+            for count in (2, 5) if options.smoke else counts:
                 with tempfile.TemporaryDirectory() as folder:
                     os.environ["ZYGOPY_CACHE_DIR"] = folder
                     measured(perceptron, (layers_of(1, width, rng), x, y), 1)  # routines of the library
