@@ -28,6 +28,7 @@ def test_summaries():
         "    out=Dense(128, 10),                                     # 1,290 parameters\n"
         ")  # 101,794 parameters, 397.6 KiB"
     ).replace("relu),  ", "relu),    ").replace("10),  ", "10),    ")
+    assert models.summary((np.ones(2),)) == "((2,),)  # 2 parameters, 16 bytes"
     assert models.summary([Affine(np.ones((2, 3)))]) == "[Affine(weight=(2, 3), shift=0.5)]  # 6 parameters, 48 bytes"
 
 

@@ -111,7 +111,10 @@ def _members(part: Any) -> tuple[str, str, list[tuple[str, Any]]]:
         pairs = zip(part._fields, part, strict=True)
         return f"{type(part).__name__}(", ")", [(f"{key}=", item) for key, item in pairs]
     if isinstance(part, tuple | list):
-        return "(" if isinstance(part, tuple) else "[", ")" if isinstance(part, tuple) else "]", [("", i) for i in part]
+        items = [("", item) for item in part]
+        if isinstance(part, list):
+            return "[", "]", items
+        return "(", ",)" if len(items) == 1 else ")", items
     if is_dataclass(part) and not isinstance(part, type):
         members = [(f"{f.name}=", getattr(part, f.name)) for f in fields(part)]
         if len(members) == 1 and type(members[0][1]) in (tuple, list, dict):  # a chain is its layers
