@@ -353,6 +353,16 @@ def sorted_list(x):
     return values[0]
 
 
+@refused("an operator on a method of an array", zg.UnsupportedError, [1.0, 2.0])
+def operator_on_method(x):
+    return zg.grad(x.sum)()[0]
+
+
+@refused("a seed or tangent of another structure", zg.ArgumentError, 1.0)
+def seed_of_another_structure(x):
+    return zg.vjp(lambda y: (y, y), x)[1](1.0)[0]
+
+
 @refused("a decorated inner function", zg.UnsupportedError, 1.0)
 def decorated_inner(x):
     @staticmethod

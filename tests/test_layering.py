@@ -50,6 +50,9 @@ READERS |= {
     "ruled_calls",
     "ruled_kernels",
     "objects",
+    "lifted",
+    "mapping",
+    "hooks",
 }
 READERS |= {
     "least_squares",
@@ -68,7 +71,7 @@ READERS |= {
 }
 PASSES = {"simplify", "activity", "reverse", "forward", "tape", "jam", "memory", "emit", "naming", "show"}
 PASSES |= {"promote", "hoist", "orient", "distribute", "rotate", "fuse", "overwrite", "operands", "kernels", "settle"}
-PASSES |= {"split", "halves", "replay"}
+PASSES |= {"split", "halves", "replay", "apart"}
 PASSES |= {"grid", "sink", "gather", "expand", "offsets", "launch"}  # for GPUs
 
 

@@ -1,9 +1,11 @@
 """zygopy: gradients of ordinary numerical Python, at native speed."""
 
 from zygopy.api import (
+    custom_vjp,
     explain,
     grad,
     hessian,
+    hook,
     hvp,
     jacfwd,
     jacobian,
@@ -15,6 +17,7 @@ from zygopy.api import (
     stop_gradient,
     value_and_grad,
     vjp,
+    vmap,
 )
 from zygopy.check import check_grads
 from zygopy.devices import to_device, to_host
@@ -59,10 +62,12 @@ __all__ = [
     "checkpoint",
     "checkpointed",
     "constant",
+    "custom_vjp",
     "elementwise",
     "explain",
     "grad",
     "hessian",
+    "hook",
     "hvp",
     "jacfwd",
     "jacobian",
@@ -81,5 +86,6 @@ __all__ = [
     "to_host",
     "value_and_grad",
     "vjp",
+    "vmap",
     "with_leaves",
 ]

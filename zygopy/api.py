@@ -6,22 +6,28 @@ about it (`.primal`, `.value_and_grad`, `.source`, `.ir`) makes further such obj
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache, partial
+from types import FunctionType
 from typing import Any
 
-from zygopy.derivative import Compiled, Derivative, bind, call_of, caller, make, task_of
-from zygopy.errors import ArgumentError, UnsupportedError
+import numpy as np
+
+from zygopy.derivative import Batched, Compiled, Derivative, bind, call_of, caller, make, task_of
+from zygopy.errors import ArgumentError
 from zygopy.linear_maps import collect, like_of, value_and_linear_map, value_and_pullback
 from zygopy.structures import is_static
-from zygopy.transform import Task
+from zygopy.transform import Task, user_rules
+from zygopy.transform.build import constant
 from zygopy.transform.handlers import builtin, stop_gradient
 from zygopy.transform.ir import Const
 from zygopy.transform.parse import parameter_names
 from zygopy.transform.recomputed import Checkpoint
 from zygopy.transform.records import is_record_class
-from zygopy.transform.values import Static
+from zygopy.transform.values import Applied, Mapped, Static
 
 Argnums = int | str | tuple[int | str, ...]
+Axes = int | None | tuple["Axes", ...]
 
 
 def grad(f: Callable | None = None, argnums: Argnums = 0, has_aux: bool = False, *, backend: str = "cpu"):
@@ -108,21 +114,38 @@ def jvp(f: Callable, primals: tuple, tangents: tuple, *, backend: str = "cpu") -
     return _directional(python_function(f), primals, tangents, backend)
 
 
-def _directional(function: Callable, primals: tuple, tangents: tuple, backend: str, tangent_only: bool = False) -> Any:
+def _directional(function: Callable, primals: tuple, tangents: tuple, backend: str, second: bool = False) -> Any:
+    """The derivative in a direction, or the change of the gradient in it."""
+    if len(primals) != len(tangents):
+        raise ArgumentError(f"{len(primals)} primals and {len(tangents)} tangents were given")
+    still = tuple(map(is_static, tangents))
+    names, derivative = _directed(function, still, backend, second)
+    for name, primal, tangent in zip(names, primals, tangents, strict=False):
+        if not (_is_of_kind(primal, tangent) or is_static(primal) or is_static(tangent)):
+            collect("tangent", name, like_of(primal), tangent, [])
+    directions = [t for t, stands in zip(tangents, still, strict=True) if not stands]
+    return derivative(*bind(function, primals, {}), *directions)
+
+
+def _is_of_kind(a: Any, b: Any) -> bool:
+    """Whether two values are arrays of one shape and dtype."""
+    return type(a) is type(b) is np.ndarray and a.shape == b.shape and a.dtype is b.dtype
+
+
+@lru_cache(maxsize=1024)
+def _directed(function: Callable, still: tuple[bool, ...], backend: str, second: bool) -> tuple[list[str], Derivative]:
+    """The names of a function's parameters, and what `jvp` and `hvp` call; `still`: the arguments that do not move."""
     names = parameter_names(function)
     if function.__code__.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
         raise ArgumentError(
             f"jvp of {function.__name__}, which has *args or **kwargs, is not supported",
             help="wrap it in a function that names its arguments: lambda x, y: ...",
         )
-    if len(primals) != len(tangents):
-        raise ArgumentError(f"{len(primals)} primals and {len(tangents)} tangents were given")
-    for name, primal, tangent in zip(names, primals, tangents, strict=False):
-        if not (is_static(primal) or is_static(tangent)):
-            collect("tangent", name, like_of(primal), tangent, [])
-    moving = tuple(n for n, t in zip(names, tangents, strict=False) if not is_static(t))
-    directions = [t for t in tangents if not is_static(t)]
-    return jvp_function(function, moving, backend, tangent_only)(*bind(function, primals, {}), *directions)
+    moving = tuple(k for k, stands in enumerate(still) if not stands)
+    if second and not moving:
+        raise ArgumentError("no argument moves: all tangents are None")
+    directed = _gradient_of(function, moving, backend) if second else function
+    return names, jvp_function(directed, tuple(names[k] for k in moving if k < len(names)), backend, second)
 
 
 def vjp(f: Callable, *primals, has_aux: bool = False, backend: str = "cpu") -> tuple:
@@ -263,7 +286,8 @@ def hessian(f: Callable | None = None, argnums: Argnums = 0, *, backend: str = "
     """
     if f is None:
         return lambda f: hessian(f, argnums, backend=backend)
-    return jacfwd(grad(f, argnums, backend=backend), argnums, backend=backend)
+    function = python_function(grad(f, argnums, backend=backend))
+    return make(function, replace(task_of("jacfwd", function, argnums, False), symmetric=True), backend)
 
 
 def hvp(f: Callable, primals: tuple, tangents: tuple, *, backend: str = "cpu") -> Any:
@@ -287,11 +311,7 @@ def hvp(f: Callable, primals: tuple, tangents: tuple, *, backend: str = "cpu") -
     >>> hvp(lambda x: x[0] * x[0] * x[1], (np.array([2.0, 3.0]),), (np.array([1.0, 0.0]),))
     array([6., 4.])
     """
-    function = python_function(f)
-    moving = tuple(k for k, t in enumerate(tangents) if not is_static(t))
-    if not moving:
-        raise ArgumentError("no argument moves: all tangents are None")
-    return _directional(_gradient_of(function, moving, backend), primals, tangents, backend, tangent_only=True)
+    return _directional(python_function(f), primals, tangents, backend, second=True)
 
 
 @lru_cache(maxsize=1024)
@@ -336,6 +356,109 @@ def explain(f: Callable) -> Callable:
     return derivative.explain
 
 
+def vmap(f: Callable | None = None, in_axes: Axes = 0, out_axes: Axes = 0, *, backend: str = "cpu"):
+    """A function of single items, applied to all items along an axis of its arguments, in one compiled loop.
+
+    Parameters
+    ----------
+    f : callable
+        A function of numbers, arrays and structures of them.
+    in_axes : int, None or tuple of these
+        The axis to map over: one for all arguments, or one for each; None for an argument that is the same for all
+        items. One axis stands for all arrays of a structure, a tuple for the members of a tuple.
+    out_axes : int or tuple of these
+        Where the mapped axis stands in the results.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f` with one more axis where they are mapped; keywords are mapped over their first axis.
+        A number that `f` returns becomes an array.
+
+    Raises
+    ------
+    ArgumentError
+        If axes do not fit the arguments.
+    ShapeError
+        If mapped axes have different lengths.
+    UnsupportedError
+        If `f` may return arrays of different shapes.
+
+    Examples
+    --------
+    >>> vmap(lambda x, w: x @ w, in_axes=(0, None))(np.eye(2), np.array([3.0, 4.0]))
+    array([3., 4.])
+    """
+    if f is None:
+        return lambda f: vmap(f, in_axes, out_axes, backend=backend)
+    function = python_function(f)
+    mapped = Batched(function, in_axes, out_axes)
+    name = f"{function.__name__.strip('<>')}_vmap"
+    return make(caller(mapped, name, inspect.signature(function).parameters), Task("primal"), backend)
+
+
+def custom_vjp(f: Callable | None = None, nondiff_argnums: tuple[int, ...] = ()):
+    """Give a function a derivative of its own for reverse mode, in two parts; JAX's `custom_vjp`.
+
+    Parameters
+    ----------
+    f : callable
+        A plain Python function, which is returned as it is with `defvjp` added.
+    nondiff_argnums : tuple of int
+        Positions of arguments without a derivative; the backward rule is given them first.
+
+    Returns
+    -------
+    callable
+        `f`, with `f.defvjp(fwd, bwd)`: fwd takes the arguments of `f` and returns (value, kept), bwd takes (kept, g),
+        where g is the adjoint of the value, and returns a tuple with an adjoint for each argument, None for those that
+        have none. The derivative of the derivative is that of `fwd` and `bwd` as they are written.
+
+    Raises
+    ------
+    ArgumentError
+        If `f` cannot have a rule, has another one, or was compiled before.
+
+    Examples
+    --------
+    >>> @custom_vjp
+    ... def clipped(x):
+    ...     return x
+    >>> clipped.defvjp(lambda x: (x, None), lambda kept, g: (np.clip(g, -1.0, 1.0),))
+    >>> grad(lambda x: 5.0 * clipped(x))(2.0)
+    1.0
+    """
+    if f is None:
+        return lambda f: custom_vjp(f, nondiff_argnums)
+
+    def defvjp(fwd: Callable, bwd: Callable) -> None:
+        """Declare the forward and the backward rule."""
+        count = f.__code__.co_argcount
+        fixed = tuple(k % count for k in nondiff_argnums)
+        user_rules.declare(f, "forward", fwd, 0)
+        user_rules.declare(f, "backward", bwd, fixed=fixed)
+
+    f.defvjp = defvjp  # type: ignore[attr-defined]
+    return f
+
+
+def hook(f: Callable, x: Any) -> Any:
+    """x, and on the way back its adjoint replaced by f(x_bar); Zygote's `hook`.
+
+    Parameters
+    ----------
+    f : callable
+        A function of the adjoint that returns one like it; it may print.
+    x : number, array or tuple of them
+
+    Examples
+    --------
+    >>> grad(lambda x: hook(lambda x_bar: 10.0 * x_bar, x) * x)(3.0)
+    33.0
+    """
+    return x
+
+
 def _operator(kind: str, f: Callable | None, argnums: Argnums, has_aux: bool, backend: str):
     if f is None:
         return lambda f: _operator(kind, f, argnums, has_aux, backend)
@@ -345,6 +468,8 @@ def _operator(kind: str, f: Callable | None, argnums: Argnums, has_aux: bool, ba
 
 def python_function(f: Any) -> Callable:
     """The Python function that an operator is applied to; a function around a derivative."""
+    if type(f) is FunctionType:
+        return f
     if isinstance(f, Compiled):
         return f.function
     if isinstance(f, Derivative):
@@ -406,8 +531,41 @@ def _hessian(s, f, argnums=None):
 
 
 @builtin(hvp)
-def _hvp(s, f, primals, tangents):
-    raise UnsupportedError("hvp inside a differentiated function is not supported yet", s.loc, help="use grad twice")
+def _hvp(s, f, primals, tangents, backend=None):
+    from zygopy.transform.nested import tangents_of
+
+    moving = tuple(k for k, t in enumerate(tangents) if not isinstance(t, Static))
+    if not moving:
+        raise ArgumentError("no argument moves: all tangents are None", s.loc)
+    gradient = _inside(s, grad, f, tuple(map(constant, moving)) if len(moving) > 1 else constant(moving[0]))
+    return tangents_of(s, _followed(gradient), Task("jvp", tangent_only=True), primals, tangents)
+
+
+@builtin(vjp)
+def _vjp(s, f, *primals, has_aux=None, backend=None):
+    from zygopy.transform.nested import linear_at
+
+    return linear_at(s, _followed(f), "pull", primals, has_aux is not None and bool(_plain(has_aux)))
+
+
+@builtin(hook)
+def _hook(s, f, x):
+    from zygopy.transform.hooks import hooked
+
+    return hooked(s, f, x)
+
+
+@builtin(vmap)
+def _vmap(s, f, in_axes=None, out_axes=None, backend=None):
+    axes = (0 if given is None else _plain(given) for given in (in_axes, out_axes))
+    return Mapped(_followed(f), *axes)
+
+
+@builtin(linearize)
+def _linearize(s, f, *primals, backend=None):
+    from zygopy.transform.nested import linear_at
+
+    return linear_at(s, _followed(f), "push", primals)
 
 
 @builtin(jit)
@@ -416,21 +574,29 @@ def _jit(s, f):
 
 
 @builtin(jvp)
-def _jvp(s, f, primals, tangents):
-    raise UnsupportedError("jvp inside a differentiated function is not supported yet", s.loc, help="use grad")
+def _jvp(s, f, primals, tangents, backend=None):
+    from zygopy.transform.nested import tangents_of
+
+    return tangents_of(s, _followed(f), Task("jvp"), primals, tangents)
 
 
-def _inside(s, operator: Callable, f: object, argnums: object, has_aux: object = None) -> Static:
-    """An operator applied inside a differentiated function, to a known function that captures nothing."""
-    if not isinstance(f, Static):
-        raise UnsupportedError(
-            "an operator on an inner function is not supported yet",
-            s.loc,
-            help="define the function outside, pass what it captures",
-        )
+def _followed(f: object) -> object:
+    """A function as values of the interpreter say it: one from outside as a plain Python function."""
+    return Static(python_function(f.value)) if isinstance(f, Static) else f
+
+
+def _inside(s, operator: Callable, f: object, argnums: object, has_aux: object = None) -> Static | Applied:
+    """An operator applied inside a differentiated function."""
     wrt = 0 if argnums is None else _plain(argnums)
-    options = {"has_aux": bool(_plain(has_aux))} if has_aux is not None else {}
-    return Static(operator(f.value, wrt, **options))
+    with_aux = has_aux is not None and bool(_plain(has_aux))
+    if isinstance(f, Static):
+        return Static(operator(f.value, wrt, with_aux) if with_aux else operator(f.value, wrt))
+    if operator is hessian:
+        return _inside(s, jacfwd, _inside(s, grad, f, argnums), argnums)
+    from zygopy.transform.lifted import Lifted
+
+    kind = "jacrev" if operator is jacobian else operator.__name__
+    return Applied(f, task_of(kind, Lifted(s, f), wrt, with_aux))
 
 
 def _plain(value: object) -> object:
@@ -441,8 +607,10 @@ def _plain(value: object) -> object:
 
 __all__ = [
     "explain",
+    "custom_vjp",
     "grad",
     "hessian",
+    "hook",
     "hvp",
     "jacfwd",
     "jacobian",
@@ -456,4 +624,5 @@ __all__ = [
     "stop_gradient",
     "value_and_grad",
     "vjp",
+    "vmap",
 ]

@@ -212,7 +212,22 @@ class Derivative:
         """What a call of this object inside a function that is being differentiated becomes."""
         from zygopy.transform.nested import call_program
 
-        return call_program(s, self.function, self.task, args, kwargs)
+        count = len(parameter_names(self.function)) if self.task.kind == "jvp" else len(args)
+        return call_program(s, Static(self.function), self.task, args[:count], kwargs, tuple(args[count:]))
+
+
+class Batched:
+    """A function that `vmap` maps over axes; compiled functions follow calls of it."""
+
+    def __init__(self, function: Callable, in_axes: Any, out_axes: Any):
+        self.function, self.task, self.backend = function, ("vmap", in_axes, out_axes), "cpu"
+
+    def __zygopy_call__(self, s, args: list, kwargs: dict) -> object:
+        from zygopy.transform.mapping import call_mapped
+
+        _, in_axes, out_axes = self.task
+        s.b.loc = read(self.function).loc
+        return call_mapped(s, Static(self.function), in_axes, out_axes, args, kwargs)
 
 
 class Gradient(Derivative):
@@ -326,7 +341,7 @@ def call_of(derivative: Derivative) -> Callable:
     return caller(derivative, name, {n: inspect.Parameter(n, kind) for n in names})
 
 
-def caller(target: Callable, name: str, parameters: Mapping[str, inspect.Parameter]) -> Callable:
+def caller(target: Any, name: str, parameters: Mapping[str, inspect.Parameter]) -> Callable:
     """A plain Python function that calls something, with source text to be followed."""
     names = [n for n, p in parameters.items() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     given = list(names)
@@ -350,12 +365,12 @@ def caller(target: Callable, name: str, parameters: Mapping[str, inspect.Paramet
     return made
 
 
-def task_of(kind: str, function: Callable, argnums: object, has_aux: bool) -> Task:
+def task_of(kind: str, function: Any, argnums: object, has_aux: bool) -> Task:
     """The task for an operator's arguments."""
     return Task(kind, wrt_names(function, argnums), not isinstance(argnums, tuple), has_aux)
 
 
-def wrt_names(function: Callable, argnums: object) -> tuple[str, ...]:
+def wrt_names(function: Any, argnums: object) -> tuple[str, ...]:
     """The parameters that argnums means."""
     known = parameter_names(function)
     given = argnums if isinstance(argnums, tuple) else (argnums,)
@@ -377,7 +392,7 @@ def wrt_names(function: Callable, argnums: object) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _not_starred(function: Callable, known: list[str], position: int) -> int:
+def _not_starred(function: Any, known: list[str], position: int) -> int:
     """A position that means one parameter: *args and **kwargs have names only."""
     args = read(function).args
     for star in (args.vararg, args.kwarg):
@@ -429,7 +444,9 @@ def needs_binding(function: Callable, seen: set | None = None) -> bool:
             continue
         if isinstance(value, type | types.ModuleType):
             continue
-        value = value.function if isinstance(value, Derivative | Checkpoint) else getattr(value, "py_func", value)
+        value = (
+            value.function if isinstance(value, Derivative | Batched | Checkpoint) else getattr(value, "py_func", value)
+        )
         if isinstance(value, int | float | complex | np.generic | np.ndarray | tuple | partial | types.MethodType):
             return True
         if type(value) in (list, dict) or is_record_class(type(value)):

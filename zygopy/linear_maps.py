@@ -200,7 +200,8 @@ def _array(what: str, name: str, like: Like, given: object) -> np.ndarray:
         raise ShapeError(f"the {what} of {name} has shape {given.shape}, {name} has {like.shape}")
     if given.dtype != like.dtype:
         raise DtypeError(f"the {what} of {name} is an array of {given.dtype}, {name} of {like.dtype}")
-    return np.require(given, None, [like.order, "W"])
+    fits = given.flags.f_contiguous if like.order == "F" else given.flags.c_contiguous
+    return given if fits and given.flags.writeable else np.array(given, order=like.order)
 
 
 # -- operators -------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ class Task:
     """What to make of a function, and with respect to which parameters.
 
     The kinds are "primal", "grad", "value_and_grad", "jvp", "jacfwd", "jacrev", "vjp" and
-    "linearize".
+    "linearize"; inside programs "pull" and "push", which are the linear parts with the forward part in them.
     """
 
     kind: str = "primal"
@@ -28,6 +28,7 @@ class Task:
     single: bool = True  # one gradient, not a tuple of them
     has_aux: bool = False
     tangent_only: bool = False  # of "jvp"
+    symmetric: bool = False  # "jacfwd" of a gradient
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,12 @@ from zygopy.transform.memory_order import loosen
 from zygopy.transform.records import Record, is_record_class, rebuilt
 from zygopy.transform.types import FLOAT, FLOAT64, INT, Scalar, is_supported
 from zygopy.transform.values import (
+    Applied,
     Closure,
     Enumerate,
+    LinearAt,
     Listed,
+    Mapped,
     Method,
     Object,
     Partial,
@@ -58,6 +61,18 @@ def call(s, callee: object, args: list, kwargs: dict, name: str = "") -> object:
             return call(s, callee.function, [*callee.args, *args], callee.kwargs | kwargs, name)
         case Closure():
             return s.call_closure(callee, args, kwargs)
+        case Applied():
+            from zygopy.transform.nested import call_program
+
+            return call_program(s, callee.callee, callee.task, args, kwargs)
+        case LinearAt():
+            from zygopy.transform.nested import apply_linear
+
+            return apply_linear(s, callee, args)
+        case Mapped():
+            from zygopy.transform.mapping import call_mapped
+
+            return call_mapped(s, callee.callee, callee.in_axes, callee.out_axes, args, kwargs)
         case Method():
             return _call_method(s, callee, args, kwargs)
         case Static():
@@ -459,7 +474,7 @@ def callable_(s, value):
     if isinstance(value, Object | Record):
         return constant(hasattr(value.cls, "__call__"))  # noqa: B004 (of its objects, not of the class)
     known = isinstance(value, Static) and callable(value.value)
-    return constant(known or isinstance(value, Closure | Partial | Method))
+    return constant(known or isinstance(value, Applied | Closure | LinearAt | Mapped | Method | Partial))
 
 
 def _python_type(value: object) -> type:

@@ -49,10 +49,10 @@ from zygopy.transform.types import Array, Stack
 
 def forward(function: Function, wrt: list[str]) -> Function:
     """The function that takes a tangent behind each parameter named in `wrt` and returns (results, their tangents)."""
-    callees = _Callees(function)
+    callees = Callees(function)
     function = spell_out(function)
-    sources = [v for p in function.params if p.name in wrt for v in leaves(p.leaves) if _carries(v)]
-    push = _Push(Activity(function, sources, [v for v in leaves(function.results) if isinstance(v, Var)]), callees)
+    sources = [v for p in function.params if p.name in wrt for v in leaves(p.leaves) if carries(v)]
+    push = Pushing(Activity(function, sources, [v for v in leaves(function.results) if isinstance(v, Var)]), callees)
     b = Builder(function.loc)
     dots = [Param(f"{p.name}_dot", map_leaves(push.parameter, p.leaves)) for p in function.params if p.name in wrt]
     push.parameters(function, b)
@@ -62,7 +62,7 @@ def forward(function: Function, wrt: list[str]) -> Function:
     return callees.with_tangents(replace(function, params=(*function.params, *dots), body=body, results=results))
 
 
-class _Callees:
+class Callees:
     """The kept functions of a program with their tangents, each made once for the arguments that move."""
 
     def __init__(self, function: Function):
@@ -85,7 +85,7 @@ class _Callees:
         sources = [v for v, moves in zip(params, moving, strict=True) if moves]
         sinks = [v for v in leaves(function.results) if isinstance(v, Var)]
         sinks += [v for v in sources if not isinstance(v.type, Scalar)]
-        push = _Push(Activity(function, [*sources, *_recorded_stacks(function)], sinks), self)
+        push = Pushing(Activity(function, [*sources, *_recorded_stacks(function)], sinks), self)
         b = Builder(function.loc)
         dots = [Param(f"{v.name}_dot", push.given(v)) for v in sources if not isinstance(v.type, Arena)]
         push.block(function.body, b)
@@ -97,10 +97,10 @@ class _Callees:
         return new
 
 
-class _Push:
+class Pushing:
     """Writes each statement together with its tangent."""
 
-    def __init__(self, activity: Activity, callees: _Callees):
+    def __init__(self, activity: Activity, callees: Callees):
         self.activity, self.callees = activity, callees
         self.dot: dict[Var, Value] = {}
 
@@ -160,10 +160,14 @@ class _Push:
             b.loc = s.loc
             self.statement(s, b)
 
+    def value(self, s: Statement, b: Builder) -> None:
+        """Write the statement itself, before its tangent."""
+        b.emit(s)
+
     def statement(self, s: Statement, b: Builder) -> None:
         match s:
             case Let():
-                b.emit(s)
+                self.value(s, b)
                 if self.is_active(s.var):
                     self.let(s, b)
             case Store():
@@ -171,9 +175,9 @@ class _Push:
                     dot = self.tangent_or_zero(s.value, s.array.type.element)
                     if not (s.add and isinstance(dot, Const)):
                         b.store(self.dot[s.array], s.index, dot, s.add)
-                b.emit(s)
+                self.value(s, b)
             case Kernel():
-                b.emit(s)
+                self.value(s, b)
                 if any(self.is_active(out) for out in s.outs):
                     self.kernel(s, b)
             case Call():
@@ -188,16 +192,16 @@ class _Push:
             case Pop() if isinstance(s.stack.type, Arena):
                 b.emit(replace(s, vars=(*s.vars, *(self.new(v) for v in s.vars if _moves(v)))))
             case Push():
-                b.emit(s)
+                self.value(s, b)
                 if self.is_active(s.stack):
                     cell = Scalar(s.stack.type.dtype)
                     b.emit(Push(self.dot[s.stack], tuple(self.tangent_or_zero(v, cell) for v in s.values), s.loc))
             case Pop():
-                b.emit(s)
+                self.value(s, b)
                 if self.is_active(s.stack):
                     b.emit(Pop(tuple(self.new(v) for v in s.vars), self.dot[s.stack], s.loc))
             case _:
-                b.emit(s)
+                self.value(s, b)
 
     def kernel(self, s: Kernel, b: Builder) -> None:
         """What the rule says; arrays filled from what stands still stand still, though they moved before."""
@@ -215,7 +219,7 @@ class _Push:
         records = any(isinstance(a.type, Arena) and self.is_active(a) for a in s.args)
         moving = tuple(_moves(a) if records else self.tangent(a) is not None for a in s.args)
         if not any(moving):
-            b.emit(s)
+            self.value(s, b)
             for r in s.results:
                 if isinstance(r.type, Array) and self.is_active(r):
                     self.dot[r] = self.zeros_like(r, b)
@@ -269,12 +273,17 @@ class _Push:
                 continue
             dot = b.cast(dot, s.var.type) if dot.type.dtype != s.var.type.dtype else dot
             term = times(b, dot, partial)
-            total = term if total is None else b.apply(ops.ADD, total, term)
+            total = term if total is None else self.added(s, total, term, b)
         if total is not None:
             total = b.cast(total, s.var.type) if total.type.dtype != s.var.type.dtype else total
             if isinstance(total, Var) and total.name == "t":
                 total.name = _dot(s.var)
             self.dot[s.var] = total
+
+    @staticmethod
+    def added(s: Let, a: Value, b_: Value, b: Builder) -> Value:
+        """The sum of two terms of a tangent; its order is free where that of the value is."""
+        return b.let(ops.SUM, (a, b_), s.var.type) if s.op is ops.SUM else b.apply(ops.ADD, a, b_)
 
     # -- control flow ------------------------------------------------------------------------------------------------
 
@@ -342,5 +351,5 @@ def _moves(value: Value) -> bool:
     return value.type.dtype.kind in "fc"
 
 
-def _carries(v: object) -> bool:
+def carries(v: object) -> bool:
     return isinstance(v, Var) and v.type.dtype.kind in "fc"

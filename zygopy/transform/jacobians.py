@@ -35,13 +35,23 @@ from zygopy.transform.memory import stored_parameters
 from zygopy.transform.split import cut, nest, weighted, without_prints
 from zygopy.transform.types import Array
 
+Tangents = Callable[[Function, list[str]], Function]
 Reversed = Callable[[Function, list[Leaves], Value], Function]
 
 
-def jacobian(primal: Function, wrt: list[str], single: bool, reversed_: Reversed | None) -> Function:
+def jacobian(
+    primal: Function,
+    wrt: list[str],
+    single: bool,
+    reversed_: Reversed | None,
+    tangents: Tangents = forward,
+    symmetric: bool = False,
+) -> Function:
     """The function that returns, for each number of the result, a tree of derivatives like the arguments in `wrt`.
 
-    `reversed_` makes the program of the adjoints of parameters for a given output; without it, forward mode is used.
+    `reversed_` makes the program of the adjoints of parameters for a given output; without it, forward mode is used,
+    of which `tangents` makes the program. `symmetric`: the function is a gradient with respect to the same
+    parameters, and columns are stored as rows.
     """
     params = [next(p for p in primal.params if p.name == name) for name in wrt]
     _check(primal, params)
@@ -54,7 +64,7 @@ def jacobian(primal: Function, wrt: list[str], single: bool, reversed_: Reversed
         for x, argument in enumerate(inputs):
             found[y, x] = _allocated(b, result, argument, (result if reversed_ is None else argument).type.dtype)
     if reversed_ is None:
-        programs = _columns(b, primal, params, outputs, found)
+        programs = _columns(b, primal, params, found, tangents, symmetric)
     else:
         programs = _rows(b, primal, params, outputs, found, reversed_)
     numbers = iter(range(len(outputs)))
@@ -100,11 +110,13 @@ def _check(primal: Function, params: list[Param]) -> None:
         )
 
 
-def _columns(b: Builder, primal: Function, params: list[Param], outputs: list[Value], found: dict) -> list[Function]:
+def _columns(
+    b: Builder, primal: Function, params: list[Param], found: dict, tangents: Tangents, symmetric: bool
+) -> list[Function]:
     """Forward mode: a seed for each element of an argument."""
     x, programs = -1, []
     for p in params:
-        program = _Seeded(b, primal, forward(primal, [p.name]))
+        program = _Seeded(b, primal, tangents(primal, [p.name]))
         programs.append(program.function)
         dots = [v for v in leaves(program.function.params[-1].leaves) if isinstance(v, Var)]
         for like, dot in zip(leaves(p.leaves), dots, strict=True):
@@ -112,7 +124,10 @@ def _columns(b: Builder, primal: Function, params: list[Param], outputs: list[Va
 
             def column(inner: Builder, index: tuple, tree: Leaves, x=x) -> None:
                 for y, y_dot in enumerate(leaves(tree[1])):
-                    _set(inner, found, (y, x), y_dot, lambda at: (*at, *index))
+                    if symmetric:
+                        _set(inner, found, (x, y), y_dot, lambda at: (*index, *at))
+                    else:
+                        _set(inner, found, (y, x), y_dot, lambda at: (*at, *index))
 
             program.sweep(b, dict(zip(dots, leaves(p.leaves), strict=True)), dot, like, column)
     return programs
@@ -142,29 +157,34 @@ class _Seeded:
         known = {v for p in primal.params for v in leaves(p.leaves)}
         seeds = {v for p in function.params for v in leaves(p.leaves) if isinstance(v, Var)} - known
         once, self.each = cut(function.body, seeds, consuming=True)
-        self.copying = Substitution({}, define=lambda v: Var(v.name, v.type))
+        self.copying = Substitution({}, define=_renamed)
         for s in once:
             b.emit(_copied(self.copying, s))
 
     def sweep(self, b: Builder, likes: dict[Var, Value], seed: Var, like: Value, use: Callable) -> None:
         """Run what seeds change for each unit of one of them, the others zero; `use` takes index and results."""
+        values = dict(self.copying.values)
+        for other, shape in likes.items():
+            values[other] = _zeros(b, other, shape)
+        element = like.type.element if isinstance(like.type, Array) else like.type
+        one = constant(1.0, element)
 
         def trip(inner: Builder, index: tuple[Var, ...]) -> None:
-            values = dict(self.copying.values)
-            for other, shape in likes.items():
-                values[other] = _zeros(inner, other, shape)
-            one = constant(1.0, like.type.element if isinstance(like.type, Array) else like.type)
-            if isinstance(like.type, Array):
-                assert isinstance(values[seed], Var)
-                inner.store(values[seed], index, one)
-            else:
-                values[seed] = one
-            copying = Substitution(values, define=lambda v: Var(v.name, v.type))
+            unit = values[seed]
+            if isinstance(unit, Var):
+                inner.store(unit, index, one)
+            copying = Substitution(values if isinstance(unit, Var) else {**values, seed: one}, define=_renamed)
             for s in self.each:
                 inner.emit(_copied(copying, s))
             use(inner, index, map_leaves(copying.value, self.function.results))
+            if isinstance(unit, Var):
+                inner.store(unit, index, zero(element))
 
         nest(b, shape_of(b, like) if isinstance(like.type, Array) else (), trip)
+
+
+def _renamed(var: Var) -> Var:
+    return Var(var.name, var.type)
 
 
 def _copied(copying: Substitution, s: Statement) -> Statement:

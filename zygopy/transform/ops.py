@@ -128,11 +128,13 @@ class Guided(Op):
 class Tied(Op):
     """A kernel whose outs have the values of as many args, with derivatives of their own, of the args behind these.
 
-    `adjoint` and `tangent` are rules as those of other kernels.
+    `adjoint` and `tangent` are rules as those of other kernels. `once`: what the adjoint has written is differentiated
+    as it stands, and the values then have the derivatives of the args that they are.
     """
 
     adjoint: Callable = field(default=lambda k, *arrays: None, compare=False)
     tangent: Callable = field(default=lambda k, *arrays: None, compare=False)
+    once: bool = field(default=False, compare=False)
 
 
 AGAIN = Op("again", "{0}")  # a number from which a call is computed again, so that nothing of the first time is kept

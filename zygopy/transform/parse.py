@@ -41,6 +41,8 @@ def read(function: Callable) -> Parsed:
     SourceError
         If there is no source text, as for functions made by `exec` or typed at a bare prompt.
     """
+    if (parsed := getattr(function, "parsed", None)) is not None:
+        return parsed
     code = function.__code__
     return _read(code, code.co_filename)
 
@@ -251,6 +253,12 @@ def names_read(parsed: Parsed) -> list[str]:
     own |= {a.arg for a in (args.vararg, args.kwarg) if a is not None} | set(assigned_names(parsed.body))
     found = (n.id for statement in parsed.body for n in ast.walk(statement) if isinstance(n, ast.Name))
     return [name for name in dict.fromkeys(found) if name not in own]
+
+
+def names_in(parsed: Parsed) -> list[str]:
+    """The names that the body of a function and functions inside it read or assign."""
+    found = (n.id for statement in parsed.body for n in ast.walk(statement) if isinstance(n, ast.Name))
+    return list(dict.fromkeys(found))
 
 
 def parameter_names(function: Callable) -> list[str]:

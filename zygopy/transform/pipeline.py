@@ -26,6 +26,7 @@ from zygopy.transform import (  # noqa: F401  (rules and functions register them
     rules_all,
     windows,
 )
+from zygopy.transform.apart import apart
 from zygopy.transform.arguments import ArgumentType, Lengths
 from zygopy.transform.dead_stores import dead_stores
 from zygopy.transform.distribute import distribute
@@ -41,6 +42,7 @@ from zygopy.transform.ir import (
     Function,
     Leaves,
     Let,
+    Push,
     Value,
     Var,
     everywhere,
@@ -66,7 +68,15 @@ from zygopy.transform.settle import settle, share_again
 from zygopy.transform.share import share
 from zygopy.transform.signature import Specialised, specialise
 from zygopy.transform.simplify import simplify
-from zygopy.transform.split import Split, linearized, split, weighted, without_counts
+from zygopy.transform.split import (
+    Split,
+    differentiable_leaves,
+    linearized,
+    split,
+    weighted,
+    without_counts,
+    without_prints,
+)
 from zygopy.transform.strips import strips
 from zygopy.transform.tape import close
 from zygopy.transform.types import Array
@@ -76,8 +86,7 @@ from zygopy.transform.verify import verify
 from zygopy.transform.winners import winners
 
 Pass = Callable[[Function], Function]
-
-Pass = Callable[[Function], Function]
+_AS_THEY_ARE = ("jvp", "vjp", "linearize", "pullback", "pull", "push")  # kinds for which ints count
 
 
 def build(
@@ -98,9 +107,7 @@ def build(
     ZygopyError
         If the function cannot be differentiated; the message names the line and the reason.
     """
-    checked_names = (
-        [] if task.kind in ("jvp", "vjp", "linearize", "pullback") else differentiable(function, types, task)
-    )
+    checked_names = differentiable(function, types, task) if task.kind not in _AS_THEY_ARE else []
     promoted = [] if task.kind in ("jacfwd", "jacrev") else checked_names
     once = task.kind not in ("vjp", "linearize", "jacfwd", "jacrev")  # the others would run forward parts again
     found = specialise(function, types, promoted, lengths, reuse=once and target != "cuda")
@@ -113,15 +120,14 @@ def build(
     if taken is not None:
         taken.fused += _with_kept(primal)
     is_inner = lengths is not None and lengths.ask is not None
-    settled = (lambda inner: inner) if is_inner else settle
+    settled: Pass = partial(settle, once=is_inner)
     second = None
     if task.kind == "vjp":
         outputs = _value_and_aux(primal)[0] if task.has_aux else primal.results
         parts = halves(primal, [found.wrt[name] for name in task.wrt], settled, outputs=outputs)
         derived, second = parts.forward, parts.backward
     elif task.kind == "linearize":
-        tangents = everywhere(settled, forward(primal, list(task.wrt)))
-        parts = _tuned_halves(linearized(everywhere(settled, primal), tangents))
+        parts = _tuned_halves(linearized(everywhere(settled, primal), *_apart(primal, list(task.wrt), settled)))
         derived, second = parts.forward, parts.backward
     else:
         derived = _derive(primal, found, task, settled, partial(_tuned, passes=_TUNING[target]))
@@ -151,15 +157,24 @@ def _derive(primal: Function, found: Specialised, task: Task, settled: Pass, tun
     match task.kind:
         case "primal":
             return tuned(everywhere(settled, primal))
-        case "jvp":
-            tangents = forward(primal, list(task.wrt))
-            if task.tangent_only:
+        case "pull":
+            outputs = _value_and_aux(primal)[0] if task.has_aux else primal.results
+            quiet = replace(primal, body=without_prints(primal.body))
+            seeded, _, total = weighted(quiet, differentiable_leaves(outputs))
+            wrt = [without_counts(found.wrt[name]) for name in task.wrt]
+            return replace(tuned(_closed(seeded, wrt, total, tuple, settled)), name=f"{primal.name}_vjp")
+        case "jvp" | "push":
+            moving = primal if task.kind == "jvp" else replace(primal, body=without_prints(primal.body))
+            tangents = forward(moving, list(task.wrt))
+            if task.tangent_only or task.kind == "push":
                 _, dots = tangents.results
                 tangents = replace(tangents, body=replace(tangents.body, yields=tuple(leaves(dots))), results=dots)
             tangents = everywhere(simplify, tangents)
             return replace(tuned(everywhere(settled, tangents)), name=f"{primal.name}_jvp")
         case "jacfwd":
-            columns = everywhere(simplify, checked(jacobian(primal, list(task.wrt), task.single, None)))
+            sides = partial(_tangents, settled=settled)
+            columns = jacobian(primal, list(task.wrt), task.single, None, sides, task.symmetric)
+            columns = everywhere(simplify, checked(columns))
             return replace(tuned(checked(everywhere(settled, columns))), name=f"{primal.name}_jacfwd")
         case "jacrev":
             adjoints = partial(_adjoints, settled=settled)
@@ -214,6 +229,22 @@ def _with_tapes(program: Open, settled: Callable[[Function], Function], jammed: 
     opened = simplify(checked(opened, True), True)
     program = replace(program, function=checked(jam(opened), True) if jammed else opened)
     return checked(simplify(share_again(checked(close(program)))))
+
+
+def _tangents(primal: Function, wrt: list[str], settled: Pass) -> Function:
+    """The program of values and tangents, apart where that can be."""
+    return _apart(primal, wrt, settled)[0]
+
+
+def _apart(primal: Function, wrt: list[str], settled: Pass) -> tuple[Function, bool]:
+    """The program of values and tangents, and whether all values stand before all tangents."""
+    program = apart(primal, wrt)
+    if program is not None:
+        closed = _with_tapes(program, settled, False)
+        pushes = [sum(isinstance(s, Push) for s in walk(f.body)) for f in (program.function, closed)]
+        if pushes[0] == pushes[1]:  # a tape that grows gives back in reverse order
+            return with_reachable(closed, {callee: settled(kept) for callee, kept in primal.callees}), True
+    return everywhere(settled, forward(primal, wrt)), False
 
 
 def _adjoints(primal: Function, wrt: list[Leaves], output: Value, settled: Pass) -> Function:

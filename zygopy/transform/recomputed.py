@@ -161,7 +161,8 @@ class _Tangent:
 def _inside(s: Any, function: Callable, task: Any, args: list) -> object:
     from zygopy.transform.nested import call_program
 
-    found = call_program(s, function, task, args, {})
+    count = len(_names(function))
+    found = call_program(s, Static(function), task, args[:count], {}, tuple(args[count:]))
     if s.captured_arrays:
         from zygopy.transform.parse import read
 

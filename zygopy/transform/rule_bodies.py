@@ -25,7 +25,7 @@ from zygopy.transform.ir import (
     param_vars,
     replace,
 )
-from zygopy.transform.parse import read
+from zygopy.transform.parse import Parsed, read
 from zygopy.transform.records import rebuilt
 from zygopy.transform.signature import Lengths, argument, with_shape_errors
 from zygopy.transform.simplify import simplify
@@ -56,13 +56,28 @@ def read_number(value: Value, lengths: tuple[Affine, ...] = ()) -> Read | Const:
     return value if isinstance(value, Const) else Read(value.type, lambda: value, lengths)
 
 
-def run(rule: Callable, given: tuple[Given, ...], numbers: list, finish: Callable, b: Builder) -> Leaves:
+class Inner:
+    """A rule that is a function inside a program; `call(s, values)` follows it, `parsed` is where it stands."""
+
+    def __init__(self, parsed: Parsed, call: Callable):
+        self.parsed, self.call, self.__name__ = parsed, call, parsed.name
+
+
+def run(
+    rule: Callable | Inner,
+    given: tuple[Given, ...],
+    numbers: list,
+    finish: Callable,
+    b: Builder,
+    count: int | None = None,
+) -> Leaves:
     """Write the statements of a rule; the tree that `finish(s, values, result)` makes of what it returns.
 
     Only what a rule reads is read: that is what a tape has to keep. The numbers that it captures join `numbers`.
+    `count`: how many of the values the rule takes; `finish` sees all of them.
     """
     reads = [leaf for tree in given for leaf in _reads(tree)]
-    function = _specialised(rule, given, reads, numbers, finish)
+    function = _specialised(rule, given, reads, numbers, finish, count)
     by_param = dict(zip(param_vars(function), reads, strict=True))
     values: dict[Var, Value] = {}
     statements = []
@@ -93,7 +108,12 @@ def _types(tree: Given) -> object:
 
 
 def _specialised(
-    rule: Callable, given: tuple[Given, ...], reads: list[Read], numbers: list, finish: Callable
+    rule: Callable | Inner,
+    given: tuple[Given, ...],
+    reads: list[Read],
+    numbers: list,
+    finish: Callable,
+    count: int | None,
 ) -> Function:
     s = Specialiser(Lengths((), ask=lambda op, a, b: False, numbers=numbers))
     s.b.loc = loc_of(rule)
@@ -102,7 +122,8 @@ def _specialised(
     _know_lengths(s, [v for p in params for v in leaves(p.leaves)], reads)
     values = [value for _, value in pairs]
     try:
-        result = s.follow(rule, values, {})
+        taken = values[:count]
+        result = rule.call(s, taken) if isinstance(rule, Inner) else s.follow(rule, taken, {})
     except Raises:
         result = Static(None)  # every path raises
     s.b.loc = loc_of(rule)
@@ -135,7 +156,7 @@ def _know_lengths(s: Specialiser, params: list[Var], reads: list[Read]) -> None:
                 s.facts.assume_equal(n, Affine(form.constant - constant, ((other, 1),)), depth=0)
 
 
-def one_for_each(rules: Rules, rule: Callable, args: list, result: object) -> tuple:
+def one_for_each(rules: Rules, rule: Callable | Inner, args: list, result: object) -> tuple:
     """What a rule returns for each argument of its function; for one argument it may be bare."""
     is_bare = len(args) == 1 and (not isinstance(result, tuple) or isinstance(args[0], tuple) and len(result) != 1)
     found = (result,) if is_bare else result
@@ -153,5 +174,5 @@ def is_none(value: object) -> bool:
     return isinstance(value, Static) and value.value is None
 
 
-def loc_of(rule: Callable) -> Loc:
+def loc_of(rule: Callable | Inner) -> Loc:
     return read(rule).loc

@@ -10,7 +10,7 @@ Those of arrays are in `ruled_kernels`.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from zygopy.errors import DtypeError, ShapeError, UnsupportedError
+from zygopy.errors import ArgumentError, DtypeError, ShapeError, UnsupportedError
 from zygopy.transform import arrays, elementwise, ops
 from zygopy.transform.build import Traced
 from zygopy.transform.build import constant as number
@@ -25,15 +25,33 @@ from zygopy.transform.values import View, describe, is_number
 
 def call(s: Specialiser, rules: Rules, args: list, kwargs: dict) -> object:
     """The value of a call of a function that has rules."""
+    from zygopy.transform.ruled_kernels import Call
+
     if rules.constant is not None:
         return s.freeze(s.follow(rules.function, args, kwargs))
     given = arguments(s, rules.function, args, kwargs)
+    if rules.forward is not None and rules.function not in s.forwarding:
+        value, kept = forward(s, rules, given)
+        return Call(s, rules, given, value, kept).tied()
     value = value_of(s, rules.function, given, args, kwargs)
     if rules.elementwise is not None:
         return _elementwise(s, rules, given, value)
-    from zygopy.transform.ruled_kernels import Call
-
     return Call(s, rules, given, value).tied()
+
+
+def forward(s: Specialiser, rules: Rules, given: list) -> tuple[object, object]:
+    """What the forward rule of a custom_vjp returns: the value, and what it keeps; it may call its own function."""
+    assert rules.forward is not None
+    s.forwarding.add(rules.function)
+    found = s.opened(value_of(s, rules.forward, given, given, {}))
+    s.forwarding.discard(rules.function)
+    if not isinstance(found, tuple) or len(found) != 2:
+        raise ArgumentError(
+            f"the forward rule of {rules.function.__name__} returns {describe(found)}",
+            loc_of(rules.forward),
+            help="return a pair: the value, and what the backward rule reads",
+        )
+    return found[0], found[1]
 
 
 def arguments(s: Specialiser, function: Callable, args: list, kwargs: dict) -> list:

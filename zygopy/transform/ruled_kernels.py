@@ -19,9 +19,10 @@ from zygopy.transform.build import Builder, integer, zero
 from zygopy.transform.build import constant as number
 from zygopy.transform.ir import Const, Effect, Kernel, Value, Var
 from zygopy.transform.kernels import Backwards, Matrices, Sideways
+from zygopy.transform.parse import read as rule_source
 from zygopy.transform.records import rebuilt
-from zygopy.transform.rule_bodies import Read, is_none, loc_of, one_for_each, read_number, run
-from zygopy.transform.ruled_calls import views_of
+from zygopy.transform.rule_bodies import Inner, Read, is_none, loc_of, one_for_each, read_number, run
+from zygopy.transform.ruled_calls import forward, views_of
 from zygopy.transform.specialise import Specialiser
 from zygopy.transform.types import Array, Scalar
 from zygopy.transform.user_rules import Rules
@@ -53,8 +54,8 @@ _Tree = object  # a _Slot, a Const or Static that is known now, or a tuple of su
 class Call:
     """A call while its function is specialised: collects the operands of the kernel."""
 
-    def __init__(self, s: Specialiser, rules: Rules, given: list, value: object):
-        self.s, self.rules, self.given, self.value = s, rules, given, value
+    def __init__(self, s: Specialiser, rules: Rules, given: list, value: object, kept: object = None):
+        self.s, self.rules, self.given, self.value, self.kept = s, rules, given, value, kept
         self.outs: list[Var] = []
         self.values: list[Var] = []
         self.args: list[Value] = []
@@ -65,8 +66,11 @@ class Call:
         if not self.first:
             return self.value
         name = self.rules.function.__name__
-        tie = _Tie(self.rules, self.s.captured_numbers, self.result(self.value), tuple(map(self.operand, self.given)))
-        op = ops.Tied(f"{name}_{self.rules.number}", "", adjoint=tie.adjoint, tangent=tie.tangent)
+        result, given = self.result(self.value), tuple(map(self.operand, self.given))
+        kept = None if self.kept is None else self.operand(self.kept)
+        tie = _Tie(self.rules, self.s.captured_numbers, result, given, kept)
+        once = self.rules.backward is not None
+        op = ops.Tied(f"{name}_{self.rules.number}", "", adjoint=tie.adjoint, tangent=tie.tangent, once=once)
         self.s.b.emit(Kernel(op, tuple(self.outs), (*self.values, *self.args), self.s.loc))
         return self.unboxed(tie.result, self.value)
 
@@ -156,22 +160,33 @@ class _Tie:
     numbers: list
     result: _Tree
     given: tuple
+    kept: _Tree | None = None  # what the forward rule of custom_vjp keeps; None where it was not followed
 
     def adjoint(self, k: Backwards, *operands: Value) -> None:
         """Add what the rule returns to the adjoints of the arguments."""
-        rule = self.rule("adjoint", "tangent", "reverse", k.b)
         read = partial(_read, k, operands, k.primal)
         g = _derivative(lambda slot: _bar(k, operands, slot), self.result)
+        rule: Callable | Inner
+        fixed, count = self.rules.fixed, None
+        moving = tuple(x for n, x in enumerate(self.given) if n not in fixed)
+        before: tuple = (*(_map(read, self.given[n]) for n in fixed), g)
+        if self.rules.backward is None:
+            rule, before = self.rule("adjoint", "tangent", "reverse", k.b), (g, _map(read, self.result))
+        elif self.kept is None:
+            rule = Inner(rule_source(self.rules.backward), self.both)
+        else:
+            rule, before = self.rules.backward, (*before[:-1], _map(read, self.kept), g)
+            count = len(before)
 
         def finish(s: Specialiser, values: list, result: object) -> tuple:
-            bars = one_for_each(self.rules, rule, values[2:], result)
+            args = values[len(before) :]
+            bars = one_for_each(self.rules, rule, args, result)
             fit = _Fit(s, self.rules, rule)
-            triples = zip(self.given, values[2:], bars, strict=True)
+            triples = zip(moving, args, bars, strict=True)
             return tuple(leaf for slot, x, bar in triples for leaf in fit.bar(slot, x, bar))
 
-        given = (g, _map(read, self.result), *_map(read, self.given))
-        found = run(rule, given, self.numbers, finish, k.b)
-        for slot, bar in zip(_slots(self.given), found, strict=True):
+        found = run(rule, (*before, *_map(read, moving)), self.numbers, finish, k.b, count)
+        for slot, bar in zip(_slots(moving), found, strict=True):
             x = operands[slot.position]
             if bar == () or not isinstance(x, Var):
                 continue
@@ -179,6 +194,15 @@ class _Tie:
                 k.add_to(x, bar)
             elif (x_bar := k.bar(x)) is not None:
                 k.add(x_bar, bar, k.shape(x))
+
+    def both(self, s: Specialiser, values: list) -> object:
+        """The forward rule and then the backward rule of custom_vjp."""
+        fixed, (g, *args) = values[: len(self.rules.fixed)], values[len(self.rules.fixed) :]
+        for n, value in zip(self.rules.fixed, fixed, strict=True):
+            args.insert(n, value)
+        _, kept = forward(s, self.rules, args)
+        assert self.rules.backward is not None
+        return s.follow(self.rules.backward, [*fixed, kept, g], {})
 
     def tangent(self, k: Sideways, *operands: Value) -> None:
         """Fill the tangents of the result with what the rule returns."""
@@ -205,6 +229,13 @@ class _Tie:
         if (rule := getattr(self.rules, form)) is not None:
             return rule
         name = self.rules.function.__name__
+        if self.rules.backward is not None:
+            raise UnsupportedError(
+                f"{name} has a derivative for reverse mode only",
+                b.loc,
+                "forward mode meets a call of it",
+                "use grad or vjp",
+            )
         raise UnsupportedError(
             f"{name} has {_A[other]} and no {form}",
             b.loc,

@@ -27,9 +27,9 @@ from zygopy.transform.ir import (
 from zygopy.transform.kernels import Matrices
 
 
-def settle(function: Function) -> Function:
-    """Take the values of guided operations and of tied arrays."""
-    settling = _Settling(function)
+def settle(function: Function, once: bool = False) -> Function:
+    """Take the values of guided operations and of tied arrays; `once`: only where rules are for one derivative."""
+    settling = _Settling(function, once)
     body = settling.without(settling.values.block(function.body))
     return replace(function, body=body, results=map_leaves(settling.values.value, function.results))
 
@@ -52,19 +52,23 @@ def share_again(function: Function) -> Function:
 
 
 class _Settling:
-    def __init__(self, function: Function):
+    def __init__(self, function: Function, once: bool):
+        self.once = once
         self.values = Substitution({})
         self.gone: set[Var] = set()
         self.places: dict[Var, tuple[int, int]] = {}  # the block of a definition, and its position there
         self.shapes: dict[Var, tuple[Value, ...]] = {}  # of arrays that are made
         self._index(function.body)
         for s in walk(function.body):
-            if isinstance(s, Let) and isinstance(s.op, ops.Guided):
+            if isinstance(s, Let) and isinstance(s.op, ops.Guided) and not once:
                 self._take(s.var, s.args[0])
-            elif isinstance(s, Kernel) and isinstance(s.op, ops.Tied):
+            elif self._settles(s):
                 for out, value in zip(s.outs, s.args, strict=False):
                     if self._is_made_later(out, self.values.value(value)):
                         self._take(out, value)
+
+    def _settles(self, s: Statement) -> bool:
+        return isinstance(s, Kernel) and isinstance(s.op, ops.Tied) and (s.op.once or not self.once)
 
     def _index(self, block: Block) -> None:
         for k, s in enumerate(block.statements):
@@ -90,7 +94,7 @@ class _Settling:
             match s:
                 case Let() if s.var in self.gone:
                     continue
-                case Kernel() if isinstance(s.op, ops.Tied):
+                case Kernel() if self._settles(s):
                     copying = Builder(s.loc)
                     for target, source in zip(s.outs, s.args, strict=False):
                         if target is not source:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import repeat
 
 from zygopy.errors import DtypeError, MeetingLengthsError, OtherLengthsError, ShapeError
-from zygopy.transform import arrays
+from zygopy.transform import arrays, calls
 from zygopy.transform.affine import Facts
 from zygopy.transform.arguments import ArgumentType, Lengths, with_ones
 from zygopy.transform.build import Builder, constant
@@ -26,6 +26,7 @@ from zygopy.transform.ir import (
     with_reachable,
 )
 from zygopy.transform.kept import Keeping
+from zygopy.transform.lifted import Lifted
 from zygopy.transform.maybe_views import refuse_if_it_matters
 from zygopy.transform.memory import stored_parameters
 from zygopy.transform.parse import parameter_names, read
@@ -51,7 +52,7 @@ class Specialised:
 
 
 def specialise(
-    function: Callable,
+    function: Callable | Lifted,
     types: list[ArgumentType],
     promote: list[str] = (),
     lengths: Lengths | None = None,
@@ -73,7 +74,11 @@ def specialise(
 
 
 def _specialised(
-    function: Callable, types: list[ArgumentType], promote: list[str], lengths: Lengths | None, keeping: Keeping
+    function: Callable | Lifted,
+    types: list[ArgumentType],
+    promote: list[str],
+    lengths: Lengths | None,
+    keeping: Keeping,
 ) -> Specialised:
     s = Specialiser(lengths)
     s.keeping = keeping
@@ -90,9 +95,11 @@ def _specialised(
             wrt[name] = _leaves_of(s, values[name], tree)
         if not isinstance(type_, Static):
             params.append(Param(name, tree))
+    lifted = function.enter(s) if isinstance(function, Lifted) else None
     entered = len(s.b.statements)
     try:
-        result = s.call_function(function, *_given(s, parsed.args, values))
+        given = _given(s, parsed.args, values)
+        result = s.call_function(function, *given) if lifted is None else calls.call(s, lifted, *given)
     except Raises:
         result = constant(float("nan"))  # every path raises
     s.b.loc = parsed.loc
@@ -101,6 +108,7 @@ def _specialised(
     body = Block((*s.entry.statements, *statements), tuple(leaves(tree)))
     refuse_if_it_matters(body, s.maybe_views)
     hidden = [Param(f"{var.name}", var) for var in s.captured_arrays.values()]
+    hidden += [param for param, _, _ in function.captured] if isinstance(function, Lifted) else []
     ir = Function(
         parsed.name.strip("<>") if parsed.name != "<lambda>" else "lambda_", (*params, *hidden), body, tree, parsed.loc
     )

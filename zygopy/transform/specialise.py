@@ -104,6 +104,7 @@ class Specialiser:
         self.parameters: dict[Var, str] = {}  # and what a user writes for them
         self.merged: set[Var] = set()  # array variables that may stand for more than one array
         self.calls: list[tuple[object, int]] = []  # those that are followed, with the size of their arguments
+        self.forwarding: set[Callable] = set()  # functions with a custom_vjp whose forward rule is followed
         self.fixed: dict[str, str] = {}  # the objects that may not change any more, and why
         self.objects = itertools.count(1)
         self.objects_of_loop: tuple[dict, dict] = ({}, {})  # all names before a loop, and at the end of its body

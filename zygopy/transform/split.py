@@ -75,7 +75,7 @@ def split(
     arguments and results.
     """
     outputs = primal.results if outputs is None else outputs
-    function, seeds, total = weighted(primal, [y for y in leaves(outputs) if y.type.dtype.kind in "fc"])
+    function, seeds, total = weighted(primal, differentiable_leaves(outputs))
     wrt = list(map(without_counts, wrt))
     function = closed(function, wrt, total, lambda bars: (primal.results, tuple(bars)))
     results, bars = function.results
@@ -85,14 +85,20 @@ def split(
     return _in_two(replace(primal, body=Block(()), results=results), body, bars, seeds, owned)
 
 
-def linearized(primal: Function, tangents: Function) -> Split:
+def linearized(primal: Function, tangents: Function, apart: bool) -> Split:
     """The value of `primal` and the linear map of tangents, in two functions, from the program of both.
 
     The backward part takes the tangents of the parameters and returns the tree of those of the results. Loops that
-    compute values and tangents side by side run in both parts, the second time on what the arguments held before.
+    compute values and tangents side by side, not `apart`, run in both parts, the second time on what the arguments
+    held before.
     """
-    moving = [v for p in tangents.params[len(primal.params) :] for v in leaves(p.leaves) if v.type.dtype.kind in "fc"]
-    return _computed_again(primal, tangents, tangents.results[1], moving)
+    moving = [v for p in tangents.params[len(primal.params) :] for v in differentiable_leaves(p.leaves)]
+    results, dots = tangents.results
+    if not apart:
+        return _computed_again(primal, tangents, dots, moving)
+    body = Block(tangents.body.statements, tuple(leaves(dots)))
+    own = replace(primal, body=Block(()), results=results, callees=tangents.callees)
+    return _in_two(own, body, dots, moving, True)
 
 
 def _computed_again(primal: Function, program: Function, outs: Leaves, seeds: list[Var]) -> Split:
@@ -213,6 +219,11 @@ def without_counts(tree: Leaves) -> Leaves:
         return Known(None) if isinstance(v.type, Array) and v.type.dtype.kind not in "fc" else v
 
     return map_leaves(leaf, tree)
+
+
+def differentiable_leaves(tree: Leaves) -> list[Value]:
+    """The leaves that hold real or complex numbers."""
+    return [v for v in leaves(tree) if v.type.dtype.kind in "fc"]
 
 
 def _params(vars: list[Var]) -> tuple[Param, ...]:

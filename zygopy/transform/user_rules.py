@@ -14,18 +14,24 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules of one function; `number` tells its operations from those of functions of the same name."""
+    """The rules of one function; `number` tells its operations from those of functions of the same name.
+
+    `forward` and `backward` are those of custom_vjp, which has `fixed` arguments without a derivative, by position.
+    """
 
     function: Callable
     constant: Callable | None = None
     elementwise: Callable | None = None
     adjoint: Callable | None = None
     tangent: Callable | None = None
+    forward: Callable | None = None
+    backward: Callable | None = None
+    fixed: tuple[int, ...] = ()
     number: int = field(default_factory=lambda: next(_numbers))
 
     def declared(self) -> dict[str, Callable]:
         """The rules that there are, by form."""
-        forms = [f.name for f in fields(self) if f.name not in ("function", "number")]
+        forms = [f.name for f in fields(self) if f.name not in ("function", "fixed", "number")]
         return {form: rule for form in forms if (rule := getattr(self, form)) is not None}
 
 
@@ -43,8 +49,10 @@ def follow(function: Callable) -> None:
     _followed.add(function)
 
 
-def declare(function: Callable, form: str, rule: Callable, arguments: int | None = None) -> None:
+def declare(function: Callable, form: str, rule: Callable, arguments: int | None = None, **more) -> None:
     """Enter a rule for a user's function; `arguments` is how many it takes before those of the function.
+
+    `more`: what else the rules are to know.
 
     Raises
     ------
@@ -56,7 +64,7 @@ def declare(function: Callable, form: str, rule: Callable, arguments: int | None
         _check_parameters(function, form, rule, arguments)
     before = _RULES.get(function, Rules(function))
     others = before.declared()
-    joins = form in ("adjoint", "tangent") and others.keys() <= {"adjoint", "tangent"}
+    joins = any(form in pair and others.keys() <= pair for pair in _PAIRS)
     old = others.get(form)
     if others and not joins and old is None or old is not None and not _has_same_name(old, rule):
         known, place = next(iter(others)), _loc_of(next(iter(others.values())))
@@ -75,7 +83,10 @@ def declare(function: Callable, form: str, rule: Callable, arguments: int | None
             "compiled code does not change any more",
             "declare rules right behind the function; in a notebook, run the cell that defines the function again",
         )
-    _RULES[function] = replace(before, **{form: rule})
+    _RULES[function] = replace(before, **{form: rule}, **more)
+
+
+_PAIRS = ({"adjoint", "tangent"}, {"forward", "backward"})
 
 
 def _has_same_name(old: Callable, new: Callable) -> bool:
@@ -154,4 +165,4 @@ def _check_parameters(function: Callable, form: str, rule: Callable, arguments: 
         ) from None
 
 
-_TAKES = {"elementwise": ("ans",), "adjoint": ("g", "ans"), "tangent": ("dots", "ans")}
+_TAKES = {"elementwise": ("ans",), "adjoint": ("g", "ans"), "tangent": ("dots", "ans"), "forward": ()}

@@ -283,6 +283,33 @@ class Partial:
 
 
 @dataclass(frozen=True)
+class Applied:
+    """An operator applied to a function inside a program; `task` is what the pipeline makes of it."""
+
+    callee: object
+    task: object
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A function inside a program that vmap maps over axes of its arguments."""
+
+    callee: object
+    in_axes: object
+    out_axes: object
+
+
+@dataclass(frozen=True)
+class LinearAt:
+    """What vjp and linearize return inside a program: a linear map at a place, computed anew where it is called."""
+
+    callee: object
+    task: object
+    primals: tuple
+    like: object  # what it is applied to must be like
+
+
+@dataclass(frozen=True)
 class Super:
     """super(): the attributes of an object that come behind a class."""
 
@@ -345,6 +372,14 @@ def describe(value: object) -> str:
             )
         case Closure():
             return f"the function {value.parsed.name}"
+        case Method():
+            return f"the method {value.name}"
+        case Applied():
+            return f"a derivative of {describe(value.callee)}"
+        case LinearAt():
+            return f"a linear map of {describe(value.callee)}"
+        case Mapped():
+            return f"a vmap of {describe(value.callee)}"
         case Range():
             return "a range"
         case Unbound() | Maybe():
@@ -353,6 +388,7 @@ def describe(value: object) -> str:
 
 
 __all__ = [
+    "Applied",
     "Attributes",
     "Checkpointed",
     "Closure",
@@ -362,6 +398,8 @@ __all__ = [
     "Frame",
     "Loc",
     "Inside",
+    "LinearAt",
+    "Mapped",
     "Maybe",
     "Method",
     "Object",
