@@ -150,12 +150,14 @@ class _Forward:
                 out.append(self.values.statement(s))
 
     def learn(self, test: Value) -> None:
-        """After a test at entry that two integers are equal, one stands for both."""
+        """After a test that two lengths are equal, the one that was there first stands for both: others may see it."""
         let = self.lets.get(test)
         if let is None or let.op is not ops.EQ or not all(a.type.is_integer for a in let.args):
             return
         kept, other = let.args if isinstance(let.args[1], Var) else let.args[::-1]
         if isinstance(other, Var):
+            if kept in self.lets and next(v for v in self.lets if v is kept or v is other) is other:
+                kept, other = other, kept
             self.values.values[other] = kept
 
     # -- expressions -------------------------------------------------------------------------------------------------
