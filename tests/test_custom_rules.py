@@ -729,7 +729,7 @@ def test_programs_as_rules(name, monkeypatch):
     try:
         found = zg.grad(f, p.argnums, **PYTHON)(*p.args())
     except zg.UnsupportedError as error:
-        if "stores into its argument" in error.what or "captures the array" in error.what:
+        if any(w in error.what for w in ("stores into its argument", "captures the array", "calls itself")):
             return  # refused, as it should be
         raise
     for g, wanted in zip(found, zg.grad(p.function, p.argnums, **PYTHON)(*p.args()), strict=True):

@@ -8,7 +8,7 @@ import pytest
 
 from zygopy.backends import python
 from zygopy.errors import Loc
-from zygopy.transform import Task, build, ops
+from zygopy.transform import Task, build, ops, pipeline  # noqa: F401  (rules register themselves)
 from zygopy.transform.affine import Affine, Facts
 from zygopy.transform.build import Builder, constant, integer
 from zygopy.transform.dead_stores import dead_stores

@@ -206,6 +206,7 @@ def partials(op: Op, ans: object, args: tuple) -> tuple:
         return (0, *op.partials(ans, *args[1:]))
     rule = ELEMENTWISE.get(op)
     if rule is None:
+        assert op in CONSTANT, f"{op} has no rule"
         return (0,) * len(args)
     found = rule(ans, *args)
     return found if isinstance(found, tuple) else (found,)
