@@ -21,7 +21,7 @@ from tests.array_checks import (
     weights,
 )
 from tests.array_rows import NOT_YET, NOT_YET_FORMS, all_rows, values
-from zygopy.transform import calls, ops
+from zygopy.transform import handlers, ops
 
 
 def called(row: Row) -> set[str]:
@@ -165,9 +165,9 @@ def test_every_array_function_has_a_row():
     """Of the handlers of NumPy's and SciPy's functions and of methods, and of the functions of numbers."""
     rows = [name for row in ROWS for name in called(row)]
     used = {resolved(name) for name in rows if not name.startswith(".")}
-    functions = [f for f in (*calls._BUILTINS, *ops.FUNCTIONS) if is_library(f)]
+    functions = [f for f in (*handlers.BUILTINS, *ops.FUNCTIONS) if is_library(f)]
     assert not sorted({f.__name__ for f in functions if f not in used})
-    assert not calls._METHODS.keys() - {name[1:] for name in rows if name.startswith(".")} - WITHOUT_RESULT
+    assert not handlers.METHODS.keys() - {name[1:] for name in rows if name.startswith(".")} - WITHOUT_RESULT
 
 
 WITHOUT_RESULT = {"fill"}  # a statement, in tests/programs

@@ -11,7 +11,7 @@ from zygopy.transform.compositions import known
 from zygopy.transform.rules import elementwise
 
 
-@elementwise(ops.ADD, ops.SUM)
+@elementwise(ops.ADD, ops.SUM, ops.ATOMIC)
 def add(ans, a, b):
     return 1, 1
 
