@@ -4,6 +4,7 @@ import linecache
 
 import numpy as np
 import pytest
+import scipy.linalg
 
 import zygopy as zg
 from tests.compare import assert_close
@@ -97,6 +98,13 @@ def through_a_helper(x):
     return np.sum(y)
 
 
+def of_scipy(x):
+    y = scipy.linalg.solve_triangular(np.eye(3), x)
+    flat = y.reshape(-1)
+    flat[1] = 7.0
+    return np.sum(y)
+
+
 def of_a_kept_function(x):
     def cosine(v, n):
         return np.cos(v) if n == 0 else cosine(v, n - 1)
@@ -120,7 +128,7 @@ def in_a_kept_function(x):
 
 
 @pytest.mark.parametrize(
-    "f", [rebound_in_a_loop, bound_in_branches, through_a_helper, of_a_kept_function, in_a_kept_function]
+    "f", [rebound_in_a_loop, bound_in_branches, through_a_helper, of_scipy, of_a_kept_function, in_a_kept_function]
 )
 def test_orders_follow_arrays_through_variables(f):
     with pytest.raises(zg.UnsupportedError, match="may be a view or a copy"):
