@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="tiny models, to see that this runs")
     parser.add_argument("--inlined", action="store_true", help="also with each layer followed in place")
     options = parser.parse_args()
-    from zygopy.transform import kept
+    from zygopy.transform.reading import kept
 
     rng = np.random.default_rng(0)
     width, rows, repeats = (4, 3, 2) if options.smoke else (16, 8, 200)

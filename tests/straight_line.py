@@ -10,11 +10,12 @@ import numpy as np
 
 from zygopy.backends.runtime import HELPERS
 from zygopy.errors import Loc
-from zygopy.transform import ops, rules, rules_all  # noqa: F401
+from zygopy.transform import ops, rules
 from zygopy.transform.build import Builder, Traced, constant, lift, zero
 from zygopy.transform.emit import emit
 from zygopy.transform.functions import apply_function
 from zygopy.transform.ir import Block, Const, Function, Let, Param, Value, Var
+from zygopy.transform.rules import every  # noqa: F401
 from zygopy.transform.types import Scalar
 
 NAMES = {"np": np, "math": math, **HELPERS}

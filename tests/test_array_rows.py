@@ -21,7 +21,8 @@ from tests.array_checks import (
     weights,
 )
 from tests.array_rows import NOT_YET, NOT_YET_FORMS, all_rows, values
-from zygopy.transform import handlers, ops
+from zygopy.transform import ops
+from zygopy.transform.reading import handlers
 
 
 def called(row: Row) -> set[str]:

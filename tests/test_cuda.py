@@ -20,7 +20,7 @@ from tests.programs import PROGRAMS
 from tests.ptx import kernels_of
 from zygopy.backends import gpu
 from zygopy.backends.cuda_text import KernelText
-from zygopy.transform import gather
+from zygopy.transform.gpu import gather
 
 GROWING = "a loop whose number of trips is not known before it is differentiated on backend cuda"
 REFUSED = {

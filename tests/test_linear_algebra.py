@@ -14,7 +14,7 @@ from tests.test_rules import recorded
 from zygopy.backends import matrices, matrices_native, sorting, systems_native
 from zygopy.transform import ops, rules
 from zygopy.transform.ir import Kernel, walk
-from zygopy.transform.signature import specialise
+from zygopy.transform.reading.signature import specialise
 from zygopy.transform.simplify import simplify
 from zygopy.transform.types import FLOAT64, Array
 

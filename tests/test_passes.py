@@ -11,12 +11,10 @@ from zygopy.errors import Loc
 from zygopy.transform import Task, build, ops, pipeline  # noqa: F401  (rules register themselves)
 from zygopy.transform.affine import Affine, Facts
 from zygopy.transform.build import Builder, constant, integer
-from zygopy.transform.dead_stores import dead_stores
-from zygopy.transform.distribute import distribute
-from zygopy.transform.double_buffer import double_buffer
+from zygopy.transform.differentiation.mincut import minimum_cut
+from zygopy.transform.differentiation.reverse import reverse
+from zygopy.transform.differentiation.winners import winners
 from zygopy.transform.emit import emit
-from zygopy.transform.fuse import fuse
-from zygopy.transform.hoist import hoist
 from zygopy.transform.ir import (
     Block,
     Check,
@@ -34,23 +32,25 @@ from zygopy.transform.ir import (
     replace,
     walk,
 )
-from zygopy.transform.jam import jam
 from zygopy.transform.memory import permutes
-from zygopy.transform.mincut import minimum_cut
-from zygopy.transform.on_tape import on_tape
-from zygopy.transform.orient import orient
-from zygopy.transform.reassociate import reassociate
-from zygopy.transform.reverse import reverse
-from zygopy.transform.rotate import rotate
-from zygopy.transform.share import share
+from zygopy.transform.passes.dead_stores import dead_stores
+from zygopy.transform.passes.distribute import distribute
+from zygopy.transform.passes.double_buffer import double_buffer
+from zygopy.transform.passes.fuse import fuse
+from zygopy.transform.passes.hoist import hoist
+from zygopy.transform.passes.jam import jam
+from zygopy.transform.passes.on_tape import on_tape
+from zygopy.transform.passes.orient import orient
+from zygopy.transform.passes.reassociate import reassociate
+from zygopy.transform.passes.rotate import rotate
+from zygopy.transform.passes.share import share
+from zygopy.transform.passes.strips import strips
+from zygopy.transform.passes.vectorise import vectorise
+from zygopy.transform.reading.signature import specialise
 from zygopy.transform.show import show
-from zygopy.transform.signature import specialise
 from zygopy.transform.simplify import simplify
-from zygopy.transform.strips import strips
 from zygopy.transform.types import FLOAT, FLOAT32, FLOAT64, INT, INT64, Array, Scalar, promote, unify
-from zygopy.transform.vectorise import vectorise
 from zygopy.transform.verify import VerificationError, verify
-from zygopy.transform.winners import winners
 
 VECTOR = Array(FLOAT64, 1)
 

@@ -13,7 +13,7 @@ from zygopy.structures import builder, flat, type_of
 from zygopy.transform import Task, build
 from zygopy.transform.emit import emit
 from zygopy.transform.ir import Var, leaves
-from zygopy.transform.parse import parameter_names
+from zygopy.transform.reading.parse import parameter_names
 
 
 def parts(function, args, argnums=(0,)):

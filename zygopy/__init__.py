@@ -36,8 +36,8 @@ from zygopy.errors import (
     UnsupportedError,
     ZygopyError,
 )
-from zygopy.transform.checkpointed import checkpointed
-from zygopy.transform.recomputed import checkpoint
+from zygopy.transform.reading.checkpointed import checkpointed
+from zygopy.transform.reading.recomputed import checkpoint
 from zygopy.transform.rules import adjoint, constant, elementwise, tangent
 from zygopy.tree import leaves, map_leaves, named_leaves, state_leaves, with_leaves
 

@@ -17,14 +17,15 @@ from zygopy.derivative import Batched, Compiled, Derivative, bind, call_of, call
 from zygopy.errors import ArgumentError
 from zygopy.linear_maps import collect, like_of, value_and_linear_map, value_and_pullback
 from zygopy.structures import is_static
-from zygopy.transform import Task, user_rules
+from zygopy.transform import Task
 from zygopy.transform.build import constant
-from zygopy.transform.handlers import builtin, stop_gradient
 from zygopy.transform.ir import Const
-from zygopy.transform.parse import parameter_names
-from zygopy.transform.recomputed import Checkpoint
+from zygopy.transform.reading import user_rules
+from zygopy.transform.reading.handlers import builtin, stop_gradient
+from zygopy.transform.reading.parse import parameter_names
+from zygopy.transform.reading.recomputed import Checkpoint
+from zygopy.transform.reading.values import Applied, Mapped, Static
 from zygopy.transform.records import is_record_class
-from zygopy.transform.values import Applied, Mapped, Static
 
 Argnums = int | str | tuple[int | str, ...]
 Axes = int | None | tuple["Axes", ...]
@@ -532,7 +533,7 @@ def _hessian(s, f, argnums=None):
 
 @builtin(hvp)
 def _hvp(s, f, primals, tangents, backend=None):
-    from zygopy.transform.nested import tangents_of
+    from zygopy.transform.reading.nested import tangents_of
 
     moving = tuple(k for k, t in enumerate(tangents) if not isinstance(t, Static))
     if not moving:
@@ -543,14 +544,14 @@ def _hvp(s, f, primals, tangents, backend=None):
 
 @builtin(vjp)
 def _vjp(s, f, *primals, has_aux=None, backend=None):
-    from zygopy.transform.nested import linear_at
+    from zygopy.transform.reading.nested import linear_at
 
     return linear_at(s, _followed(f), "pull", primals, has_aux is not None and bool(_plain(has_aux)))
 
 
 @builtin(hook)
 def _hook(s, f, x):
-    from zygopy.transform.hooks import hooked
+    from zygopy.transform.reading.hooks import hooked
 
     return hooked(s, f, x)
 
@@ -563,7 +564,7 @@ def _vmap(s, f, in_axes=None, out_axes=None, backend=None):
 
 @builtin(linearize)
 def _linearize(s, f, *primals, backend=None):
-    from zygopy.transform.nested import linear_at
+    from zygopy.transform.reading.nested import linear_at
 
     return linear_at(s, _followed(f), "push", primals)
 
@@ -575,7 +576,7 @@ def _jit(s, f):
 
 @builtin(jvp)
 def _jvp(s, f, primals, tangents, backend=None):
-    from zygopy.transform.nested import tangents_of
+    from zygopy.transform.reading.nested import tangents_of
 
     return tangents_of(s, _followed(f), Task("jvp"), primals, tangents)
 
@@ -593,7 +594,7 @@ def _inside(s, operator: Callable, f: object, argnums: object, has_aux: object =
         return Static(operator(f.value, wrt, with_aux) if with_aux else operator(f.value, wrt))
     if operator is hessian:
         return _inside(s, jacfwd, _inside(s, grad, f, argnums), argnums)
-    from zygopy.transform.lifted import Lifted
+    from zygopy.transform.reading.lifted import Lifted
 
     kind = "jacrev" if operator is jacobian else operator.__name__
     return Applied(f, task_of(kind, Lifted(s, f), wrt, with_aux))

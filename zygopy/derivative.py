@@ -41,12 +41,12 @@ from zygopy.structures import (
 from zygopy.transform import Program, Task, build, source_of
 from zygopy.transform.arguments import Lengths, ones_of
 from zygopy.transform.ir import Function
-from zygopy.transform.parse import parameter_names, read
-from zygopy.transform.recomputed import Checkpoint
+from zygopy.transform.reading.parse import parameter_names, read
+from zygopy.transform.reading.recomputed import Checkpoint
+from zygopy.transform.reading.user_rules import rules_of
+from zygopy.transform.reading.values import Static
 from zygopy.transform.records import is_record_class
 from zygopy.transform.types import COMPLEX, INT
-from zygopy.transform.user_rules import rules_of
-from zygopy.transform.values import Static
 
 if TYPE_CHECKING:
     from zygopy.explanation import Explanation
@@ -210,7 +210,7 @@ class Derivative:
 
     def __zygopy_call__(self, s, args: list, kwargs: dict) -> object:
         """What a call of this object inside a function that is being differentiated becomes."""
-        from zygopy.transform.nested import call_program
+        from zygopy.transform.reading.nested import call_program
 
         count = len(parameter_names(self.function)) if self.task.kind == "jvp" else len(args)
         return call_program(s, Static(self.function), self.task, args[:count], kwargs, tuple(args[count:]))
@@ -223,7 +223,7 @@ class Batched:
         self.function, self.task, self.backend = function, ("vmap", in_axes, out_axes), "cpu"
 
     def __zygopy_call__(self, s, args: list, kwargs: dict) -> object:
-        from zygopy.transform.mapping import call_mapped
+        from zygopy.transform.reading.mapping import call_mapped
 
         _, in_axes, out_axes = self.task
         s.b.loc = read(self.function).loc

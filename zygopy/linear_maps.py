@@ -18,7 +18,7 @@ from zygopy.errors import ArgumentError, DtypeError, OtherLengthsError, ShapeErr
 from zygopy.structures import LEAVES, arrays_on_gpu, assembler, flat, flattener, is_static, refilled, remade
 from zygopy.transform import Program, Task, build, source_of
 from zygopy.transform.ir import Function, leaves
-from zygopy.transform.parse import parameter_names
+from zygopy.transform.reading.parse import parameter_names
 from zygopy.transform.records import alike, keys_of, members_of, place, record_of
 from zygopy.transform.types import BOOL_, COMPLEX128, FLOAT64, INT64
 

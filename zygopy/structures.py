@@ -15,6 +15,7 @@ from zygopy.backends.gpu import lives_on_gpu
 from zygopy.errors import DtypeError
 from zygopy.transform.arguments import ArgumentType, typeof
 from zygopy.transform.ir import Function, Leaves, Param, Var, leaves
+from zygopy.transform.reading.values import Static
 from zygopy.transform.records import (
     Known,
     Record,
@@ -26,7 +27,6 @@ from zygopy.transform.records import (
     record_of,
     static_fields,
 )
-from zygopy.transform.values import Static
 
 LEAVES = {np.ndarray, float, int, complex, bool, np.bool_, *np.sctypeDict.values()}
 

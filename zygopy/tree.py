@@ -9,11 +9,11 @@ import numpy as np
 
 from zygopy.errors import ArgumentError
 from zygopy.structures import remade
-from zygopy.transform.handlers import builtin
 from zygopy.transform.ir import Const, Var
+from zygopy.transform.reading.handlers import builtin
+from zygopy.transform.reading.values import Object, Static, View, describe
 from zygopy.transform.records import Record, alike, keys_of, place, rebuilt, record_of
 from zygopy.transform.types import Scalar
-from zygopy.transform.values import Object, Static, View, describe
 
 
 def leaves(tree: Any, kind: type | None = None) -> tuple:
@@ -277,7 +277,7 @@ def _map_leaves(s, f, tree, *rest, kind=None):
 
 
 def _mapped_value(s, f, name: str, tree, rest: tuple, kind: type | None) -> object:
-    from zygopy.transform.calls import call
+    from zygopy.transform.reading.calls import call
 
     if _is_leaf_value(tree, kind):
         return call(s, f, [tree, *rest], {})

@@ -15,8 +15,8 @@ from zygopy.backends.gpu import Device
 from zygopy.errors import ArgumentError, UnsupportedError, ZygopyError
 from zygopy.transform import ops
 from zygopy.transform.emit import Source, emit
+from zygopy.transform.gpu.launch import launch
 from zygopy.transform.ir import Function, Kernel, Launch, walk
-from zygopy.transform.launch import launch
 
 _BLOCKS = 1024  # of a kernel whose blocks leave sums
 _LARGEST = 2**32  # kernels count elements in 32 bits

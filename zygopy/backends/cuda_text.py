@@ -18,7 +18,7 @@ from zygopy.errors import UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import Builder, integer, zero
 from zygopy.transform.emit import Writer, dtype_name, emit
-from zygopy.transform.grid import reduction
+from zygopy.transform.gpu.grid import reduction
 from zygopy.transform.ir import (
     Block,
     Check,

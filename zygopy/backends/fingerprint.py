@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from zygopy.transform.reading.user_rules import rules_of
 from zygopy.transform.records import Known, Record
-from zygopy.transform.user_rules import rules_of
 
 _BY_VERSION = {"numpy", "scipy", "numba", "zygopy", *sys.stdlib_module_names}  # packages whose version tells it all
 

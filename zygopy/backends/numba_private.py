@@ -43,9 +43,9 @@ from zygopy.backends import cache as files
 from zygopy.backends.fingerprint import OF_BACKENDS, OF_PACKAGE, Fingerprint
 from zygopy.errors import DtypeError, ZygopyError
 from zygopy.transform.arguments import LONGEST, ArgumentType, with_lengths
+from zygopy.transform.reading.values import Static
 from zygopy.transform.records import Record
 from zygopy.transform.types import BOOL, COMPLEX, FLOAT, INT, Array, Scalar
-from zygopy.transform.values import Static
 
 if TYPE_CHECKING:
     from zygopy.transform.emit import Source

@@ -8,9 +8,9 @@ import numpy as np
 
 from zygopy.errors import DtypeError
 from zygopy.transform.ir import Op
+from zygopy.transform.reading.values import Static
 from zygopy.transform.records import rebuilt, record_of
 from zygopy.transform.types import BOOL, COMPLEX, FLOAT, INT, Array, Scalar, Type, is_supported
-from zygopy.transform.values import Static
 
 ArgumentType = Type | Static | tuple  # a leaf, an object known at compile time, or a tuple or Record of such
 LONGEST = 64  # elements of what counts as a short row; longer ones are vectors already

@@ -32,10 +32,10 @@ from zygopy.transform.ir import (
     map_leaves,
 )
 from zygopy.transform.kernels import Matrices
-from zygopy.transform.overlaps import refuse_overlaps
+from zygopy.transform.passes.overlaps import refuse_overlaps
+from zygopy.transform.reading.values import Static
 from zygopy.transform.records import Known, alike, keys_of, place, rebuilt
 from zygopy.transform.types import Array
-from zygopy.transform.values import Static
 
 NAME = "out"  # of the parameter
 

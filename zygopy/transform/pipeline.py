@@ -14,28 +14,26 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from zygopy.errors import DtypeError, OutputError
-from zygopy.transform import (  # noqa: F401  (rules and functions register themselves)
-    Program,
-    Task,
-    linear_algebra_functions,
-    numpy_functions,
-    numpy_samples,
-    numpy_shapes,
-    numpy_ufuncs,
-    ops,
-    rules_all,
-    windows,
-)
-from zygopy.transform.apart import apart
+from zygopy.transform import Program, Task, ops
 from zygopy.transform.arguments import ArgumentType, Lengths
-from zygopy.transform.dead_stores import dead_stores
-from zygopy.transform.distribute import distribute
-from zygopy.transform.double_buffer import double_buffer
+from zygopy.transform.differentiation.apart import apart
+from zygopy.transform.differentiation.forward import forward
+from zygopy.transform.differentiation.halves import cut
+from zygopy.transform.differentiation.jacobians import jacobian
+from zygopy.transform.differentiation.reverse import Open, reverse
+from zygopy.transform.differentiation.settle import settle, share_again
+from zygopy.transform.differentiation.split import (
+    Split,
+    differentiable_leaves,
+    linearized,
+    split,
+    weighted,
+    without_counts,
+    without_prints,
+)
+from zygopy.transform.differentiation.tape import close
+from zygopy.transform.differentiation.winners import winners
 from zygopy.transform.emit import emit
-from zygopy.transform.forward import forward
-from zygopy.transform.fuse import fuse
-from zygopy.transform.halves import cut
-from zygopy.transform.hoist import hoist, hoist_numbers
 from zygopy.transform.into import into
 from zygopy.transform.ir import (
     Const,
@@ -51,39 +49,39 @@ from zygopy.transform.ir import (
     walk,
     with_reachable,
 )
-from zygopy.transform.jacobians import jacobian
-from zygopy.transform.jam import jam
+from zygopy.transform.library import (  # noqa: F401  (functions register themselves)
+    linear_algebra_functions,
+    numpy_functions,
+    numpy_samples,
+    numpy_shapes,
+    numpy_ufuncs,
+    windows,
+)
 from zygopy.transform.memory import stored_parameters
 from zygopy.transform.notes import notes
-from zygopy.transform.on_tape import on_tape
-from zygopy.transform.orient import orient
-from zygopy.transform.overlaps import refuse_overlaps
-from zygopy.transform.overwrite import overwrite
-from zygopy.transform.promote import promote
-from zygopy.transform.reassociate import reassociate
+from zygopy.transform.passes.dead_stores import dead_stores
+from zygopy.transform.passes.distribute import distribute
+from zygopy.transform.passes.double_buffer import double_buffer
+from zygopy.transform.passes.fuse import fuse
+from zygopy.transform.passes.hoist import hoist, hoist_numbers
+from zygopy.transform.passes.jam import jam
+from zygopy.transform.passes.on_tape import on_tape
+from zygopy.transform.passes.orient import orient
+from zygopy.transform.passes.overlaps import refuse_overlaps
+from zygopy.transform.passes.overwrite import overwrite
+from zygopy.transform.passes.promote import promote
+from zygopy.transform.passes.reassociate import reassociate
+from zygopy.transform.passes.rotate import rotate
+from zygopy.transform.passes.share import share
+from zygopy.transform.passes.strips import strips
+from zygopy.transform.passes.vectorise import vectorise
+from zygopy.transform.reading.signature import Specialised, specialise
+from zygopy.transform.reading.values import Static, describe
 from zygopy.transform.records import Record, keys_of, place
-from zygopy.transform.reverse import Open, reverse
-from zygopy.transform.rotate import rotate
-from zygopy.transform.settle import settle, share_again
-from zygopy.transform.share import share
-from zygopy.transform.signature import Specialised, specialise
+from zygopy.transform.rules import every  # noqa: F401  (rules register themselves)
 from zygopy.transform.simplify import simplify
-from zygopy.transform.split import (
-    Split,
-    differentiable_leaves,
-    linearized,
-    split,
-    weighted,
-    without_counts,
-    without_prints,
-)
-from zygopy.transform.strips import strips
-from zygopy.transform.tape import close
 from zygopy.transform.types import Array
-from zygopy.transform.values import Static, describe
-from zygopy.transform.vectorise import vectorise
 from zygopy.transform.verify import verify
-from zygopy.transform.winners import winners
 
 Pass = Callable[[Function], Function]
 _AS_THEY_ARE = ("jvp", "vjp", "linearize", "pullback", "pull", "push")  # kinds for which ints count
@@ -285,7 +283,7 @@ def checked(function: Function, open_program: bool = False) -> Function:
 
 def differentiable(function: Callable, types: list[ArgumentType], task: Task) -> list[str]:
     """Check that the parameters to differentiate hold real or complex numbers; the names of those."""
-    from zygopy.transform.parse import parameter_names
+    from zygopy.transform.reading.parse import parameter_names
 
     by_name = dict(zip(parameter_names(function), types, strict=True))
     for name in task.wrt:

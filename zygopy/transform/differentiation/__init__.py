@@ -1,0 +1,1 @@
+"""Reverse and forward mode, from IR to IR, and what the reverse part keeps."""

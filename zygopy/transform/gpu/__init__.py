@@ -1,0 +1,1 @@
+"""Dividing a program between the host and a GPU."""

@@ -1,0 +1,1 @@
+"""What calls of NumPy's and SciPy's functions become, on whole arrays."""

@@ -1,0 +1,336 @@
+"""NumPy's functions and the methods of arrays: what a call of each becomes."""
+
+import operator
+
+import numpy as np
+
+from zygopy.errors import DtypeError, UnsupportedError
+from zygopy.transform import ops
+from zygopy.transform.build import constant, integer
+from zygopy.transform.functions import apply_function
+from zygopy.transform.ir import Value
+from zygopy.transform.library import elementwise, reductions, shaping
+from zygopy.transform.reading import arrays, indexing
+from zygopy.transform.reading.calls import dtype_of
+from zygopy.transform.reading.handlers import builtin, method
+from zygopy.transform.reading.values import Static, View, describe, is_number
+from zygopy.transform.types import Scalar
+
+# -- creation --------------------------------------------------------------------------------------------------------
+
+
+def _shape(s, shape: object) -> tuple[Value, ...]:
+    return tuple(shape) if isinstance(shape, tuple) else (shape,)
+
+
+@builtin(np.zeros)
+def zeros(s, shape, dtype=None):
+    return arrays.allocate(s, _shape(s, shape), dtype_of(s, dtype), ops.ZEROS)
+
+
+@builtin(np.empty)
+def empty(s, shape, dtype=None):
+    return arrays.allocate(s, _shape(s, shape), dtype_of(s, dtype), ops.EMPTY)
+
+
+@builtin(np.ones)
+def ones(s, shape, dtype=None):
+    return _filled(s, _shape(s, shape), dtype_of(s, dtype), constant(1.0))
+
+
+@builtin(np.full)
+def full(s, shape, fill_value, dtype=None):
+    if not is_number(fill_value):
+        raise UnsupportedError("np.full needs a number to fill with", s.loc)
+    return _filled(s, _shape(s, shape), dtype_of(s, dtype, fill_value.type.dtype), fill_value)
+
+
+def _filled(s, shape: tuple, dtype: np.dtype, value: Value) -> View:
+    view = arrays.allocate(s, shape, dtype)
+    arrays.fill(s, view, _to_element(s, value, dtype))
+    return view
+
+
+def _to_element(s, value: Value, dtype: np.dtype) -> Value:
+    return s.b.cast(value, Scalar(dtype)) if value.type.dtype != dtype else value
+
+
+def _like(s, array: object) -> tuple[Value, ...]:
+    if not isinstance(array, View):
+        raise DtypeError(f"this needs an array, not {describe(array)}", s.loc)
+    return array.shape
+
+
+@builtin(np.zeros_like)
+def zeros_like(s, a, dtype=None):
+    return arrays.allocate(s, _like(s, a), dtype_of(s, dtype, a.dtype), ops.ZEROS)
+
+
+@builtin(np.empty_like)
+def empty_like(s, a, dtype=None):
+    return arrays.allocate(s, _like(s, a), dtype_of(s, dtype, a.dtype), ops.EMPTY)
+
+
+@builtin(np.ones_like)
+def ones_like(s, a, dtype=None):
+    return _filled(s, _like(s, a), dtype_of(s, dtype, a.dtype), constant(1.0))
+
+
+@builtin(np.full_like)
+def full_like(s, a, fill_value, dtype=None):
+    return _filled(s, _like(s, a), dtype_of(s, dtype, a.dtype), fill_value)
+
+
+@builtin(np.where)
+def where(s, condition, x=None, y=None):
+    if x is None and y is None:
+        return indexing.nonzero(s, condition)
+    return elementwise.where(s, condition, x, y)
+
+
+@builtin(np.clip)
+@method("clip")
+def clip(s, a, a_min=None, a_max=None):
+    low, high = (None if isinstance(limit, Static) and limit.value is None else limit for limit in (a_min, a_max))
+    return elementwise.clip(s, a, low, high)
+
+
+@method("round")
+def round_(s, view, decimals=None):
+    return elementwise.apply(s, np.round, [view] if decimals is None else [view, decimals])
+
+
+@method("astype")
+def astype(s, view, dtype):
+    return elementwise.cast(s, view, dtype_of(s, dtype))
+
+
+for _part, _name in ((np.real, "real"), (np.imag, "imag")):
+
+    @builtin(_part)
+    def part(s, val, _part=_part, _name=_name):
+        if is_number(val):
+            return apply_function(s.b, _part, [val], True)
+        return elementwise.part(s, reductions.need_array(s, val), _name)
+
+
+for _name in ("conj", "conjugate"):
+
+    @method(_name)
+    def conjugate(s, view):
+        return elementwise.apply(s, np.conjugate, [view]) if view.element.is_complex else view  # as NumPy does
+
+
+@builtin(np.copy)
+@method("copy")
+def copy(s, a):
+    if not isinstance(a, View):
+        raise DtypeError(f"cannot copy {describe(a)}", s.loc)
+    return arrays.copy(s, a)
+
+
+@method("fill")
+def fill(s, view, value):
+    arrays.fill(s, view, value)
+    return Static(None)
+
+
+@method("item")
+def item(s, view, *index):
+    from zygopy.transform.reading.expressions import at
+
+    if len(index) != view.ndim:
+        raise UnsupportedError("item() needs one index for each dimension", s.loc)
+    return at(s, view, index)
+
+
+@builtin(np.shape)
+def shape(s, a):
+    return a.shape if isinstance(a, View) else ()
+
+
+@builtin(np.ndim)
+def ndim(s, a):
+    return integer(a.ndim if isinstance(a, View) else 0)
+
+
+@builtin(np.size)
+def size(s, a):
+    total = integer(1)
+    for n in _like(s, a):
+        total = s.b.mul(total, n)
+    return total
+
+
+# -- reductions ------------------------------------------------------------------------------------------------------
+
+
+def optional_dtype(s, dtype: object) -> np.dtype | None:
+    """The dtype that a keyword names; None where it is left out."""
+    return None if is_none(dtype) else dtype_of(s, dtype)
+
+
+def is_none(value: object) -> bool:
+    return value is None or (isinstance(value, Static) and value.value is None)
+
+
+@builtin(np.sum)
+@method("sum")
+def sum_(s, a, axis=None, dtype=None, keepdims=None):
+    return reductions.sum_(s, a, axis, keepdims, dtype=optional_dtype(s, dtype))
+
+
+@builtin(np.mean)
+@method("mean")
+def mean(s, a, axis=None, keepdims=None):
+    return reductions.mean(s, a, axis, keepdims)
+
+
+@builtin(np.var)
+@method("var")
+def var(s, a, axis=None, ddof=None, keepdims=None):
+    return reductions.var(s, a, axis, ddof, keepdims)
+
+
+@builtin(np.std)
+@method("std")
+def std(s, a, axis=None, ddof=None, keepdims=None):
+    return reductions.std(s, a, axis, ddof, keepdims)
+
+
+@builtin(np.prod)
+@method("prod")
+def prod(s, a, axis=None, keepdims=None):
+    return reductions.product(s, a, axis, keepdims)
+
+
+@builtin(np.max, np.amax)
+@method("max")
+def max_(s, a, axis=None, keepdims=None):
+    return reductions.extremum(s, a, axis, keepdims, ops.MAXIMUM)
+
+
+@builtin(np.min, np.amin)
+@method("min")
+def min_(s, a, axis=None, keepdims=None):
+    return reductions.extremum(s, a, axis, keepdims, ops.MINIMUM)
+
+
+@builtin(np.argmax)
+@method("argmax")
+def argmax(s, a, axis=None, keepdims=None):
+    return reductions.position(s, a, axis, keepdims, ops.MAXIMUM)
+
+
+@builtin(np.argmin)
+@method("argmin")
+def argmin(s, a, axis=None, keepdims=None):
+    return reductions.position(s, a, axis, keepdims, ops.MINIMUM)
+
+
+@builtin(np.all)
+@method("all")
+def all_(s, a, axis=None, keepdims=None):
+    return reductions.truth(s, a, axis, keepdims, True)
+
+
+@builtin(np.any)
+@method("any")
+def any_(s, a, axis=None, keepdims=None):
+    return reductions.truth(s, a, axis, keepdims, False)
+
+
+@builtin(np.cumsum)
+@method("cumsum")
+def cumsum(s, a, axis=None):
+    return reductions.cumulative(s, a, axis, ops.ADD)
+
+
+@builtin(np.cumprod)
+@method("cumprod")
+def cumprod(s, a, axis=None):
+    return reductions.cumulative(s, a, axis, ops.MUL)
+
+
+# -- indices ---------------------------------------------------------------------------------------------------------
+
+
+@builtin(np.nonzero)
+def nonzero(s, a):
+    return indexing.nonzero(s, a)
+
+
+for _at, _operator in ((np.add.at, operator.add), (np.subtract.at, operator.sub), (np.multiply.at, operator.mul)):
+
+    @builtin(_at)
+    def ufunc_at(s, a, indices, b, _operator=_operator):
+        items = indices if isinstance(indices, tuple) else (indices,)
+        indexing.accumulate(s, a, items, _operator, b)
+        return Static(None)
+
+
+# -- sequences and shapes --------------------------------------------------------------------------------------------
+
+
+@builtin(np.arange)
+def arange(s, start, stop=None, step=None, dtype=None):
+    if is_none(stop):
+        start, stop = integer(0), start
+    step = integer(1) if is_none(step) else step
+    return shaping.arange(s, start, stop, step, optional_dtype(s, dtype))
+
+
+@builtin(np.eye)
+def eye(s, N, M=None, k=None, dtype=None):
+    offset = integer(0) if k is None else k
+    return shaping.eye(s, N, N if is_none(M) else M, dtype_of(s, dtype), offset)
+
+
+@builtin(np.identity)
+def identity(s, n, dtype=None):
+    return shaping.eye(s, n, n, dtype_of(s, dtype), integer(0))
+
+
+@builtin(np.array)
+def array(s, object, dtype=None):
+    made = shaping.as_array(s, object) if isinstance(object, tuple) else arrays.copy(s, object)
+    wanted = optional_dtype(s, dtype)
+    return made if wanted is None or made.dtype == wanted else elementwise.cast(s, made, wanted)
+
+
+@builtin(np.transpose)
+def transpose(s, a, axes=None):
+    return transposed(s, reductions.need_array(s, a), *(() if is_none(axes) else (axes,)))
+
+
+@method("transpose")
+def transposed(s, a, *axes):
+    axes = axes[0] if len(axes) == 1 and isinstance(axes[0], tuple) else axes
+    order = [reductions.axis_of(s, k, a.ndim) for k in axes] or list(reversed(range(a.ndim)))
+    return a.ordered(tuple(a.own_axes[k] for k in order))
+
+
+@builtin(np.reshape)
+def reshape(s, a, shape, order=None):
+    return reshaped(s, a, shape, order=order)
+
+
+@method("reshape")
+def reshaped(s, a, *shape, order=None):
+    shape = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
+    if order is None or order.value == "C":
+        return shaping.reshaped(s, a, shape)
+    if order.value != "F":
+        raise UnsupportedError(f"the order {order.value!r} is not supported", s.loc, help='use order="C" or order="F"')
+    return transposed(s, shaping.reshaped(s, transposed(s, a), shape[::-1]))
+
+
+@builtin(np.ravel)
+@method("ravel")
+def ravel(s, a):
+    return shaping.ravel(s, a)
+
+
+@method("flatten")
+def flatten(s, a):
+    return shaping.ravel(s, arrays.copy(s, a))

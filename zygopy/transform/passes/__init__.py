@@ -1,0 +1,1 @@
+"""Passes that make IR faster and keep what it computes."""

@@ -1,0 +1,1 @@
+"""Reading Python: from a user's function and the types of a call to IR."""

@@ -1,0 +1,596 @@
+"""Calls: what each callable becomes, user functions followed, builtins and NumPy's array constructors known by name."""
+
+import copy
+import dataclasses
+import inspect
+import math
+import operator
+import types
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from zygopy.errors import ArgumentError, DtypeError, UnsupportedError
+from zygopy.transform import ops
+from zygopy.transform.build import constant, integer
+from zygopy.transform.functions import COMPOSED, apply_function, is_scalar_function
+from zygopy.transform.ir import Const, Print, Value
+from zygopy.transform.library import elementwise
+from zygopy.transform.reading import arrays, objects
+from zygopy.transform.reading.handlers import BUILTINS, METHODS, OF_OBJECTS, builtin, stop_gradient
+from zygopy.transform.reading.memory_order import loosen
+from zygopy.transform.reading.values import (
+    Applied,
+    Closure,
+    Enumerate,
+    LinearAt,
+    Listed,
+    Mapped,
+    Method,
+    Object,
+    Partial,
+    Range,
+    Reversed,
+    Static,
+    Template,
+    View,
+    Zip,
+    describe,
+    is_number,
+)
+from zygopy.transform.records import Record, is_record_class, rebuilt
+from zygopy.transform.types import FLOAT, FLOAT64, INT, Scalar, is_supported
+
+OF_OBJECTS |= {len, zip, enumerate, reversed, tuple, list, dict, isinstance, partial, callable, sum, any, all, type}
+OF_OBJECTS |= {
+    sorted,
+    hasattr,
+    getattr,
+    setattr,
+    object.__setattr__,
+    super,
+    dataclasses.replace,
+    copy.copy,
+    copy.deepcopy,
+}
+
+
+def call(s, callee: object, args: list, kwargs: dict, name: str = "") -> object:
+    """The value of callee(*args, **kwargs)."""
+    match callee:
+        case Partial():
+            return call(s, callee.function, [*callee.args, *args], callee.kwargs | kwargs, name)
+        case Closure():
+            return s.call_closure(callee, args, kwargs)
+        case Applied():
+            from zygopy.transform.reading.nested import call_program
+
+            return call_program(s, callee.callee, callee.task, args, kwargs)
+        case LinearAt():
+            from zygopy.transform.reading.nested import apply_linear
+
+            return apply_linear(s, callee, args)
+        case Mapped():
+            from zygopy.transform.reading.mapping import call_mapped
+
+            return call_mapped(s, callee.callee, callee.in_axes, callee.out_axes, args, kwargs)
+        case Method():
+            return _call_method(s, callee, args, kwargs)
+        case Static():
+            return _call_object(s, callee.value, args, kwargs, name)
+        case Object() | Record():
+            if (found := objects.method_of(s, callee, "__call__")) is not None:
+                return call(s, found, args, kwargs, name)
+    raise DtypeError(f"{describe(callee)} cannot be called", s.loc)
+
+
+def _call_object(s, function: object, args: list, kwargs: dict, name: str) -> object:
+    from zygopy.transform.library import scipy_functions
+
+    scipy_functions.declare()
+    if (handler := handler_of(function)) is not None:
+        if function not in OF_OBJECTS:
+            _refuse_lists(s, function, [*args, *kwargs.values()])
+            args, kwargs = [s.opened(a) for a in args], {k: s.opened(v) for k, v in kwargs.items()}
+        value = _bind_handler(s, function, handler, args, kwargs)
+        loosen(s, value, [*args, *kwargs.values()], function)
+        return value
+    if is_scalar_function(function):
+        if function in (min, max) and len(args) == 1 and isinstance(args[0], Listed):
+            return handler_of(np.min if function is min else np.max)(s, args[0].items, **kwargs)
+        _refuse_lists(s, function, args)
+        args = [s.opened(a) for a in args]
+        return _scalar_call(s, function, args, kwargs)
+    if (inline := getattr(type(function), "__zygopy_call__", None)) is not None:
+        return inline(function, s, args, kwargs)
+    if isinstance(function, types.FunctionType) and not _is_of_numpy(function):
+        return s.call_function(function, args, kwargs)
+    if isinstance(python := getattr(function, "py_func", None), types.FunctionType):  # a Numba dispatcher
+        return s.call_function(python, args, kwargs)
+    if isinstance(function, partial):
+        bound = [s.from_python(a, None) for a in function.args]
+        named = {k: s.from_python(v, None) for k, v in function.keywords.items()}
+        return call(s, Static(function.func), bound + args, named | kwargs, name)
+    if isinstance(getattr(function, "__self__", None), str):
+        return _of_text(s, function, args, kwargs)
+    if isinstance(function, types.MethodType):  # a class method, looked up on its class
+        return call(s, Static(function.__func__), [s.from_python(function.__self__, None), *args], kwargs, name)
+    if isinstance(function, type) and is_record_class(function):
+        return objects.construct(s, function, args, kwargs)
+    if isinstance(function, type) and issubclass(function, np.generic):
+        return cast(s, np.dtype(function), args)
+    raise _unknown(s, function)
+
+
+def _refuse_lists(s, function: Callable, given: list) -> None:
+    """Refuse lists that stand in arrays, but for functions of NumPy and SciPy, which make arrays of them."""
+    if any(isinstance(a, Listed) for a in given) and not (isinstance(function, np.ufunc) or _is_of_numpy(function)):
+        raise UnsupportedError(
+            f"{function.__name__} of a list of a length that only run time knows is not supported",
+            s.loc,
+            help="make an array of it: np.array(...)",
+        )
+
+
+def _of_text(s, function: Callable, args: list, kwargs: dict) -> object:
+    """A method of a string, of arguments that are known at compile time."""
+    given = [s.opened(a) for a in args]
+    known = [a.value for a in given if isinstance(a, Static | Const)]
+    if kwargs or len(known) < len(args) or any(isinstance(v, Template) for v in (*known, function.__self__)):
+        raise UnsupportedError("a text that is known only at run time is not supported", s.loc)
+    return s.from_python(function(*known), None)
+
+
+def _is_of_numpy(function: Callable) -> bool:
+    """Whether NumPy or SciPy wrote a Python function; their sources are no programs to be followed."""
+    return (getattr(function, "__module__", "") or "").split(".")[0] in ("numpy", "scipy")
+
+
+def _unknown(s, function: object) -> UnsupportedError:
+    module = getattr(function, "__module__", None) or ""
+    label = f"{module}.{getattr(function, '__name__', function)}".removeprefix("builtins.")
+    if isinstance(owner := getattr(function, "__self__", None), np.ufunc):
+        label = f"np.{owner.__name__}{label}"
+    label = label.replace("numpy.", "np.") if module.startswith("numpy") else label
+    return UnsupportedError(
+        f"{label} is not supported",
+        s.loc,
+        "zygopy has no derivative for it",
+        "write it as a Python function with loops",
+    )
+
+
+def handler_of(function: object) -> Callable | None:
+    """What writes a call of a function of Python, NumPy or SciPy that zygopy knows."""
+    try:
+        return BUILTINS.get(function)
+    except TypeError:
+        return None
+
+
+def _bind_handler(s, function: object, handler: Callable, args: list, kwargs: dict) -> object:
+    try:
+        inspect.signature(handler).bind(s, *args, **kwargs)
+    except TypeError as error:
+        label = getattr(function, "__name__", str(function))
+        raise UnsupportedError(f"this call of {label} is not supported: {error}", s.loc) from None
+    return handler(s, *args, **kwargs)
+
+
+def _scalar_call(s, function: Callable, args: list, kwargs: dict) -> object:
+    label = getattr(function, "__name__", str(function))
+    if kwargs:
+        args = _by_position(s, function, label, args, kwargs)
+    if function in (min, max) and len(args) == 1 and isinstance(args[0], tuple):
+        args = list(args[0])
+    if any(isinstance(a, View) for a in args):
+        if function in (min, max) or getattr(function, "__module__", "") == "math":
+            raise DtypeError(
+                f"{label} needs numbers, not an array", s.loc, help=f"use the function of NumPy: np.{label}"
+            )
+        return elementwise.apply(s, function, args)
+    for a in args:
+        if not is_number(a):
+            raise DtypeError(f"{label} needs numbers, not {describe(a)}", s.loc)
+    module = getattr(function, "__module__", "")
+    if len(args) == 2:
+        from zygopy.transform.reading.expressions import guard_integers
+
+        guard_integers(s, function, *args)
+    strong = isinstance(function, np.ufunc) or str(module).startswith("numpy")
+    return apply_function(s.b, function, list(args), strong)
+
+
+def _by_position(s, function: Callable, label: str, args: list, kwargs: dict) -> list:
+    """The arguments of a function of numbers that is written in terms of other ones, in the order of its parameters."""
+    body = COMPOSED.get(function)
+    if body is None:
+        raise UnsupportedError(f"{label} with keywords is not supported", s.loc, help="leave them out")
+    try:
+        bound = inspect.signature(body).bind(*args, **kwargs)
+    except TypeError as error:
+        raise UnsupportedError(f"this call of {label} is not supported: {error}", s.loc) from None
+    bound.apply_defaults()
+    return [constant(a) if isinstance(a, int | float) else a for a in bound.args]
+
+
+def _call_method(s, bound: Method, args: list, kwargs: dict) -> object:
+    owner, name = bound.owner, bound.name
+    if isinstance(owner, Object | Record):
+        return objects.call_method(s, owner, name, args, kwargs)
+    if isinstance(owner, View) and name in METHODS:
+        args, kwargs = [s.opened(a) for a in args], {k: s.opened(v) for k, v in kwargs.items()}
+        value = _bind_handler(s, METHODS[name], METHODS[name], [owner, *args], kwargs)
+        loosen(s, value, [owner, *args, *kwargs.values()], name)
+        return value
+    if is_number(owner) and name == "item" and not args:
+        return owner
+    if is_number(owner) and name in ("conjugate", "conj") and not args:
+        return apply_function(s.b, np.conjugate, [owner], False)
+    if is_number(owner) and name == "astype":
+        return cast(s, dtype_of(s, args[0]), [owner])
+    raise UnsupportedError(f"the method {name} of {describe(owner)} is not supported", s.loc, help="write a loop")
+
+
+# -- Python ----------------------------------------------------------------------------------------------------------
+
+
+def _int(s, value: object, what: str) -> Value:
+    if not is_number(value) or not (value.type.is_integer or value.type.is_bool):
+        raise DtypeError(f"{what} needs ints, not {describe(value)}", s.loc, help="convert it with int()")
+    return s.b.cast(value, INT)
+
+
+@builtin(range)
+def range_(s, a, b=None, step=None):
+    start, stop = (integer(0), a) if b is None else (a, b)
+    step = integer(1) if step is None else _int(s, step, "range")
+    if isinstance(step, Const) and step.value == 0:
+        raise ArgumentError("range() arg 3 must not be zero", s.loc)
+    if not isinstance(step, Const):
+        s.check(s.b.apply(ops.NE, step, integer(0)), ValueError, "range() arg 3 must not be zero")
+    return Range(_int(s, start, "range"), _int(s, stop, "range"), step)
+
+
+@builtin(slice)
+def slice_(s, *bounds):
+    return slice(*(None if isinstance(b, Static) and b.value is None else b for b in bounds))
+
+
+@builtin(len)
+def length(s, value):
+    match value:
+        case tuple():
+            return integer(len(value))
+        case Object() if value.cls in (list, dict):
+            return integer(len(s.content(value)))
+        case Object() if (found := objects.method_of(s, value, "__len__")) is not None:
+            return call(s, found, [], {})
+        case View() if value.ndim:
+            return value.spans[0].length
+        case Listed():
+            return value.items.spans[0].length
+        case Range():
+            from zygopy.transform.reading.iteration import trip_count
+
+            return trip_count(s, value)
+        case Static(str() as text):
+            return integer(len(text))
+    raise DtypeError(f"{describe(value)} has no len()", s.loc)
+
+
+@builtin(zip)
+def zip_(s, *items, strict=None):
+    if strict is not None and items and strict != constant(False):
+        lengths = [length(s, _iterated(item)) for item in items]
+        for k, n in enumerate(lengths[1:], start=2):
+            equal = s.b.apply(ops.EQ, lengths[0], n)
+            s.check(equal, ValueError, f"zip() argument {k} is of another length than argument 1")
+    return Zip(items)
+
+
+def _iterated(item: object) -> object:
+    """What an iterator goes through, as far as its length is concerned."""
+    match item:
+        case Enumerate() | Reversed():
+            return _iterated(item.item)
+        case Zip() if item.items:
+            return _iterated(item.items[0])
+    return item
+
+
+@builtin(enumerate)
+def enumerate_(s, item, start=None):
+    return Enumerate(item, integer(0) if start is None else start)
+
+
+@builtin(reversed)
+def reversed_(s, item):
+    return tuple(item)[::-1] if isinstance(item, tuple) else Reversed(item)
+
+
+@builtin(tuple)
+def tuple_(s, items=()):
+    from zygopy.transform.reading.expressions import items_of
+    from zygopy.transform.reading.iteration import static_items
+
+    found = static_items(s, items)
+    return tuple(found) if found is not None else items_of(s, items)
+
+
+@builtin(list)
+def list_(s, items=()):
+    return objects.make_list(s, tuple_(s, items))
+
+
+@builtin(dict)
+def dict_(s, pairs=None, /, **more):
+    return objects.make_dict(s, [*(objects.dict_pairs(s, pairs) if pairs is not None else ()), *more.items()])
+
+
+@builtin(dataclasses.replace)
+def replace_(s, value, /, **changes):
+    return objects.replaced(s, value, changes)
+
+
+@builtin(copy.copy)
+def copy_(s, value):
+    return s.new_object(s.content(value)) if isinstance(value, Object) else deepcopy_(s, value)
+
+
+@builtin(copy.deepcopy)
+def deepcopy_(s, value):
+    return _deep_copy(s, value, {})
+
+
+def _deep_copy(s, value: object, known: dict) -> object:
+    """A copy of all that can change; what was one thing in two places is one thing again."""
+    if isinstance(value, Object | View):
+        if value not in known and isinstance(value, View):
+            known[value] = arrays.copy(s, value)
+        elif value not in known:
+            members = s.content(value)
+            made = known[value] = s.new_object(members)
+            s.change(made, rebuilt(members, [_deep_copy(s, item, known) for item in members]))
+        return known[value]
+    return rebuilt(value, [_deep_copy(s, v, known) for v in value]) if isinstance(value, tuple) else value
+
+
+def _text(s, value: object) -> str:
+    if isinstance(value, Static) and isinstance(value.value, str):
+        return value.value
+    raise UnsupportedError("the name of an attribute must be known at compile time", s.loc)
+
+
+@builtin(hasattr)
+def hasattr_(s, value, name):
+    if isinstance(value, Static | Closure | Partial):
+        return constant(hasattr(value.value if isinstance(value, Static) else hasattr_, _text(s, name)))
+    if not isinstance(value, Object | Record):
+        raise UnsupportedError(f"hasattr of {describe(value)} is not supported", s.loc)
+    return constant(objects.has_attribute(s, value, _text(s, name)))
+
+
+@builtin(getattr)
+def getattr_(s, value, name, default=None):
+    from zygopy.transform.reading.expressions import attribute_named
+
+    text = _text(s, name)
+    known = isinstance(value, Object | Record)
+    if default is not None and not (objects.has_attribute(s, value, text) if known else True):
+        return default
+    return attribute_named(s, value, text)
+
+
+@builtin(setattr)
+def setattr_(s, value, name, new):
+    objects.assign_attribute(s, value, _text(s, name), new)
+    return Static(None)
+
+
+@builtin(object.__setattr__)
+def set_unguarded(s, value, name, new):
+    objects.assign_attribute(s, value, _text(s, name), new, unguarded=True)
+    return Static(None)
+
+
+@builtin(super)
+def super_(s):
+    return objects.super_of(s)
+
+
+@builtin(type)
+def type_(s, value):
+    return Static(_python_type(value))
+
+
+@builtin(float)
+def float_(s, value=None):
+    if value is None:
+        return constant(0.0)
+    if isinstance(value, Static) and isinstance(value.value, str):
+        return constant(float(value.value))
+    return _weak_cast(s, value, FLOAT, "float")
+
+
+@builtin(int)
+def int_(s, value=None):
+    return constant(0) if value is None else _weak_cast(s, value, INT, "int")
+
+
+@builtin(bool)
+def bool_(s, value=None):
+    from zygopy.transform.reading.expressions import truth
+
+    return constant(False) if value is None else truth(s, value)
+
+
+def _weak_cast(s, value: object, type_: Scalar, what: str) -> Value:
+    if not is_number(value):
+        raise DtypeError(f"{what}() needs a number, not {describe(value)}", s.loc)
+    if value.type.dtype == type_.dtype and not isinstance(value, Const):
+        return value if value.type.weak else s.b.let(ops.CAST, (value,), type_)
+    return s.b.cast(value, type_)
+
+
+@builtin(print)
+def print_(s, *args, sep=None, end=None, flush=None, file=None):
+    if any(k is not None for k in (sep, end, file)):
+        raise UnsupportedError("print with sep, end or file is not supported", s.loc, help="print(a, b)")
+    parts: list[str | None] = []
+    values: list[Value] = []
+    for arg in args:
+        if isinstance(arg, Static) and isinstance(arg.value, Template):
+            raise UnsupportedError(
+                "a formatted string of what only run time knows is not supported",
+                s.loc,
+                help="print the values themselves",
+            )
+        if isinstance(arg, Static) and isinstance(arg.value, str | type(None)):
+            parts.append(str(arg.value))
+        elif is_number(arg):
+            parts.append(None)
+            values.append(arg)
+        else:
+            raise UnsupportedError(
+                f"printing {describe(arg)} is not supported", s.loc, help="print numbers and strings"
+            )
+    s.b.emit(Print(tuple(parts), tuple(values), s.loc))
+    return Static(None)
+
+
+@builtin(isinstance)
+def isinstance_(s, value, kinds):
+    wanted = [k.value for k in (kinds if isinstance(kinds, tuple) else (kinds,))]
+    return constant(issubclass(_python_type(value), tuple(wanted)))
+
+
+@builtin(partial)
+def partial_(s, function, *args, **kwargs):
+    return Partial(function, args, kwargs)
+
+
+@builtin(callable)
+def callable_(s, value):
+    if isinstance(value, Object | Record):
+        return constant(hasattr(value.cls, "__call__"))  # noqa: B004 (of its objects, not of the class)
+    known = isinstance(value, Static) and callable(value.value)
+    return constant(known or isinstance(value, Applied | Closure | LinearAt | Mapped | Method | Partial))
+
+
+def _python_type(value: object) -> type:
+    if is_number(value):
+        dtype = value.type.dtype
+        return {"c": complex, "f": float, "i": int, "b": bool}[dtype.kind] if value.type.weak else dtype.type
+    if isinstance(value, View):
+        return np.ndarray
+    if isinstance(value, Object | Record):
+        return value.cls
+    if isinstance(value, Listed):
+        return list
+    return type(value.value) if isinstance(value, Static) else type(value)
+
+
+@builtin(sum)
+def sum_(s, items, start=None):
+    from zygopy.transform.reading.iteration import static_items
+
+    if isinstance(items, Listed):
+        items = items.items
+    if isinstance(items, View):
+        return elementwise.sum_of_items(s, items, start)
+    values = static_items(s, items)
+    if values is None:
+        raise UnsupportedError(f"sum() of {describe(items)} is not supported", s.loc, help="sum in a loop")
+    total = integer(0) if start is None else start
+    from zygopy.transform.reading.expressions import binary
+
+    for value in values:
+        total = binary(s, operator.add, total, value, s.node)
+    return total
+
+
+@builtin(any)
+def any_(s, items):
+    from zygopy.transform.reading.expressions import any_of, truth
+
+    if isinstance(items, Listed):
+        return handler_of(np.any)(s, items.items)
+    return any_of(s, [lambda v=v: truth(s, v) for v in _static_items(s, items, "any")])
+
+
+@builtin(all)
+def all_(s, items):
+    from zygopy.transform.reading.expressions import all_of, truth
+
+    if isinstance(items, Listed):
+        return handler_of(np.all)(s, items.items)
+    return all_of(s, [lambda v=v: truth(s, v) for v in _static_items(s, items, "all")])
+
+
+def _static_items(s, items: object, what: str) -> list:
+    from zygopy.transform.reading.iteration import static_items
+
+    values = static_items(s, items)
+    if values is None:
+        raise UnsupportedError(f"{what}() of {describe(items)} is not supported", s.loc, help=f"use np.{what}")
+    return values
+
+
+@builtin(divmod)
+def divmod_(s, a, b):
+    from zygopy.transform.reading.expressions import number_operator
+
+    return number_operator(s, operator.floordiv, a, b), number_operator(s, operator.mod, a, b)
+
+
+@builtin(sorted)
+def sorted_(s, items, key=None, reverse=None):
+    values = _static_items(s, items, "sorted")
+    known = [v for v in values if isinstance(v, Const) or (isinstance(v, Static) and isinstance(v.value, str))]
+    if key is not None or len(known) < len(values) or not (reverse is None or isinstance(reverse, Const)):
+        raise UnsupportedError(
+            "sorted is supported for constants and strings", s.loc, help="put the numbers into an array: np.sort(a)"
+        )
+    return objects.make_list(s, sorted(known, key=lambda v: v.value, reverse=bool(reverse and reverse.value)))
+
+
+def _refuse(function: Callable) -> None:
+    @builtin(function)
+    def refused(s, *args, **kwargs):
+        label = function.__name__ if function.__module__ == "builtins" else f"{function.__module__}.{function.__name__}"
+        raise UnsupportedError(f"{label} is not supported yet", s.loc, help="write a loop")
+
+
+for _function in (math.fsum, math.prod, map, filter, iter, next):
+    _refuse(_function)
+
+
+@builtin(stop_gradient)
+def stop_gradient_(s, x):
+    return s.freeze(x)
+
+
+def dtype_of(s, value: object, default: np.dtype = FLOAT64) -> np.dtype:
+    if value is None or (isinstance(value, Static) and value.value is None):
+        return default
+    if isinstance(value, Static):
+        try:
+            return np.dtype(value.value)
+        except TypeError:
+            pass
+    raise DtypeError(f"{describe(value)} is not a dtype", s.loc)
+
+
+def cast(s, dtype: np.dtype, args: list) -> Value:
+    if not args:
+        return constant(dtype.type(0))
+    if len(args) != 1 or not is_number(args[0]):
+        raise DtypeError(f"{dtype} needs one number", s.loc)
+    if not is_supported(dtype):
+        raise DtypeError(f"{dtype} is not supported", s.loc, help="use float64 or float32")
+    value, type_ = args[0], Scalar(dtype)
+    if isinstance(value, Const) or value.type.dtype != dtype:
+        return s.b.cast(value, type_)
+    return value if value.type == type_ else s.b.let(ops.CAST, (value,), type_)

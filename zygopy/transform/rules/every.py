@@ -1,0 +1,31 @@
+"""Every function of scalars and every derivative rule: importing this module declares them."""
+
+from zygopy.transform.rules import (
+    arithmetic,
+    complex_numbers,
+    compositions,
+    constants,
+    exponential,
+    linear_algebra,
+    orthogonal,
+    powers,
+    special,
+    spectral,
+    triangular,
+    trigonometric,
+)
+
+__all__ = [
+    "complex_numbers",
+    "compositions",
+    "powers",
+    "arithmetic",
+    "constants",
+    "exponential",
+    "linear_algebra",
+    "orthogonal",
+    "special",
+    "spectral",
+    "triangular",
+    "trigonometric",
+]
