@@ -8,7 +8,7 @@ from tests.compare import assert_close
 from tests.programs import PROGRAMS
 from tests.test_programs import tolerance
 from zygopy.backends import python
-from zygopy.derivative import bind
+from zygopy.binding import bind
 from zygopy.structures import builder, flat, type_of
 from zygopy.transform import Task, build
 from zygopy.transform.emit import emit

@@ -17,7 +17,7 @@ import pytest
 from numba import njit
 
 import zygopy as zg
-from zygopy.derivative import Bound
+from zygopy.native import Bound
 from zygopy.transform.records import record_of
 
 

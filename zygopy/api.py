@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from zygopy.derivative import Batched, Compiled, Derivative, bind, call_of, caller, make, task_of
+from zygopy.binding import bind, task_of
+from zygopy.derivative import Batched, Compiled, Derivative, call_of, caller, make
 from zygopy.errors import ArgumentError
 from zygopy.linear_maps import collect, like_of, value_and_linear_map, value_and_pullback
 from zygopy.structures import is_static

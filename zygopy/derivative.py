@@ -1,56 +1,38 @@
 """The objects that operators return: functions that generate and compile their code for the types of a call.
 
-A `Derivative` knows what is wanted of which function; `Native` runs it as machine code, `Interpreted` as plain
-Python. A function with arguments, results or surroundings that Numba cannot type (lists, dicts, dataclasses; functions,
-strings, None; captured arrays, captured numbers that may change) is called through a thin layer of Python, `Bound`.
+A `Derivative` knows what is wanted of which function; `native.Native` runs it as machine code,
+`interpreted.Interpreted` as plain Python. A function with arguments, results or surroundings that Numba cannot type
+(lists, dicts, dataclasses; functions, strings, None; captured arrays, captured numbers that may change) is called
+through a thin layer of Python, `native.Bound`.
 """
 
-import dis
-import functools
 import inspect
 import linecache
 import sys
-import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from zygopy.backends import gpu
-from zygopy.backends.fingerprint import Fingerprint
-from zygopy.backends.numba_private import NativeFunction, given_value
-from zygopy.backends.outlines import kept_outline
-from zygopy.errors import ArgumentError, DtypeError, OtherLengthsError, OutputError, ShapeError
+from zygopy.backends.numba_private import NativeFunction
+from zygopy.binding import all_values, bind, captured_arrays, taken_apart, task_of, with_captured
+from zygopy.errors import ArgumentError, OtherLengthsError, ShapeError
 from zygopy.show_source import Text
 from zygopy.structures import (
-    arrays_on_gpu,
-    builder,
     flat,
     flattener,
-    is_leaf,
-    is_leaf_anywhere,
     is_native,
-    mapped,
-    refilled,
-    skeleton,
     type_of,
 )
 from zygopy.transform import Program, Task, build, source_of
 from zygopy.transform.arguments import Lengths, ones_of
 from zygopy.transform.ir import Function
 from zygopy.transform.reading.parse import parameter_names, read
-from zygopy.transform.reading.recomputed import Checkpoint
-from zygopy.transform.reading.user_rules import rules_of
 from zygopy.transform.reading.values import Static
-from zygopy.transform.records import is_record_class
-from zygopy.transform.types import COMPLEX, INT
 
 if TYPE_CHECKING:
     from zygopy.explanation import Explanation
-    from zygopy.transform.emit import Source
 
 
 class Derivative:
@@ -97,7 +79,7 @@ class Derivative:
     @cached_property
     def takes_out(self) -> bool:
         """Whether calls may name arrays that the derivative is written into."""
-        return self.task.kind in _INTO and "out" not in parameter_names(self.function)
+        return self.task.kind in INTO and "out" not in parameter_names(self.function)
 
     def out_of(self, kwargs: dict) -> object:
         """The arrays of a call that the derivative is written into, in a structure; None if there are none."""
@@ -298,14 +280,26 @@ def _unpickled(given: Callable | _Named, task: Task, backend: str) -> Derivative
     return make(getattr(found, "function", found), task, backend)
 
 
-NOT_GIVEN, NO_MORE = (
-    0,
-    0j,
-)  # the defaults of `out` and of what is before it: Numba finds the types of such numbers soonest
-_INTO = ("grad", "value_and_grad", "jacfwd", "jacrev")  # operators whose derivative may go into the caller's arrays
-_FACES = {"primal": Compiled, "grad": Gradient, "value_and_grad": Gradient, "jvp": Derivative} | dict.fromkeys(
-    ("jacfwd", "jacrev"), Derivative
-)
+INTO = ("grad", "value_and_grad", "jacfwd", "jacrev")  # operators whose derivative may go into the caller's arrays
+_FACES = {"primal": Compiled, "grad": Gradient, "value_and_grad": Gradient}
+
+
+@cache
+def class_of(kind: str, runner: type) -> Any:
+    """The class of derivatives of a kind that run in one way."""
+    face = _FACES.get(kind)
+    return runner if face is None else type(face.__name__, (face, runner), {"__doc__": face.__doc__})
+
+
+def _runner(function: Callable, backend: str) -> type[Derivative]:
+    """What runs the derivatives of a function on a backend."""
+    from zygopy import interpreted, native
+
+    if backend == "python":
+        return interpreted.Interpreted
+    if backend == "cuda":
+        return interpreted.OnDevice
+    return native.Bound if native.needs_binding(function) else native.Native
 
 
 def _any_ones(ones: tuple | None) -> bool:
@@ -324,11 +318,16 @@ def make(function: Callable, task: Task, backend: str, lengths: Lengths | None =
         parted: Derivative = Parted(function, task, backend)
         parted.lengths = lengths
         return parted
-    plain = {"python": Interpreted, "cuda": OnDevice}
-    base = plain.get(backend) or (Bound if needs_binding(function) else Native)
-    made = _CLASSES[_FACES[task.kind], base](function, task, backend)
+    runner: Any = _runner(function, backend)
+    made = class_of(task.kind, runner)(function, task, backend)
     made.lengths = lengths
     return made
+
+
+def readable(function: Function) -> Function:
+    """A function as text can show it: with objects as compiled code takes and returns them."""
+    natural = is_native(function.results) and all(is_native(p.leaves) for p in function.params)
+    return function if natural else flat(function)
 
 
 def call_of(derivative: Derivative) -> Callable:
@@ -363,406 +362,3 @@ def caller(target: Any, name: str, parameters: Mapping[str, inspect.Parameter]) 
     made.__defaults__ = tuple(v for n, v in defaults.items() if n not in keywords)
     made.__kwdefaults__ = {n: v for n, v in defaults.items() if n in keywords}
     return made
-
-
-def task_of(kind: str, function: Any, argnums: object, has_aux: bool) -> Task:
-    """The task for an operator's arguments."""
-    return Task(kind, wrt_names(function, argnums), not isinstance(argnums, tuple), has_aux)
-
-
-def wrt_names(function: Any, argnums: object) -> tuple[str, ...]:
-    """The parameters that argnums means."""
-    known = parameter_names(function)
-    given = argnums if isinstance(argnums, tuple) else (argnums,)
-    if not given:
-        raise ArgumentError("argnums is empty", help=f"name one of {', '.join(known)}")
-    found = []
-    for item in given:
-        if isinstance(item, str) and item in known:
-            found.append(item)
-        elif isinstance(item, int | np.integer) and not isinstance(item, bool) and -len(known) <= item < len(known):
-            found.append(known[_not_starred(function, known, int(item))])
-        else:
-            raise ArgumentError(
-                f"argnums={item!r} is not a parameter of {function.__name__}",
-                help=f"its parameters are {', '.join(known) or 'none'}",
-            )
-    if len(set(found)) != len(found):
-        raise ArgumentError(f"argnums names a parameter of {function.__name__} twice")
-    return tuple(found)
-
-
-def _not_starred(function: Any, known: list[str], position: int) -> int:
-    """A position that means one parameter: *args and **kwargs have names only."""
-    args = read(function).args
-    for star in (args.vararg, args.kwarg):
-        if star is not None and known[position] == star.arg:
-            raise ArgumentError(
-                f"argnums={position} is not a parameter of {function.__name__} by itself",
-                help=f"differentiate with respect to all of them: argnums={star.arg!r}",
-            )
-    return position
-
-
-# -- arguments -------------------------------------------------------------------------------------------------------
-
-
-_STARS = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
-
-
-def bind(function: Callable, args: tuple, kwargs: dict) -> list:
-    """A call's arguments in the order of the parameters, defaults filled in."""
-    code = function.__code__
-    if not kwargs and len(args) == code.co_argcount and not code.co_kwonlyargcount and not code.co_flags & _STARS:
-        return list(args)
-    bound = inspect.signature(function).bind(*args, **kwargs)
-    bound.apply_defaults()
-    return [bound.arguments[name] for name in parameter_names(function)]
-
-
-def needs_binding(function: Callable, seen: set | None = None) -> bool:
-    """Whether a function, or one that it names, captures numbers or arrays, or has a default that Numba cannot type."""
-    seen = set() if seen is None else seen
-    code = function.__code__
-    if code in seen:
-        return False
-    seen.add(code)
-    rules = rules_of(function)
-    if rules is not None and any(needs_binding(rule, seen) for rule in rules.declared().values()):
-        return True
-    defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
-    if not all(is_native(type_of(d, "a default")) for d in defaults):
-        return True
-    if code.co_kwonlyargcount or code.co_flags & _STARS:
-        return True
-    cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
-    names = {n for c in _codes(code) for n in (*_global_names(c), *c.co_freevars)}
-    for name in names:
-        try:
-            value = cells[name].cell_contents if name in cells else function.__globals__.get(name)
-        except ValueError:
-            continue
-        if isinstance(value, type | types.ModuleType):
-            continue
-        value = (
-            value.function if isinstance(value, Derivative | Batched | Checkpoint) else getattr(value, "py_func", value)
-        )
-        if isinstance(value, int | float | complex | np.generic | np.ndarray | tuple | partial | types.MethodType):
-            return True
-        if type(value) in (list, dict) or is_record_class(type(value)):
-            return True
-        if isinstance(value, types.FunctionType) and needs_binding(value, seen):
-            return True
-    return False
-
-
-def _global_names(code: types.CodeType) -> set[str]:
-    """The global names that code reads; `co_names` has those of attributes too."""
-    return {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
-
-
-def _codes(code: types.CodeType) -> list[types.CodeType]:
-    inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
-    return [code, *(found for c in inner for found in _codes(c))]
-
-
-# -- plain Python ----------------------------------------------------------------------------------------------------
-
-
-class Interpreted(Derivative):
-    """Runs the emitted source by plain Python: slow, and good for debugging."""
-
-    is_leaf = staticmethod(is_leaf)
-
-    def __init__(self, function: Callable, task: Task, backend: str):
-        self.function, self.task, self.backend = function, task, backend
-        self.__name__, self.__doc__ = function.__name__, function.__doc__
-        self._entries: dict[tuple, tuple[Callable, Program, Callable, Callable | None]] = {}
-
-    def __call__(self, *args, **kwargs):
-        """Call with the arguments of the function."""
-        values = all_values(self, args, kwargs)
-        if self.target != "cuda" and any(map(arrays_on_gpu, values)):
-            raise DtypeError("an argument is in a GPU's memory", help='use backend="cuda" or zygopy.to_host(x)')
-        types = self.types(args, kwargs)
-        entry = self._entries.get(key := tuple(types))
-        if entry is None or not unchanged(entry[1]):
-            program = self.built(types)
-            compiled = self.compiled(flat(program.function))
-            flatten = flattener(self.structure(types), self.count, self.is_leaf)
-            entry = compiled, program, flatten, builder(program.function.results)
-            self._entries[key] = entry
-        compiled, program, flatten, built = entry
-        try:
-            result = compiled(*with_captured(program, taken_apart(flatten, values)))
-        except OtherLengthsError as error:
-            return self.for_lengths(error, args, kwargs)(*args, **kwargs)
-        return result if built is None else built(result)
-
-    def compiled(self, function: Function) -> Callable:
-        """What runs a function."""
-        from zygopy.backends import python
-
-        return python.compile(source_of(function))
-
-
-class OnDevice(Interpreted):
-    """Runs on a GPU: kernels, and their launches by plain Python."""
-
-    target = "cuda"
-    is_leaf = staticmethod(is_leaf_anywhere)
-
-    def __call__(self, *args, **kwargs):
-        """Call with the arguments of the function, arrays in the GPU's memory."""
-        device = gpu.device()
-        names = [*parameter_names(self.function), *(f"{n}_dot" for n in self.task.wrt)]
-        taken = [mapped(device.taken, a, n) for a, n in zip(args, names, strict=False)]
-        taken += args[len(names) :]
-        result = super().__call__(*taken, **{n: mapped(device.taken, a, n) for n, a in kwargs.items()})
-        like = next((a for value in (*args, *kwargs.values()) for a in arrays_on_gpu(value)), None)
-        return mapped(lambda value, _: device.given(value, like), result, "")
-
-    def compiled(self, function: Function) -> Callable:
-        """What runs a function."""
-        from zygopy.backends import cuda
-
-        device = gpu.device()
-        run = cuda.Program(function).on(device)
-        return lambda *args: run(*(device.taken(a, "an array that a function captures") for a in args))
-
-
-def all_values(derivative: Derivative, args: tuple, kwargs: dict) -> list:
-    """The values of a call in the order of the parameters, then the tangents or the structure to be filled."""
-    if derivative.task.kind != "jvp":
-        if kwargs and (out := derivative.out_of(kwargs)) is not None:
-            return [*derivative.primals(args, kwargs), out]
-        return derivative.primals(args, kwargs) if kwargs else bind(derivative.function, args, kwargs)
-    return [*derivative.primals(args, kwargs), *args[len(parameter_names(derivative.function)) :]]
-
-
-def taken_apart(flatten: Callable, values: list) -> tuple:
-    """The leaves of a call's values, of which the primals are known to have the structure."""
-    found = flatten(*values)
-    if found is None:
-        raise ArgumentError("a tangent has another structure than its primal")
-    return found
-
-
-def readable(function: Function) -> Function:
-    """A function as text can show it: with objects as compiled code takes and returns them."""
-    natural = is_native(function.results) and all(is_native(p.leaves) for p in function.params)
-    return function if natural else flat(function)
-
-
-def unchanged(program: Program) -> bool:
-    """Whether the captured numbers that a program was built from are still the same."""
-    for scope, name, value in program.numbers:
-        now = scope.find(name)[1]
-        if now is not value and not (type(now) is type(value) and now == value):
-            return False
-    return True
-
-
-def with_captured(program: Program, leaves: tuple) -> tuple:
-    """The leaves of a call and what the program captures, which stands behind the primals."""
-    arrays = captured_arrays(program)
-    return (*leaves[: program.primals], *arrays, *leaves[program.primals :])
-
-
-def captured_arrays(program: Program) -> list[object]:
-    """The arrays that a program captures, as they are now."""
-    return [scope.find(name)[1] for scope, name in program.captured]
-
-
-# -- machine code ----------------------------------------------------------------------------------------------------
-
-
-class Native(Derivative, NativeFunction):
-    """Machine code for natively typed arguments: a Numba dispatcher, callable from `@njit` code."""
-
-    def __init__(self, function: Callable, task: Task, backend: str):
-        self.function, self.task, self.backend = function, task, backend
-        face = jvp_face(function, task.wrt) if task.kind == "jvp" else function
-        code = function.__code__
-        has_out = self.takes_out and not code.co_flags & _STARS and not code.co_kwonlyargcount
-        if has_out:
-            face = face_with_out(function)
-        NativeFunction.__init__(self, face, self.generate, self.identity, plain_defaults=2 * has_out)
-        self.py_func = self.__wrapped__ = function
-
-    def _compile_for_args(self, *args, **kwargs):
-        """Numba's hook for new argument types; with what Numba cannot type, Python binds from now on."""
-        if any(arrays_on_gpu(value) for value in (*args, *kwargs.values())):
-            return self.unfolded(self.on_gpu)
-        names = [*self._compiler.pysig.parameters, *kwargs]
-        given = {name: given_value(a) for name, a in zip(names, (*args, *kwargs.values()), strict=False)}
-        defaults = {name for name, a in zip(names, args, strict=False) if given[name] is not a}
-        if defaults & set(self.task.wrt) or not all(is_native(type_of(value, name)) for name, value in given.items()):
-            return self.bound()
-        try:
-            compiled = super()._compile_for_args(*args, **kwargs)
-        except BindingError:
-            return self.bound()
-        if self.notes.get("captures"):
-            return self.bound()
-        if isinstance(self, Guarded) or not self.notes.get("guarded"):
-            return compiled
-        self.__class__ = _CLASSES[_FACES[self.task.kind], Guarded]
-        return self.unfolded()
-
-    def unfolded(self, on: Callable | None = None) -> Callable:
-        """What to call with arguments as Numba has folded them, that of `out` behind the others; `on` gets them."""
-        count = len(parameter_names(self.function)) if self.takes_out else sys.maxsize
-
-        def call(*args, **kwargs):
-            if args[count:] and args[count] is not NO_MORE:
-                raise TypeError(f"too many arguments: expected {count}")
-            if args[count:] and args[-1] is not NOT_GIVEN:
-                kwargs["out"] = args[-1]
-            return (on or self)(*map(given_value, args[:count]), **kwargs)
-
-        return call
-
-    def bound(self) -> Callable:
-        """Have Python bind arguments from now on; what to call."""
-        self.__class__ = _CLASSES[_FACES[self.task.kind], Bound]
-        self._entries: dict[tuple, Entry] = {}
-        self._last: Entry | None = None
-        call = self.unfolded()
-        return lambda *args, **kwargs: call(*map(given_value, args), **kwargs)
-
-    def identity(self, found: Fingerprint | None = None) -> str | None:
-        """What the code depends on beside types and lengths, where the function reaches what is found."""
-        digest = (found or Fingerprint(self.function)).digest
-        lengths = self.lengths and (self.lengths.ones, sorted(self.lengths.refused))
-        return None if digest is None else repr((digest, self.task, lengths))
-
-    def generate(self, types: tuple) -> "Source":
-        """The source for argument types; tangents follow the primals."""
-        count = len(parameter_names(self.function))
-        out: Any = Static(None)
-        if self.task.kind in _INTO and len(types) > count:
-            more, out = types[count:]
-            if more not in (COMPLEX, Static(NO_MORE)):
-                raise TypeError(f"too many arguments: expected {count}")
-        known = isinstance(out, Static) or out == INT  # nothing was given
-        program = build(self.function, list(types[:count]), self.task, self.lengths, None if known else out)
-        self.notes["guarded"] = program.guarded or self.notes.get("guarded", False)
-        self.notes["captures"] = bool(program.numbers) or self.notes.get("captures", False)
-        if program.captured:
-            names = ", ".join(str(name) for _, name in program.captured)
-            raise BindingError(
-                f"{self.function.__name__} captures the array {names}, which compiled code cannot read",
-                help="call it from Python, or pass the array as an argument",
-            )
-        if not is_native(program.function.results):
-            raise BindingError(
-                f"{self.function.__name__} returns an object that compiled code cannot pass on",
-                help="call it from Python, or return a tuple or NamedTuple of numbers and arrays",
-            )
-        return source_of(program.function)
-
-
-class BindingError(OutputError):
-    """Machine code cannot make the objects that a function returns, or read what it captures."""
-
-
-def jvp_face(function: Callable, wrt: tuple[str, ...]) -> Callable:
-    """A Python function with the signature of a jvp: the parameters, then the tangents of those that move."""
-    params = ", ".join([*parameter_names(function), *(f"{n}_dot" for n in wrt)])
-    namespace: dict = {}
-    exec(f"def {function.__name__.strip('<>')}_jvp({params}): pass", namespace)
-    return namespace[f"{function.__name__.strip('<>')}_jvp"]
-
-
-def face_with_out(function: Callable) -> Callable:
-    """A Python function with the parameters of another one, and `out`, by name: `too_many` stands in its place.
-
-    What is given for that is no complex number, and so has code of its own, which `generate` refuses.
-    """
-    params = ", ".join([*parameter_names(function), "too_many", "out"])
-    namespace: dict = {}
-    exec(f"def face({params}): pass", namespace)
-    face: Any = functools.update_wrapper(namespace["face"], function)
-    del face.__wrapped__
-    face.__defaults__ = (*(function.__defaults__ or ()), NO_MORE, NOT_GIVEN)
-    return face
-
-
-class Guarded(Native):
-    """Native code that tests lengths at entry, and has other code for those that it is not for."""
-
-    def __call__(self, *args, **kwargs):
-        """Call with the arguments of the function."""
-        try:
-            return super().__call__(*args, **kwargs)
-        except OtherLengthsError as error:
-            args = tuple(map(given_value, args))
-            return self.for_lengths(error, args, kwargs)(*args, **kwargs)
-
-
-def native(function: Function, generate: Callable, identity: str | None) -> NativeFunction:
-    """Machine code for functions of the parameters of an IR function, which are numbers and arrays."""
-    namespace: dict = {}
-    exec(f"def {function.name}({', '.join(p.name for p in function.params)}): pass", namespace)
-    return NativeFunction(namespace[function.name], generate, lambda: identity)
-
-
-@dataclass
-class Entry:
-    """Native code for arguments of one structure."""
-
-    native: NativeFunction
-    program: Program
-    flatten: Callable
-    built: Callable | None
-
-
-class Bound(Native):
-    """Native code behind a layer of Python that takes objects apart and binds static arguments and what is captured."""
-
-    def __init__(self, function: Callable, task: Task, backend: str):
-        super().__init__(function, task, backend)
-        self.bound()
-
-    def __call__(self, *args, **kwargs):
-        """Call with the arguments of the function."""
-        values = all_values(self, args, kwargs)
-        entry = self._last
-        if entry is None or not unchanged(entry.program) or (leaves := entry.flatten(*values)) is None:
-            if any(map(arrays_on_gpu, values)):
-                return self.on_gpu(*args, **kwargs)
-            entry = self._last = self._entry(self.types(args, kwargs))
-            leaves = taken_apart(entry.flatten, values)
-        try:
-            result = entry.native(*(with_captured(entry.program, leaves) if entry.program.captured else leaves))
-        except OtherLengthsError as error:
-            return self.for_lengths(error, args, kwargs)(*args, **kwargs)
-        return result if entry.built is None else entry.built(result)
-
-    def _entry(self, types: list) -> Entry:
-        """The native function for arguments of a structure and the surroundings of now."""
-        key = tuple(map(skeleton, types))
-        entry = self._entries.get(key)
-        if entry is not None and unchanged(entry.program):
-            return entry
-        found = Fingerprint(self.function, *types)
-        identity = self.identity(found)
-        program = kept_outline(identity, found.functions, lambda: self.built(types))
-
-        def generate(leaves: tuple) -> "Source":
-            found = iter(leaves)
-            return source_of(flat(self.built([refilled(type_, found) for type_ in types]).function))
-
-        own = native(flat(program.function), generate, identity)
-        made = Entry(own, program, flattener(self.structure(types), self.count), builder(program.function.results))
-        self._entries[key] = made
-        return made
-
-
-_CLASSES = {
-    (face, base): type(face.__name__, (face, base), {"__doc__": face.__doc__, "__module__": __name__})
-    for face in set(_FACES.values())
-    for base in (Interpreted, OnDevice, Native, Guarded, Bound)
-    if not issubclass(base, face)
-} | {(Derivative, base): base for base in (Interpreted, OnDevice, Native, Guarded, Bound)}

@@ -13,8 +13,10 @@ import numpy as np
 
 from zygopy.backends.fingerprint import Fingerprint
 from zygopy.backends.outlines import kept_outline
-from zygopy.derivative import Derivative, bind, make, native, taken_apart, unchanged, with_captured
+from zygopy.binding import bind, taken_apart, unchanged, with_captured
+from zygopy.derivative import Derivative, make
 from zygopy.errors import ArgumentError, DtypeError, OtherLengthsError, ShapeError
+from zygopy.native import native
 from zygopy.structures import LEAVES, arrays_on_gpu, assembler, flat, flattener, is_static, refilled, remade
 from zygopy.transform import Program, Task, build, source_of
 from zygopy.transform.ir import Function, leaves
@@ -88,7 +90,9 @@ class Parted(Derivative):
 
         def generate_first(given: tuple) -> "Source":
             remaining = iter(given)
-            return source_of(_flat(make([refilled(type_, remaining) for type_ in types]))[0])
+            taken = [refilled(type_, remaining) for type_ in types]
+            known = taken == types and program.function.body.statements  # an outline has none
+            return source_of(first if known else _flat(make(taken))[0])
 
         def generate_second(given: tuple) -> "Source":
             wanted = [v.type.dtype for p in second.params for v in leaves(p.leaves)]
