@@ -260,7 +260,14 @@ maximum = differentiable(np.maximum, lambda r, a, b: _tie(a, b, operator.gt), la
 minimum = differentiable(np.minimum, lambda r, a, b: _tie(a, b, operator.lt), lambda r, a, b: _tie(b, a, operator.lt))
 fmax = differentiable(np.fmax, lambda r, a, b: _tie(a, b, operator.gt), lambda r, a, b: _tie(b, a, operator.gt))
 fmin = differentiable(np.fmin, lambda r, a, b: _tie(a, b, operator.lt), lambda r, a, b: _tie(b, a, operator.lt))
-hypot = differentiable(_ufunc(np.hypot), lambda r, a, b: divide(a, r), lambda r, a, b: divide(b, r))
+
+
+def _share(total, part):
+    """part / total; 0 at the origin, as docs/semantics.md has it."""
+    return divide(part, total) if primal(total) != 0 else 0.0
+
+
+hypot = differentiable(_ufunc(np.hypot), lambda r, a, b: _share(r, a), lambda r, a, b: _share(r, b))
 arctan2 = differentiable(
     _ufunc(np.arctan2), lambda r, y, x: divide(x, x * x + y * y), lambda r, y, x: divide(-y, x * x + y * y)
 )
