@@ -259,6 +259,30 @@ def test_orient_leaves_overwritten_elements_alone():
     assert orient(function) == function
 
 
+def below(is_triangle: bool) -> Function:
+    """A downward loop that adds x[i] to x[0], or one that adds x[i - 1] to all elements from i on."""
+    x, i, j = Var("x", VECTOR), Var("i", INT), Var("j", INT)
+    b, inner, row = Builder(Loc("", 1)), Builder(Loc("", 1)), Builder(Loc("", 1))
+    n = b.dim(x, 0)
+    if is_triangle:
+        row.store(x, (j,), row.load(x, (row.sub(i, integer(1)),)), ops.SUM)
+        inner.emit(For(j, i, n, integer(1), (), (), row.block(), (), b.loc, new_key()))
+    else:
+        inner.store(x, (integer(0),), inner.load(x, (i,)), ops.SUM)
+    b.emit(For(i, b.sub(n, integer(1)), integer(0), integer(-1), (), (), inner.block(), (), b.loc, new_key()))
+    return Function("below", (Param("x", x),), b.block(), (), b.loc)
+
+
+def test_orient_knows_elements_that_no_trips_share():
+    assert "for i in 1:n:1" in text(simplify(orient(below(False))))
+
+
+def test_orient_tells_a_variable_of_one_trip_from_that_of_another():
+    """In each trip j > i - 1, and yet a trip adds to what the next one reads."""
+    function = below(True)
+    assert orient(function) == function
+
+
 def test_distribute_makes_one_loop_of_both_neighbours():
     assert text(simplify(distribute(scatter_add(1)))) == wanted("""
         function scatter(x_bar: f8[:], g: f8[:])

@@ -3,12 +3,12 @@
 The questions it answers: is `i + 1 < n` for each trip of the loops around it; can two accesses meet.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from zygopy.transform import ops
-from zygopy.transform.ir import Array, Const, Let, Value, Var
+from zygopy.transform.ir import Array, Block, Const, For, Let, Value, Var, walk
 
 if TYPE_CHECKING:
     from zygopy.transform.build import Builder
@@ -57,6 +57,17 @@ class Facts:
     equal: list[dict] = field(default_factory=lambda: [{}])  # per block: see `assume_equal`
 
     sharing: bool = False  # whether equal expressions are found; `equal` then holds the first variable of each
+
+    @classmethod
+    def of(cls, body: Block) -> "Facts":
+        """What the definitions and the loops of a program tell."""
+        facts = cls()
+        for s in walk(body):
+            if isinstance(s, Let):
+                facts.definitions[s.var] = s
+            elif isinstance(s, For):
+                facts.ranges[s.index] = (s.start, s.stop, s.step)
+        return facts
 
     def assume(self, *alternatives: Affine, depth: int = -1) -> None:
         """One of the forms is 0 or more, from here to the end of the block at `depth`: a test has found it."""
@@ -177,6 +188,31 @@ class Facts:
                 break
             form = form.substitute(index, bound)
         return form
+
+    def never_equal(self, a: Affine, b: Affine, inside: Container[Var]) -> bool:
+        """Whether two forms differ, each in any trip of a loop, not the same one; `inside` are the loop's variables."""
+        return self._always_less(a, b, inside) or self._always_less(b, a, inside)
+
+    def _always_less(self, a: Affine, b: Affine, inside: Container[Var]) -> bool:
+        """Whether the largest `a` of a loop's trips is less than the smallest `b`."""
+        smallest, negated_largest = self._least(b, inside), self._least(a.scale(-1), inside)
+        if smallest is None or negated_largest is None:
+            return False
+        return self.never_negative((smallest + negated_largest).shift(-1))
+
+    def _least(self, form: Affine, inside: Container[Var], depth: int = 12) -> Affine | None:
+        """An affine form without the variables `inside` that is at most `form` within the ranges of loops."""
+        for _ in range(depth):
+            changing = tuple(term for term in form.terms if term[0] in inside)
+            if not changing:
+                return form
+            index = self._innermost(Affine(0, changing))
+            low, high = self._bounds(index) if index is not None else (None, None)
+            bound = low if form.coefficient(index) > 0 else high
+            if bound is None:
+                return None
+            form = form.substitute(index, bound)
+        return None
 
     def never_negative(self, value: Affine, blocks: int | None = None) -> bool:
         """Whether the form is proven to be 0 or more, by loop ranges or with the help of one assumption.

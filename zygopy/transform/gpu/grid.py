@@ -40,10 +40,7 @@ class Grid:
 
     def __init__(self, function: Function):
         self.aliases = alias_classes(function.body)
-        self.facts = Facts()
-        for s in walk(function.body):
-            if isinstance(s, Let):
-                self.facts.definitions[s.var] = s
+        self.facts = Facts.of(function.body)
         self._known: dict[int, tuple[For, tuple[For, ...]]] = {}
 
     def axes(self, s: Statement) -> tuple[For, ...]:

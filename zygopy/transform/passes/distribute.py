@@ -59,11 +59,8 @@ class _Scope:
 class _Distribution:
     def __init__(self, function: Function):
         self.aliases = alias_classes(function.body)
-        self.facts = Facts()
+        self.facts = Facts.of(function.body)
         self.scopes: list[_Scope] = []
-        for s in walk(function.body):
-            if isinstance(s, Let):
-                self.facts.definitions[s.var] = s
 
     def block(self, block: Block) -> Block:
         out: list[Statement] = []

@@ -55,12 +55,7 @@ def jam(function: Function) -> Function:
 class _Jam:
     def __init__(self, function: Function):
         self.aliases = alias_classes(function.body)
-        self.facts = Facts()
-        for s in walk(function.body):
-            if isinstance(s, Let):
-                self.facts.definitions[s.var] = s
-            elif isinstance(s, For):
-                self.facts.ranges[s.index] = (s.start, s.stop, s.step)
+        self.facts = Facts.of(function.body)
 
     def block(self, block: Block) -> Block:
         """Jam the pairs in a block, the innermost pair first, and then those that this brings together."""

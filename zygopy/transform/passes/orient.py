@@ -39,10 +39,7 @@ def orient(function: Function) -> Function:
 class _Orientation:
     def __init__(self, function: Function):
         self.aliases = alias_classes(function.body)
-        self.facts = Facts()
-        for s in walk(function.body):
-            if isinstance(s, Let):
-                self.facts.definitions[s.var] = s
+        self.facts = Facts.of(function.body)
 
     def block(self, block: Block) -> Block:
         out: list[Statement] = []
@@ -92,7 +89,9 @@ def any_order(s: For, aliases: AliasClasses, facts: Facts, own: Container[Var] =
         for other, at, _, other_adds in accesses:
             if not stores or (adds and other_adds) or not aliases.may_alias(array, other):
                 continue
-            if array is not other or not one_trip_only(index, at, s.index, inside, facts):
+            if array is not other or not (
+                one_trip_only(index, at, s.index, inside, facts) or _never_meet(index, at, inside, facts)
+            ):
                 return False
     return True
 
@@ -105,3 +104,8 @@ def one_trip_only(a: tuple, b: tuple, index: Var, inside: set[Var], facts: Facts
         if steady and form - other == Affine() and form.coefficient(index):
             return True
     return False
+
+
+def _never_meet(a: tuple, b: tuple, inside: set[Var], facts: Facts) -> bool:
+    """Whether two accesses differ in some index, each in any trip, as those of row `k` and of the rows below it do."""
+    return any(facts.never_equal(facts.affine(x), facts.affine(y), inside) for x, y in zip(a, b, strict=True))

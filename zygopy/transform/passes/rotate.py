@@ -38,7 +38,6 @@ from zygopy.transform.ir import (
     defined_inside,
     new_key,
     replace,
-    walk,
 )
 from zygopy.transform.memory import alias_classes
 from zygopy.transform.passes.promote import runs
@@ -76,12 +75,7 @@ class _Window:
 class _Rotation:
     def __init__(self, function: Function):
         self.aliases = alias_classes(function.body)
-        self.facts = Facts()
-        for s in walk(function.body):
-            if isinstance(s, Let):
-                self.facts.definitions[s.var] = s
-            elif isinstance(s, For):
-                self.facts.ranges[s.index] = (s.start, s.stop, s.step)
+        self.facts = Facts.of(function.body)
 
     def block(self, block: Block) -> Block:
         out: list[Statement] = []

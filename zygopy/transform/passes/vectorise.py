@@ -26,10 +26,7 @@ def vectorise(function: Function) -> Function:
 class _Vectors:
     def __init__(self, function: Function):
         self.aliases = alias_classes(function.body)
-        self.facts = Facts()
-        for s in walk(function.body):
-            if isinstance(s, Let):
-                self.facts.definitions[s.var] = s
+        self.facts = Facts.of(function.body)
 
     def block(self, block: Block) -> Block:
         return replace(block, statements=tuple(self.statement(s) for s in block.statements))
