@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from zygopy.transform.ir import Effect, Op
+from zygopy.transform.ir import Const, Effect, Let, Op
 from zygopy.transform.types import BOOL, BOOL_, COMPLEX, FLOAT64, INT, Scalar, inexact, promote, real
 
 Typing = Callable[[Sequence[Scalar]], tuple[Scalar, Scalar]]  # operand types -> (what each is cast to, the result's)
@@ -341,3 +341,15 @@ OF_COMPLEX |= {REAL, IMAG, CONJUGATE, ISNAN, ISINF, ISFINITE}
 
 # The names that texts call beside np's and math's: emission may give them to nothing else.
 CALLED = {name for op in (*_TYPING, *KERNELS) for name in re.findall(r"(?<![\w.])(\w+)\(", op.text)}
+
+_MAY_FAIL = {FLOORDIV, MOD, POW, SHIFT_LEFT, SHIFT_RIGHT}
+
+
+def is_movable(let: Let) -> bool:
+    """Whether a number may be computed earlier, where its operands are known: it is cheap and cannot fail."""
+    if let.op.effect is not Effect.PURE or not let.op.cheap or not isinstance(let.var.type, Scalar):
+        return False
+    if let.op not in _MAY_FAIL:
+        return True
+    divisor = let.args[1]
+    return isinstance(divisor, Const) and bool(divisor.value) and let.op is not POW

@@ -491,12 +491,24 @@ class _Rewriting:
                 else candidates
             )
         candidates = list(dict.fromkeys(candidates))
-        if not all(self.closing.is_free(symbol) for c in candidates for symbol, _ in c.terms):
-            return None
+        for symbol in {symbol: None for c in candidates for symbol, _ in c.terms}:
+            if (early := self._early(symbol, b)) is None:
+                return None
+            candidates = [c.substitute(symbol, facts.affine(early)) for c in candidates]
         largest: Value = integer(0)
         for c in candidates:
             largest = b.apply(ops.INT_MAX, facts.write(c, b), largest)
         return largest
+
+    def _early(self, value: Value, b: Builder) -> Value | None:
+        """A number as it is before the nest, computed there if it does not change in it; None if it may."""
+        if isinstance(value, Const) or self.closing.is_free(value):
+            return value
+        s = self.layout.homes[value].statement
+        if not (isinstance(s, Let) and ops.is_movable(s)):
+            return None
+        args = [self._early(a, b) for a in s.args]
+        return None if None in args else b.let(s.op, tuple(args), value.type, value.name)
 
     def _most(self, loop: For) -> Const | None:
         """The number that a loop from 0 to the smaller of it and another one cannot exceed."""

@@ -11,13 +11,11 @@ from zygopy.transform.ir import (
     Block,
     Call,
     Const,
-    Effect,
     For,
     Function,
     If,
     Let,
     Push,
-    Scalar,
     Statement,
     Var,
     While,
@@ -33,7 +31,6 @@ from zygopy.transform.memory import alias_classes
 from zygopy.transform.types import Array
 
 _MADE = {ops.EMPTY, ops.ZEROS}
-_MAY_FAIL = {ops.FLOORDIV, ops.MOD, ops.POW, ops.SHIFT_LEFT, ops.SHIFT_RIGHT}
 
 
 def hoist(function: Function) -> Function:
@@ -79,7 +76,7 @@ class _Hoisting:
         kept: list[Statement] = []
         for t in s.body.statements:
             fixed = isinstance(t, Let) and not any(a in inside for a in t.args if isinstance(a, Var))
-            if fixed and (_is_movable_number(t) or (self.memory and self.stays_in_trip(t))):
+            if fixed and (ops.is_movable(t) or (self.memory and self.stays_in_trip(t))):
                 inside.discard(t.var)
                 moved += self.with_possible_shape(t) if t.op in _MADE else [t]
                 if t.op is ops.ZEROS:
@@ -110,9 +107,3 @@ def _cleared(t: Let) -> list[Statement]:
     b = Builder(t.loc)
     Matrices(b, lambda array: ()).clear(t.var, t.args)
     return b.statements
-
-
-def _is_movable_number(t: Let) -> bool:
-    if t.op.effect is not Effect.PURE or not t.op.cheap or not isinstance(t.var.type, Scalar):
-        return False
-    return t.op not in _MAY_FAIL or (isinstance(t.args[1], Const) and bool(t.args[1].value) and t.op is not ops.POW)
