@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
+import scipy.linalg
 
 from zygopy.backends import cuda_text, gpu, runtime_arrays
 from zygopy.backends.cuda_text import KernelText
@@ -132,12 +133,21 @@ class _Taken(np.ndarray):
     """An argument that a program has taken from a `DeviceArray`."""
 
 
+class _Arrays:
+    """NumPy, with nan in memory that nothing has stored into."""
+
+    empty = staticmethod(_unset)
+
+    def __getattr__(self, name: str):
+        return getattr(np, name)
+
+
 class Runner:
     """A device that runs kernels thread by thread, on NumPy's arrays."""
 
     def __init__(self, seed: int = 0):
         self.random = np.random.default_rng(seed)
-        self.arrays = SimpleNamespace(empty=_unset, zeros=np.zeros, matmul=np.matmul)
+        self.arrays, self.linalg = _Arrays(), scipy.linalg
         self.overlap = runtime_arrays.overlap
         self.launches: list[str] = []
 

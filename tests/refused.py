@@ -1373,18 +1373,16 @@ def trips_in_an_array(x, counts):
     return np.sum(x)
 
 
-@refused("the gradient of a `while` loop", zg.UnsupportedError, call=_for_gpu(X, 2))
-def while_on_a_gpu(x, stop):
-    total, n = 0.0, 0
-    while n < stop:
-        total += np.sin(total) * x[n]
-        n += 1
-    return total
+@refused("a loop over whole arrays until their numbers are small", zg.UnsupportedError, call=_for_gpu(X))
+def while_on_a_gpu(x):
+    while np.sum(x) > 0.1:
+        x = 0.5 * x
+    return x[0]
 
 
-@refused("systems of equations and factorisations", zg.UnsupportedError, call=_for_gpu([[2.0, 1.0], [1.0, 3.0]]))
-def solved_on_a_gpu(a):
-    return np.sum(np.linalg.solve(a, a[0]))
+@refused("functions that call themselves", zg.UnsupportedError, call=_for_gpu(X, 3))
+def recursion_on_a_gpu(x, n):
+    return x[n] if n == 0 else np.sin(recursion_on_a_gpu(x, n - 1)) * x[n]
 
 
 @refused("functions that kernels do not have", zg.UnsupportedError, call=_for_gpu(X))

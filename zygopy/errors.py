@@ -108,6 +108,10 @@ class MeetingLengthsError(OtherLengthsError):
     """The same, found where local arrays meet."""
 
 
+class TapeFullError(ZygopyError):
+    """A tape of a program on a GPU has too few rows; the program starts again with more."""
+
+
 class SourceError(ZygopyError, OSError):
     """The function's source text cannot be read."""
 

@@ -12,15 +12,17 @@ import numpy as np
 from zygopy.backends import cuda_text, python
 from zygopy.backends.cuda_text import HostWriter, KernelText, Printer, combining, kernel_text
 from zygopy.backends.gpu import Device
-from zygopy.errors import ArgumentError, UnsupportedError, ZygopyError
-from zygopy.transform import ops
+from zygopy.backends.gpu_matrices import kernels
+from zygopy.errors import ArgumentError, TapeFullError, ZygopyError
 from zygopy.transform.emit import Source, emit
 from zygopy.transform.gpu.launch import launch
-from zygopy.transform.ir import Function, Kernel, Launch, walk
+from zygopy.transform.gpu.stacks import grows
+from zygopy.transform.ir import Function, Launch, param_vars, walk
+from zygopy.transform.memory import stored_parameters
 
 _BLOCKS = 1024  # of a kernel whose blocks leave sums
+_FEWEST_ROWS = 32  # of a tape that grows, at first
 _LARGEST = 2**32  # kernels count elements in 32 bits
-_LIBRARY = {ops.MATMUL, ops.ADD_MATMUL, ops.SUB_MATMUL}
 
 
 class Program:
@@ -28,12 +30,9 @@ class Program:
 
     def __init__(self, function: Function, printer: Printer = kernel_text):
         divided = launch(function)
+        self.grows = grows(divided)
+        self.stored = [k for k, v in enumerate(param_vars(function)) if v in stored_parameters(function)]
         self.kernels = [printer(s.kernel) for s in walk(divided.body) if isinstance(s, Launch)]
-        for s in walk(divided.body):
-            if isinstance(s, Kernel) and s.op not in _LIBRARY:
-                raise UnsupportedError(
-                    f"{s.op.name} is not supported on backend cuda", s.loc, help='use backend="cpu" for this function'
-                )
         self.source: Source = emit(divided, writing=HostWriter)
         joined = {(op, dtype) for kernel in self.kernels for _, op, dtype in kernel.sums}
         ordered = sorted(joined, key=lambda pair: (pair[0].name, pair[1]))
@@ -65,10 +64,10 @@ class Program:
             return start
 
         names = {kernel.name: launcher(kernel) for kernel in self.kernels}
-        names |= {"cp": device.arrays, "overlap": device.overlap, **_library(device.arrays)}
+        names |= {"cp": device.arrays, "overlap": device.overlap, **kernels(device.arrays, device.linalg)}
         host = python.compile(self.source, names)
 
-        def call(*args):
+        def tested(*args):
             if not checked:
                 return host(*args)
             failed.append(device.arrays.zeros(len(checked), np.int32))
@@ -78,6 +77,23 @@ class Program:
                 return result
             finally:
                 failed.pop()
+
+        return self.growing(tested) if self.grows else tested
+
+    def growing(self, run: Callable) -> Callable:
+        """A program that starts again with longer tapes where they have been too short."""
+        rows = _FEWEST_ROWS
+
+        def call(*args):
+            nonlocal rows
+            given = {k: args[k].copy() for k in self.stored}
+            while True:
+                try:
+                    return run(*args, rows)
+                except TapeFullError:
+                    rows *= 4
+                for k, array in given.items():
+                    args[k][...] = array
 
         return call
 
@@ -127,25 +143,11 @@ def shape_of(extents: tuple[int, ...], most: int | None) -> tuple[tuple, tuple]:
 
 
 def _raise(checked: list[KernelText], failed: list[int]) -> None:
-    """Raise the error of the first kernel in which a test has failed."""
-    for kernel, number in zip(checked, failed, strict=True):
-        if number:
-            check = kernel.checks[len(kernel.checks) - number]
-            is_own = issubclass(check.error, ZygopyError)
-            raise check.error(str(ZygopyError(check.message, check.loc)) if is_own else check.message)
-
-
-def _library(arrays: Any) -> dict[str, Callable]:
-    def matmul(out, a, b):
-        arrays.matmul(a, b, out=out)
-
-    def add_matmul(out, a, b):
-        out += arrays.matmul(a, b)
-
-    def sub_matmul(out, a, b):
-        out -= arrays.matmul(a, b)
-
-    return {"matmul": matmul, "add_matmul": add_matmul, "sub_matmul": sub_matmul}
+    """Raise the error of the first kernel in which a test has failed; a full tape may be the cause of the others."""
+    found = [k.checks[len(k.checks) - number] for k, number in zip(checked, failed, strict=True) if number]
+    for check in sorted(found, key=lambda check: check.error is not TapeFullError):
+        is_own = issubclass(check.error, ZygopyError)
+        raise check.error(str(ZygopyError(check.message, check.loc)) if is_own else check.message)
 
 
 def executed(kernel: KernelText, cuda: Any) -> Any:

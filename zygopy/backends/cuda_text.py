@@ -19,6 +19,7 @@ from zygopy.transform import ops
 from zygopy.transform.build import Builder, integer, zero
 from zygopy.transform.emit import Writer, dtype_name, emit
 from zygopy.transform.gpu.grid import reduction
+from zygopy.transform.gpu.launch import NAMES_OF_KERNELS
 from zygopy.transform.ir import (
     Block,
     Check,
@@ -33,6 +34,7 @@ from zygopy.transform.ir import (
     Store,
     Value,
     Var,
+    While,
     param_vars,
     walk,
 )
@@ -58,6 +60,8 @@ class KernelText:
 
 class HostWriter(Writer):
     """Writes the host's part: CuPy makes arrays, kernels are called with the extents of their grids."""
+
+    reserved = frozenset({"cp"})
 
     def allocation(self, let: Let) -> str:
         shape = self.items(let.args)
@@ -88,9 +92,11 @@ class extents_of:
 class KernelWriter(Writer):
     """Writes a kernel."""
 
+    reserved = frozenset(NAMES_OF_KERNELS)
     axes: list[For]
     checks: list[Check]
     results: dict[Var, Op]  # the sums of the grid, and how threads combine them
+    whiles = 0  # around what is being written
 
     def head(self, function: Function) -> None:
         self.axes = grid_loops(function.body)
@@ -102,6 +108,8 @@ class KernelWriter(Writer):
 
     def all_of(self, function: Function) -> None:
         stores = [s for s in function.body.statements if isinstance(s, Store) and s.value in self.results]
+        if any(isinstance(s, While) and _has_checks(s) for s in walk(function.body)):
+            self.line("going = True")
         self.depth -= 1
         self.nested(Block(tuple(s for s in function.body.statements if s not in stores)), [])
         self.depth += 1
@@ -119,8 +127,28 @@ class KernelWriter(Writer):
     def check(self, s: Check) -> None:
         self.statement_line(s, f"if {self.negated(s.test)}:")
         self.line(f"    cuda.atomic.max(failed, 0, {len(self.checks) - self.checks.index(s)})")
+        if self.whiles:
+            self.line("    going = False")
         self.line("else:")
         self.depth += 1
+
+    def while_loop(self, s: While) -> None:
+        """A loop that ends where a test in it fails: its own test may then never change."""
+        if not _has_checks(s):
+            return super().while_loop(s)
+        self.loc = s.loc
+        self.copies(list(zip(s.params, s.inits, strict=True)))
+        self.statement_line(s, "while going:")
+        self.whiles, depth = self.whiles + 1, self.depth
+        self.depth += 1
+        self.block(s.test)
+        self.line(f"if not {self.value(s.test.yields[0], 5)}:")
+        self.line("    break")
+        self.depth -= 1
+        self.nested(s.body, list(zip(s.params, s.body.yields, strict=True)))
+        self.whiles, self.depth = self.whiles - 1, depth
+        self.loc = s.loc
+        self.copies(list(zip(s.results, s.params, strict=True)))
 
     def combine(self, stores: list[Store]) -> None:
         """The numbers of a block's threads become one, by a tree in shared memory."""
@@ -184,6 +212,10 @@ class KernelWriter(Writer):
         if s.start != integer(0):
             first = f"{self.value(s.start, 12)} + {first}"
         return f"{first}, {self.value(s.stop)}, {step}"
+
+
+def _has_checks(s: While) -> bool:
+    return any(isinstance(t, Check) for block in (s.test, s.body) for t in walk(block))
 
 
 def _linear(name: str, axes: int) -> str:

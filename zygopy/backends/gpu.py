@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Device(Protocol):
     """Where kernels run."""
 
-    arrays: Any  # NumPy or what is called as NumPy is: empty, zeros, matmul
+    arrays: Any  # NumPy or what is called as NumPy is
+    linalg: Any  # the same for scipy.linalg
 
     def compile(self, kernel: "KernelText") -> Callable:
         """A function of grid, block and arguments that runs a kernel."""
@@ -52,6 +53,7 @@ class Gpu:
                 help="pip install zygopy[cuda]",
             ) from error
         self.arrays, self.cuda = cupy, cuda
+        self.linalg = import_module("cupyx.scipy.linalg")
 
     def compile(self, kernel: "KernelText") -> Callable:
         """A kernel that Numba-CUDA compiles when it is first called."""

@@ -111,7 +111,7 @@ def _emit(
     function: Function, callees: dict[Callee, str], comments: bool, writing: "type[Writer] | None" = None
 ) -> Source:
     errors = {s.error.__name__: s.error for s in walk(function.body) if isinstance(s, Check)}
-    taken = {*errors, function.name, *_RESERVED, *callees.values()}
+    taken = {*errors, function.name, *_RESERVED, *callees.values(), *(writing or Writer).reserved}
     constructors = _constructors(function.results, taken)
     writer = (writing or Writer)(name(function, {*taken, *constructors}), comments)
     writer.callees = callees
@@ -173,7 +173,9 @@ _RESERVED = {"np", "math", "grow", "overlap", "extent", "first_overlap", "scratc
 
 
 class Writer:
-    """Writes Python with the names of a `Naming`."""
+    """Writes Python with the names of a `Naming`, none of them `reserved`."""
+
+    reserved: frozenset[str] = frozenset()
 
     def __init__(self, naming: Naming, comments: bool):
         self.names, self.inlined = naming.names, naming.inlined

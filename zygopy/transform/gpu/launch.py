@@ -20,6 +20,7 @@ from zygopy.transform.gpu.gather import gather
 from zygopy.transform.gpu.grid import Grid, arrays_of_trips, reduction, without
 from zygopy.transform.gpu.offsets import offsets
 from zygopy.transform.gpu.sink import sink
+from zygopy.transform.gpu.stacks import stacks_as_arrays
 from zygopy.transform.ir import (
     Block,
     Call,
@@ -54,6 +55,8 @@ from zygopy.transform.memory import known_shape, stored_arrays
 from zygopy.transform.naming import identifier
 from zygopy.transform.types import Array, Scalar
 
+NAMES_OF_KERNELS = {"thread", "half", "going", "failed", "cuda", "u32", "libdevice"}  # that texts of kernels use
+
 
 def launch(function: Function) -> Function:
     """Divide a program; numbers among its results that the GPU computes become arrays of no axes.
@@ -63,7 +66,7 @@ def launch(function: Function) -> Function:
     UnsupportedError
         Where the host would have to wait for a number from the GPU, or needs what kernels cannot do.
     """
-    return _Division(gather(sink(function))).divided()
+    return _Division(gather(sink(stacks_as_arrays(function)))).divided()
 
 
 class _Division:
@@ -208,19 +211,10 @@ class _Host:
         division = self.division
         if isinstance(s, Call):
             division.refuse("a function that calls itself", s.loc, "write it as a loop")
-        if isinstance(s, Push | Pop):
-            division.refuse(
-                "a loop whose number of trips is not known before it is differentiated",
-                s.loc,
-                "write it as a for loop over a range",
-            )
         for v in operands(s):
             if v in division.device and not (isinstance(s, For | While) and v in s.inits):
                 self.wait(*self.what_waits(s))
         match s:
-            case Let(op=ops.NEW_STACK):
-                pushes = (t for t in walk(division.function.body) if isinstance(t, Push) and t.stack is s.var)
-                return self.of_host(next(pushes))
             case Kernel():
                 self.flush()
                 self.out.append(s)
@@ -401,7 +395,8 @@ class _Host:
         order = [v for v in free if isinstance(v.type, Scalar)] + [v for v in free if not isinstance(v.type, Scalar)]
         self.division.count += 1
         name = f"{self.division.function.name}_{self.division.count}"
-        kernel = Function(name, tuple(Param(identifier(v.name), v) for v in order), flat_body, (), loc)
+        names = (f"{n}_" if (n := identifier(v.name)) in NAMES_OF_KERNELS else n for v in order)
+        kernel = Function(name, tuple(map(Param, names, order)), flat_body, (), loc)
         self.out.append(Launch(kernel, extents, tuple(arrays.get(v, v) for v in order), loc))
 
     def made(self) -> dict[Var, Statement]:
@@ -427,4 +422,4 @@ def _marked(body: Block, axes: tuple[For, ...]) -> Block:
     return visit(body)
 
 
-__all__ = ["launch"]
+__all__ = ["NAMES_OF_KERNELS", "launch"]

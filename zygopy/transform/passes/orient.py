@@ -80,7 +80,7 @@ def any_order(s: For, aliases: AliasClasses, facts: Facts, own: Container[Var] =
                     return False
             case Store():
                 accesses.append((t.array, t.index, True, t.add is ops.SUM))
-            case For() | If() if not any(isinstance(v.type, Array) for v in defined(t)):
+            case For() | While() | If() if not any(isinstance(v.type, Array) for v in defined(t)):
                 pass
             case _:
                 return False
