@@ -6,6 +6,7 @@ CuPy and a device behave.
 
 import re
 import sys
+from dataclasses import replace
 from zlib import crc32
 
 import numpy as np
@@ -17,10 +18,11 @@ from tests.compare import assert_close
 from tests.grid_runner import DeviceArray, GridError, Runner, on
 from tests.oracle import finite_differences
 from tests.programs import PROGRAMS
+from tests.programs.registry import numbers
 from tests.ptx import kernels_of
 from zygopy.backends import gpu
 from zygopy.backends.cuda_text import KernelText
-from zygopy.transform.gpu import gather
+from zygopy.transform.gpu import gather, rows
 
 REFUSED = {
     "the test of a loop depends on numbers that a GPU computes",
@@ -90,6 +92,36 @@ def test_sums_of_other_threads_are_gathered_where_there_are_enough(name, monkeyp
     assert_close(got, zg.value_and_grad(function, argnums, backend="python")(*args), 1e-12)
     atomics = operator.source(*args).count("cuda.atomic.add")
     assert atomics == (0 if name in ("n_body", "mlp") else 1)
+
+
+def statistics(x, y):
+    """Sums, a largest element with its place, and a product of matrices, row by row; stores in the middle of a row."""
+    scaled = np.empty(x.shape)
+    total = 0.0
+    for i in range(x.shape[0]):
+        row = np.zeros(x.shape[1])
+        for j in range(x.shape[1]):
+            row[j] += x[i, j] * y[j]
+        scale = np.sqrt(np.sum(row**2)) + np.max(x[i])
+        for j in range(x.shape[1]):
+            scaled[i, j] = row[j] / scale
+        scaled[i, 0] *= y[i % len(y)]
+        total += np.sum(scaled[i] ** 3)
+    return total
+
+
+ROWS = [cuda_programs.softmax_cross_entropy, cuda_programs.layer_norm, cuda_programs.logistic_regression, statistics]
+
+
+@pytest.mark.parametrize("function", ROWS, ids=lambda f: f.__name__)
+def test_long_rows_are_made_by_blocks_of_threads(function, monkeypatch):
+    monkeypatch.setattr(rows, "LONG", 2)
+    args = (numbers(7, 19), numbers(19, phase=2.0)) if function is statistics else cuda_programs.args_of(function)
+    argnums = (0, 1)
+    operator = zg.value_and_grad(function, argnums, backend="cuda")
+    assert "(thread, " in operator.source(*args)
+    got, _ = on_runner(operator, args, seed=3)
+    assert_close(got, zg.value_and_grad(function, argnums, backend="python")(*args), 1e-12)
 
 
 def test_stencils_are_gathered():
@@ -321,9 +353,10 @@ def test_the_runner_sees(what):
         Runner().compile(KernelText("k", text, ()))((2, 1, 1), (4, 1, 1), np.ones(8), np.zeros(8))
 
 
-@pytest.mark.parametrize("name", ["chain", "heat_in_loops", "n_body"])
-def test_the_runner_sees_missing_barriers_and_atomics(name):
+@pytest.mark.parametrize("name", ["chain", "heat_in_loops", "n_body", "layer_norm"])
+def test_the_runner_sees_missing_barriers_and_atomics(name, monkeypatch):
     """Kernels with their barriers or atomic additions taken out are found."""
+    monkeypatch.setattr(rows, "LONG", 2)
     function = getattr(cuda_programs, name)
     args, argnums = cuda_programs.args_of(function), cuda_programs.argnums_of(function)
 
@@ -331,7 +364,7 @@ def test_the_runner_sees_missing_barriers_and_atomics(name):
         def compile(self, kernel):
             text = kernel.text.replace("    cuda.syncthreads()\n", "    pass\n")
             text = re.sub(r"cuda\.atomic\.add\((\w+), (u32\(.*?\)), (.*)\)$", r"\1[\2] += \3", text, flags=re.M)
-            return super().compile(KernelText(kernel.name, text, kernel.types, kernel.sums, kernel.flat, kernel.checks))
+            return super().compile(replace(kernel, text=text))
 
     with on(Careless()), pytest.raises(GridError):
         zg.value_and_grad(function, argnums, backend="cuda")(*zg.to_device(args))

@@ -100,7 +100,8 @@ class Program:
 
 def _start(kernel: KernelText, run: Callable, joins: dict, arrays: Any, extents: tuple, args: list) -> None:
     """Launch a kernel, and those that combine what its blocks have left."""
-    grid, block = shape_of(extents, _BLOCKS if kernel.sums else None)
+    most = _BLOCKS if kernel.sums else None
+    grid, block = shape_of_rows(extents[0], most) if kernel.by_rows else shape_of(extents, most)
     if not extents:
         block = (1, 1, 1)
     blocks = math.prod(grid)
@@ -140,6 +141,11 @@ def shape_of(extents: tuple[int, ...], most: int | None) -> tuple[tuple, tuple]:
             grid[k] = max(1, grid[k] * most // others)
     pad = (1,) * (3 - len(grid))
     return (*grid, *pad), (*block, *pad)
+
+
+def shape_of_rows(count: int, most: int | None) -> tuple[tuple, tuple]:
+    """The grid and the block for so many rows, each made by a block."""
+    return (min(max(count, 0), most or 2**31 - 1), 1, 1), (cuda_text.THREADS, 1, 1)
 
 
 def _raise(checked: list[KernelText], failed: list[int]) -> None:

@@ -56,6 +56,7 @@ class KernelText:
     sums: tuple[tuple[int, Op, str], ...] = ()
     flat: tuple[int, ...] = ()
     checks: tuple[Check, ...] = ()
+    by_rows: bool = False  # a block for each trip, not a thread
 
 
 class HostWriter(Writer):
@@ -229,7 +230,15 @@ def _linear(name: str, axes: int) -> str:
 
 
 def grid_loops(body: Block) -> list[For]:
-    """The loops of a kernel that threads share out, the outermost first."""
+    """The loops that are the axes of a kernel's grid, the outermost first."""
+    found = parallel_loops(body)[:1]
+    while found and len(found[-1].body.statements) == 1 and (inner := parallel_loops(found[-1].body)[:1]):
+        found += inner
+    return found
+
+
+def parallel_loops(body: Block) -> list[For]:
+    """The loops of a kernel that threads share out, from the outermost inwards."""
     return [s for s in walk(body) if isinstance(s, For) and s.parallel]
 
 
@@ -242,6 +251,8 @@ def grid_sums(body: Block) -> dict[Var, Op]:
 
 def kernel_text(kernel: Function) -> KernelText:
     """A kernel for Numba-CUDA."""
+    from zygopy.backends.cuda_rows import RowsWriter, is_of_rows
+
     joined = grid_sums(kernel.body)
     params = param_vars(kernel)
     sums = [
@@ -251,8 +262,9 @@ def kernel_text(kernel: Function) -> KernelText:
     ]
     flat = [k for k, v in enumerate(params) if isinstance(v.type, Array) and v.type.layout == "C"]
     checks = tuple(s for s in walk(kernel.body) if isinstance(s, Check))
-    text = emit(kernel, writing=KernelWriter).text
-    return KernelText(kernel.name, text, tuple(v.type for v in params), tuple(sums), tuple(flat), checks)
+    by_rows = is_of_rows(kernel)
+    text = emit(kernel, writing=RowsWriter if by_rows else KernelWriter).text
+    return KernelText(kernel.name, text, tuple(v.type for v in params), tuple(sums), tuple(flat), checks, by_rows)
 
 
 def combining(op: Op, dtype: str, name: str) -> Function:
@@ -280,4 +292,13 @@ def combining(op: Op, dtype: str, name: str) -> Function:
 
 Printer = Callable[[Function], KernelText]  # another one writes CUDA C++
 
-__all__ = ["HostWriter", "KernelText", "KernelWriter", "Printer", "combining", "kernel_text"]
+__all__ = [
+    "HostWriter",
+    "KernelText",
+    "KernelWriter",
+    "Printer",
+    "combining",
+    "grid_loops",
+    "kernel_text",
+    "parallel_loops",
+]

@@ -5,7 +5,8 @@ for i in range(n):                       t = np.empty((m, n))
     for j in range(m):            ->         for j in range(m):
         t[j] = x[i, j] * w                       t[j, i] = x[i, j] * w
 
-The thread is the last axis, so that neighbours touch neighbouring memory.
+The thread is the last axis, so that neighbours touch neighbouring memory. Where a block of threads makes a trip
+(`rows`), the trip is the first axis.
 """
 
 from zygopy.transform import ops
@@ -15,20 +16,21 @@ from zygopy.transform.ir import Block, For, Let, Statement, Store, Value, Var, n
 from zygopy.transform.types import INT, Array
 
 
-def expand(body: Block, axes: tuple[For, ...], b: Builder) -> Block:
+def expand(body: Block, axes: tuple[For, ...], b: Builder, by_rows: bool = False) -> Block:
     """The body of a kernel without the arrays of its own; `b` makes those of all threads before it."""
     own = arrays_of_trips(axes[0])
     lets = {t.var: t for t in walk(axes[0].body) if isinstance(t, Let) and t.var in own}
     if not lets:
         return body
     extents = tuple(b.sub(loop.stop, loop.start) for loop in axes)
-    columns = {
-        var: b.let(ops.EMPTY, (*let.args, *extents), Array(var.type.dtype, len(let.args) + len(axes)), var.name)
-        for var, let in lets.items()
-    }
+    columns = {}
+    for var, let in lets.items():
+        shape = (*extents, *let.args) if by_rows else (*let.args, *extents)
+        columns[var] = b.let(ops.EMPTY, shape, Array(var.type.dtype, len(shape)), var.name)
 
     def place(index: tuple[Value, ...], inner: Builder) -> tuple[Value, ...]:
-        return (*index, *(inner.sub(loop.index, loop.start) for loop in axes))
+        trip = tuple(inner.sub(loop.index, loop.start) for loop in axes)
+        return (*trip, *index) if by_rows else (*index, *trip)
 
     def changed(block: Block) -> Block:
         out: list[Statement] = []

@@ -66,12 +66,21 @@ class Grid:
 
     def is_shared(self, s: For) -> bool:
         """Whether the trips of a loop are independent but for sums and extremes, and are many."""
-        if s.step != integer(1) or _is_short(s):
+        return not _is_short(s) and self.is_independent(s)
+
+    def is_independent(self, s: For) -> bool:
+        """Whether the trips of a loop are independent but for sums and extremes."""
+        if s.step != integer(1):
             return False
         own = arrays_of_trips(s)
         if not any_order(replace(s, body=without(s.body, own)), self.aliases, self.facts, own):
             return False
         return all(reduction(s, k) is not None for k in range(len(s.params)))
+
+    def expected_trips(self, s: For) -> int | None:
+        """How many trips a loop had in the call that the code is made for."""
+        start, stop = self.facts.expected(s.start), self.facts.expected(s.stop)
+        return None if start is None or stop is None else stop - start
 
     def with_atomics(self, body: Block, axes: tuple[For, ...]) -> Block:
         """The body of a kernel, its additions marked where threads may meet in one element."""

@@ -19,6 +19,7 @@ from zygopy.transform.gpu.expand import expand
 from zygopy.transform.gpu.gather import gather
 from zygopy.transform.gpu.grid import Grid, arrays_of_trips, reduction, without
 from zygopy.transform.gpu.offsets import offsets
+from zygopy.transform.gpu.rows import as_rows, row_loops
 from zygopy.transform.gpu.sink import sink
 from zygopy.transform.gpu.stacks import stacks_as_arrays
 from zygopy.transform.ir import (
@@ -56,6 +57,7 @@ from zygopy.transform.naming import identifier
 from zygopy.transform.types import Array, Scalar
 
 NAMES_OF_KERNELS = {"thread", "half", "going", "failed", "cuda", "u32", "libdevice"}  # that texts of kernels use
+NAMES_OF_KERNELS |= {f"shared_{k}" for k in range(10)}
 
 
 def launch(function: Function) -> Function:
@@ -349,15 +351,17 @@ class _Host:
             if part is not result:
                 after.append((None, Let(result, ops.ADD, (init, part), s.loc)))
         parts = tuple(part for part, _ in after if part is not None)
-        nest = replace(s, inits=tuple(params), results=parts)
+        rows = as_rows(s, division.grid) if len(axes) == 1 else None
+        axes = axes if rows is None else (rows,)
+        nest = replace(rows or s, inits=tuple(params), results=parts)
         stores = [Store(division.cells[p], (integer(0),), p, None, s.loc) for p in parts]
         before = Block((*preamble, nest, *stores))
-        body = division.grid.with_atomics(expand(before, axes, host), axes)
+        body = division.grid.with_atomics(expand(before, axes, host, rows is not None), axes)
         self.out += host.statements
         extents = Builder(s.loc)
         sizes = tuple(extents.sub(loop.stop, loop.start) for loop in axes)
         self.out += extents.statements
-        self.emit(_marked(body, axes), sizes, s.loc)
+        self.emit(_marked(body, (*axes, *(row_loops(rows) if rows else ()))), sizes, s.loc)
         self.pending += [let for _, let in after]
 
     def preamble(self, s: For) -> list[Statement] | None:
@@ -403,9 +407,9 @@ class _Host:
         return {v: s for s in self.out for v in defined(s)}
 
 
-def _marked(body: Block, axes: tuple[For, ...]) -> Block:
+def _marked(body: Block, shared: tuple[For, ...]) -> Block:
     """The body with the loops that threads share out marked as parallel, and no others."""
-    keys = {loop.key for loop in axes}
+    keys = {loop.key for loop in shared}
 
     def visit(block: Block) -> Block:
         out = []
