@@ -185,3 +185,18 @@ def test_compiled_sample_covers_every_group():
     """The compiled backend runs at least one program from each file of the corpus."""
     files = {p.function.__module__ for p in PROGRAMS.values()}
     assert {PROGRAMS[name].function.__module__ for name in ON_CPU} == files
+
+
+def counted_by_the_last(x):
+    count = 1
+    for _ in range(100):
+        found = 0
+        for j in range(count):
+            found += 2 if x > j else 0
+        count = 3 if found > 20 else found
+    return count * x
+
+
+def test_a_loop_as_long_as_what_the_last_one_has_counted():
+    """Its first count is written where the number of trips is still to be read."""
+    assert zg.value_and_grad(counted_by_the_last, backend="python")(1.5) == (6.0, 4.0)

@@ -165,7 +165,7 @@ class _Inliner:
         return s.op.effect is not Effect.ALLOCATES and s.op not in ops.VIEWS
 
     def reads_memory(self, s: Let) -> bool:
-        return s.op is ops.LOAD or any(
+        return s.op in (ops.LOAD, ops.CAPACITY) or any(
             isinstance(a, Var) and a in self.inlined and self.reads_memory(self.inlined[a]) for a in s.args
         )
 
@@ -262,8 +262,9 @@ class _Interference:
         through -= set(block_params(s))
         through = {v for v in through if v not in self.uses.inlined}
         heads = set(block_params(s))
+        bounds = self.uses.of((s.start, s.stop, s.step)) if isinstance(s, For) else set()  # read behind the first copies
         for p in heads:
-            self.define(p, through | heads)
+            self.define(p, through | heads | bounds)
         for inner in blocks(s):
             self.block(inner, through | self.uses.of(inner.yields) | (heads if inner is not s.body else set()))
         return through | self.uses.of(operands(s))
