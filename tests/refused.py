@@ -154,21 +154,59 @@ def set_display(x):
     return x + len(s)
 
 
-@refused("a list of arrays of a length known only at run time", zg.UnsupportedError, X)
+@refused("a list of objects of a length known only at run time", zg.UnsupportedError, X)
 def list_comprehension(a):
-    squares = [a * v for v in a]
-    return squares[1][0]
+    squares = [{"square": v * v} for v in a]
+    return squares[1]["square"]
 
 
-@refused("changing, joining or comparing a list of a length known only at run time", zg.UnsupportedError, X)
+@refused("repeating or comparing a list of a length known only at run time", zg.UnsupportedError, X)
 def list_of_run_time_doubled(a):
     squares = [v * v for v in a] * 2
     return squares[1]
 
 
-@refused("a comprehension whose condition is known only at run time", zg.UnsupportedError, 1.0)
+@refused("returning a list of a length known only at run time", zg.UnsupportedError, X)
+def list_of_run_time_returned(a):
+    return [v * v for v in a if v > 0]
+
+
+@refused("items of another kind in such a list", zg.UnsupportedError, X)
+def list_of_run_time_of_all(a):
+    values = [v * v for v in a]
+    values.append(a)
+    return values[0]
+
+
+@refused("storing into an array that such a list holds", zg.UnsupportedError, X)
+def stored_behind_a_list(a):
+    row, rows = 2 * a, []
+    for v in a:
+        row[0] = v
+        rows.append(row)
+    return rows[0][0]
+
+
+@refused("a list that grows while a loop goes through it", zg.UnsupportedError, X)
+def growing_while_walked(a):
+    values = [v * v for v in a]
+    for v in values:
+        if v > 1.0:
+            values.append(v / 2)
+    return values[-1]
+
+
+@refused("lists of such a length that change places in a loop", zg.UnsupportedError, X)
+def swapped_lists(a):
+    here, there = [v for v in a], [2 * v for v in a]
+    for _ in a:
+        here, there = there, here
+    return here[0]
+
+
+@refused("a generator, handed on, whose condition is known only at run time", zg.UnsupportedError, 1.0)
 def filtering_comprehension(x):
-    return len([k for k in (1.0, 2.0) if k < x]) * x
+    return len(tuple(k for k in (1.0, 2.0) if k < x)) * x
 
 
 @refused("an assignment expression", zg.UnsupportedError, 1.0)
@@ -303,12 +341,12 @@ def replaced_object_changed(x, n):
     return state["v"]
 
 
-@refused("a list that grows in a loop", zg.UnsupportedError, 1.0, 3)
+@refused("a list of objects that grows in a loop", zg.UnsupportedError, 1.0, 3)
 def growing_list(x, n):
-    values = [x]
+    values = [{"now": x}]
     for _ in range(n):
-        values.append(values[-1] * x)
-    return values[-1]
+        values.append({"now": x})
+    return values[-1]["now"]
 
 
 @refused("an object with other members on another path", zg.TypeJoinError, 1.0)

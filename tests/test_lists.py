@@ -90,7 +90,6 @@ def test_numbers_keep_their_type():
 REFUSED = {
     "append": lambda v: [t for t in v].append(1.0),
     "store": lambda v: [t for t in v].__setitem__(0, 1.0),
-    "sum of lists": lambda v: sum([t for t in v] + [1.0]),
     "twice": lambda v: sum([t for t in v] * 2),
     "scaled": lambda v: v[0] * [t for t in v],
     "equal": lambda v: 1.0 if [t for t in v] == [t for t in v] else 2.0,
@@ -100,9 +99,6 @@ REFUSED = {
     "stopped": lambda v: sum(zg.stop_gradient([t for t in v])),
     "unpacked": lambda v: max(*[t for t in v]),
     "nested": lambda v: zg.grad(read)([t for t in v])[0],
-    "arrays": lambda v: sum([t * v for t in v])[0],
-    "tuples": lambda v: [(t, t) for t in v][0][0],
-    "conditions": lambda v: sum([t for t in v if t > 0]),
 }
 
 

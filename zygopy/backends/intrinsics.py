@@ -264,8 +264,8 @@ hold = instruction(_hold, lambda *arrays: types.void(*arrays))  # does nothing, 
 def _grow(context, builder, signature, args):
     array_type = signature.return_type
     old = _arrays_of_numba().make_array(array_type)(context, builder, args[0])
-    rows, width = cgutils.unpack_tuple(builder, old.shape, 2)
-    doubled = cgutils.pack_array(builder, [builder.mul(rows, ir.Constant(rows.type, 2)), width])
+    rows, *width = cgutils.unpack_tuple(builder, old.shape, array_type.ndim)
+    doubled = cgutils.pack_array(builder, [builder.mul(rows, ir.Constant(rows.type, 2)), *width])
     lengths, strides, size = lengths_and_strides(context, builder, array_type, doubled)
     owner = context.nrt.meminfo_alloc_aligned(builder, size, context.get_preferred_array_alignment(array_type.dtype))
     data = context.nrt.meminfo_data(builder, owner)
@@ -274,4 +274,4 @@ def _grow(context, builder, signature, args):
     return array_value(context, builder, array_type, lengths, strides, data, owner)
 
 
-grow = instruction(_grow, lambda tape: tape(tape))  # a growing tape of twice as many rows with the same contents
+grow = instruction(_grow, lambda tape: tape(tape))  # an array of twice as many rows with the same contents

@@ -54,6 +54,7 @@ class Facts:
     ranges: dict[Var, tuple[Value, Value, Value]] = field(default_factory=dict)  # start, stop, step
     shapes: dict[Var, tuple[Value, ...]] = field(default_factory=dict)  # of arrays
     assumed: list[list[tuple[Affine, ...]]] = field(default_factory=list)  # per block: see `assume`
+    counts: set[Var] = field(default_factory=set)  # numbers of which somebody else knows that they are 0 or more
     equal: list[dict] = field(default_factory=lambda: [{}])  # per block: see `assume_equal`
 
     sharing: bool = False  # whether equal expressions are found; `equal` then holds the first variable of each
@@ -254,7 +255,7 @@ class Facts:
     def _is_count(self, symbol: Var) -> bool:
         let = self.definitions.get(symbol)
         if let is None:
-            return False
+            return symbol in self.counts
         if let.op is ops.DIM:
             return True
         if let.op is ops.INT_MAX:

@@ -164,7 +164,8 @@ def _local(function: Function, aliases: AliasClasses, names: dict[Var, str]) -> 
     handed_on = [v for s in walk(function.body) if isinstance(s, Call | Push) for v in operands(s)]
     handed_on += leaves(function.results)
     kept = {aliases.of(v) for v in handed_on if isinstance(v, Var) and isinstance(v.type, Array)}
-    made = [s.var for s in function.body.statements if isinstance(s, Let) and s.op.effect is Effect.ALLOCATES]
+    lets = [s for s in function.body.statements if isinstance(s, Let)]
+    made = [s.var for s in lets if s.op.effect is Effect.ALLOCATES and s.op is not ops.NEW_LIST]
     own = {names[v] for v in made if isinstance(v.type, Array) and aliases.of(v) not in kept}
     return own - {name for v, name in names.items() if isinstance(v.type, Array) and aliases.of(v) in kept}
 
@@ -248,7 +249,7 @@ class Writer:
                 return f"{self.names[args[0]]}[{self.items(args[1:])}]", _ATOM
             case ops.DIM:
                 return f"{self.names[args[0]]}.shape[{args[1].value}]", _ATOM
-            case ops.EMPTY | ops.ZEROS | ops.SCRATCH:
+            case ops.EMPTY | ops.ZEROS | ops.SCRATCH | ops.NEW_LIST:
                 return self.allocation(let), _ATOM
             case ops.VIEW:
                 return self.view(let), _ATOM
@@ -283,7 +284,7 @@ class Writer:
         if let.op is ops.SCRATCH:
             return f"scratch(({shape}{',' if len(let.args) == 1 else ''}){dtype})"
         shape = f"({shape})" if len(let.args) > 1 else shape
-        return f"np.{let.op.name}({shape}{dtype})"
+        return f"np.{'zeros' if let.op is ops.ZEROS else 'empty'}({shape}{dtype})"
 
     def view(self, let: Let) -> str:
         args = let.args
@@ -380,6 +381,10 @@ class Writer:
                 if s.add and (let := self.inlined.get(s.value)) is not None and let.op is ops.NEG:
                     sign, value = "-=", self.value(let.args[0])
                 self.statement_line(s, f"{self.names[s.array]}[{self.items(s.index)}] {sign} {value}")
+            case Kernel() if s.op is ops.ROOM:
+                (items,), (n,) = s.outs, s.args
+                self.statement_line(s, f"if {self.value(n, 7)} == {self.names[items]}.shape[0]:")
+                self.line(f"    {self.names[items]} = grow({self.names[items]})")
             case Kernel():
                 self.statement_line(s, s.op.text.format(*(self.value(v) for v in (*s.outs, *s.args))))
             case Call():

@@ -230,6 +230,8 @@ def known_shape(array: Value, definitions: dict[Var, Statement], given: dict[Val
     if array in given:
         return given[array]
     match s := definitions.get(array):
+        case Let() if s.op is ops.NEW_LIST:
+            return (None, *s.args[1:])
         case Let() if s.op.effect is Effect.ALLOCATES:
             return s.args
         case Let() if s.op is ops.VIEW:

@@ -262,7 +262,7 @@ class _Interference:
         through -= set(block_params(s))
         through = {v for v in through if v not in self.uses.inlined}
         heads = set(block_params(s))
-        bounds = self.uses.of((s.start, s.stop, s.step)) if isinstance(s, For) else set()  # read behind the first copies
+        bounds = self.uses.of(operands(s)[:3]) if isinstance(s, For) else set()  # read when the params have values
         for p in heads:
             self.define(p, through | heads | bounds)
         for inner in blocks(s):

@@ -76,6 +76,8 @@ OVERLAPS = Op("overlaps", "overlap(extent({0}), extent({1}))")  # args: two arra
 FIRST_OVERLAP = Op(
     "first_overlap", ""
 )  # args: how many are asked for, arrays: the first that overlaps another one, or -1
+NEW_LIST = Op("list", "", effect=Effect.ALLOCATES)  # args: the shape; an array whose first axis may become longer
+CAPACITY = Op("capacity", "{0}.shape[0]", effect=Effect.READS)  # args: a list; how long its first axis is by now
 NEW_STACK = Op("stack", "", effect=Effect.ALLOCATES)
 STACK_ROWS = Op("stack_rows", "{0}", effect=Effect.READS)  # a growing tape as the array that holds its rows
 STACK_TOP = Op("stack_top", "{0}_top", effect=Effect.READS)  # the number of its rows
@@ -110,7 +112,8 @@ EIGH = _kernel("eigh", 3)  # w, v; a: eigenvalues going up, a @ v = v * w; the l
 SVD = _kernel("svd", 4)  # u, s, vt; a = (u * s) @ vt, of min(m, n) singular values; both: nan where none are found
 QR = _kernel("qr", 3)  # q, r; a = q @ r, of at least as many rows as columns; r is zero below the diagonal
 ARGSORT = _kernel("argsort", 2)  # order; x: the indices that sort a vector
-ADDING = (ADD_MATMUL, SUB_MATMUL, ADD_CHOLESKY_ADJOINT)  # kernels that add to their outs
+ROOM = _kernel("room", 2)  # has a list end behind item n, which is at most its length; nothing that it holds changes
+ADDING = (ADD_MATMUL, SUB_MATMUL, ADD_CHOLESKY_ADJOINT, ROOM)  # kernels that keep what is in their outs
 
 # Scalars.
 CAST = Op("cast", "")

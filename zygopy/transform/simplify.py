@@ -209,7 +209,8 @@ class _Forward:
             return constant(s.var.type.dtype.type(args[0].value), s.var.type)
         if op is ops.CAST and args[0].type.dtype == s.var.type.dtype:
             return args[0]
-        if op is ops.DIM and (made := self.lets.get(args[0])) is not None and made.op.effect is Effect.ALLOCATES:
+        made = self.lets.get(args[0]) if op is ops.DIM else None
+        if made is not None and made.op.effect is Effect.ALLOCATES and made.op is not ops.NEW_LIST:
             return made.args[args[1].value]
         if op is ops.DIM and args[0] in self.made:
             return self.made[args[0]][args[1].value]
@@ -407,7 +408,7 @@ def _is_bool(value: Value, wanted: bool) -> bool:
 def remove_dead(function: Function) -> Function:
     """Remove what nothing reads: values, loop parameters, arrays that are only stored into."""
     live: set[Var] = {v for v in leaves(function.results) if isinstance(v, Var)}
-    body = _Dead(live, alias_classes(function.body), _unread(function)).block(function.body)
+    body = _Dead(live, alias_classes(function.body), _unread(function), _sized(function)).block(function.body)
     return replace(function, body=body)
 
 
@@ -420,11 +421,16 @@ def _unread(function: Function) -> set[Var]:
     return made - read - {aliases.of(array) for s in walk(function.body) for array in read_arrays(s)}
 
 
+def _sized(function: Function) -> set[Value]:
+    """The lists whose length somebody asks for."""
+    return {s.args[0] for s in walk(function.body) if isinstance(s, Let) and s.op is ops.CAPACITY}
+
+
 class _Dead:
     """One walk backwards with the set of variables that are read later, and the arrays that nobody reads."""
 
-    def __init__(self, live: set[Var], aliases: AliasClasses, unread: set[Var]):
-        self.live, self.aliases, self.unread = live, aliases, unread
+    def __init__(self, live: set[Var], aliases: AliasClasses, unread: set[Var], sized: set[Value]):
+        self.live, self.aliases, self.unread, self.sized = live, aliases, unread, sized
 
     def use(self, values) -> None:
         self.live.update([v for v in values if isinstance(v, Var)])
@@ -446,7 +452,7 @@ class _Dead:
                 if self.aliases.of(s.array) in self.unread:
                     return None
             case Kernel():
-                if all(self.aliases.of(out) in self.unread for out in s.outs):
+                if all(self.aliases.of(out) in self.unread and out not in self.sized for out in s.outs):
                     return None
             case For() | While():
                 return self.loop(s)
@@ -458,7 +464,7 @@ class _Dead:
     def loop(self, s: For | While) -> For | While | None:
         keep = {k for k, r in enumerate(s.results) if r in self.live}
         while True:
-            trial = _Dead(set(self.live), self.aliases, self.unread)
+            trial = _Dead(set(self.live), self.aliases, self.unread, self.sized)
             body = Block(s.body.statements, tuple(s.body.yields[k] for k in sorted(keep)))
             new_body = trial.block(body)
             new_test = trial.block(s.test) if isinstance(s, While) else None

@@ -141,7 +141,7 @@ def _check_let(s: Let) -> None:
         _demand(isinstance(s.var.type, Stack) and isinstance(s.args[0].type, Array), "a tape has rows", s)
     elif s.op is ops.FIRST_OVERLAP:
         _demand(all(isinstance(a.type, Array) for a in s.args[1:]), "a question about arrays asks arrays", s)
-    elif s.op in (ops.DIM, ops.OVERLAPS):
+    elif s.op in (ops.DIM, ops.CAPACITY, ops.OVERLAPS):
         _demand(isinstance(s.args[0].type, Array), "a question about an array asks an array", s)
     elif s.op is ops.VIEW:
         _demand(len(s.args) == 1 + 3 * s.args[0].type.ndim, "a view says start, step and length of each axis", s)

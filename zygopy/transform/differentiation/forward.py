@@ -206,7 +206,7 @@ class Pushing:
     def kernel(self, s: Kernel, b: Builder) -> None:
         """What the rule says; arrays filled from what stands still stand still, though they moved before."""
         k = Sideways(b, functools.partial(shape_of, b), self.tangent)
-        adds = s.op in (ops.ADD_MATMUL, ops.SUB_MATMUL)
+        adds = s.op in (ops.ADD_MATMUL, ops.SUB_MATMUL, ops.ROOM)
         if adds or any(self.tangent(a) is not None for a in s.args):
             rules.tangent_of(s.op)(k, *s.outs, *s.args)
             return
@@ -245,7 +245,7 @@ class Pushing:
             case ops.NEW_ARENA:
                 self.dot[s.var] = s.var
             case _ if s.op.effect is Effect.ALLOCATES:
-                op = s.op if isinstance(s.var.type, Stack) else ops.ZEROS
+                op = s.op if isinstance(s.var.type, Stack) or s.op is ops.NEW_LIST else ops.ZEROS
                 self.dot[s.var] = b.let(op, s.args, s.var.type, _dot(s.var))
             case ops.VIEW | ops.TRANSPOSE | ops.RESHAPE:
                 self.dot[s.var] = b.let(s.op, (self.dot[s.args[0]], *s.args[1:]), s.var.type, _dot(s.var))

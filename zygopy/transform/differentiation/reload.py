@@ -1,5 +1,6 @@
 """Whether memory still holds at its reverse use what a load read: no store that may meet the load comes between."""
 
+from zygopy.transform import ops
 from zygopy.transform.affine import Affine, Facts
 from zygopy.transform.ir import Call, Const, For, Function, If, Kernel, Let, Store, Value, Var, While, walk
 from zygopy.transform.memory import AliasClasses, stored_arrays
@@ -24,7 +25,7 @@ class Clobbering:
             match s:
                 case Let():
                     self.facts.definitions[s.var] = s
-                case Store() | Kernel() | Call():
+                case Store() | Kernel() | Call() if not (isinstance(s, Kernel) and s.op is ops.ROOM):
                     for class_ in {self.aliases.of(array) for array in stored_arrays(s)}:
                         self.stores.setdefault(class_, []).append((s, path))
                 case For():

@@ -54,6 +54,7 @@ from zygopy.transform.ir import (
     replace,
     walk,
     with_blocks,
+    within,
 )
 from zygopy.transform.kernels import Backwards
 from zygopy.transform.memory import stored_arrays
@@ -278,7 +279,8 @@ class _Sweep:
                         self.shadow[s.var] = b.let(s.op, args, s.var.type, _bar(s.var))
                     elif s.var not in self.shadow:
                         shape_type = Array(s.var.type.dtype, s.var.type.ndim)
-                        self.shadow[s.var] = b.let(ops.ZEROS, s.args, shape_type, _bar(s.var))
+                        shape = self.grown(s, block) if s.op is ops.NEW_LIST else s.args
+                        self.shadow[s.var] = b.let(ops.ZEROS, shape, shape_type, _bar(s.var))
                 case Call():
                     for r in s.results:
                         if isinstance(r.type, Array) and self.has_shadow(r) and r not in self.shadow:
@@ -288,6 +290,15 @@ class _Sweep:
                     self.shadow_loop_results(s, b)
                 case If():
                     self.shadow_branch_results(s, b)
+
+    def grown(self, s: Let, block: Block) -> tuple[Value, ...]:
+        """The shape that a list of a block has in the end, asked for behind the last statement that may change it."""
+        growing = [t for t in block.statements if any(isinstance(u, Kernel) and s.var in u.outs for u in within(t))]
+        if not growing:
+            return s.args
+        length = Let(Var("room", INT), ops.CAPACITY, (s.var,), growing[-1].loc)
+        self.operands.behind.setdefault(id(growing[-1]), []).append(length)
+        return (length.var, *s.args[1:])
 
     def array_slots(self, s: For | While) -> list[int]:
         """The array variables of a loop that have shadows of their own."""

@@ -306,7 +306,7 @@ class _Closing:
                     dims.setdefault(t.args[1].value, t.var)
             return tuple(dims[k] for k in range(array.type.ndim)) if len(dims) == array.type.ndim else None
         if isinstance(s, Let) and s.op.effect is Effect.ALLOCATES:
-            return s.args
+            return s.args if s.op is not ops.NEW_LIST else None
         if isinstance(s, For | While):
             if any(isinstance(t, Let) and t.op is ops.DIM and t.args[0] is array for t in walk(self.function.body)):
                 return None

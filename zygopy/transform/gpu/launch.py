@@ -68,6 +68,10 @@ def launch(function: Function) -> Function:
     UnsupportedError
         Where the host would have to wait for a number from the GPU, or needs what kernels cannot do.
     """
+    for s in walk(function.body):
+        if isinstance(s, Let) and s.op is ops.NEW_LIST:
+            what = "a list whose length only run time knows is not supported on backend cuda"
+            raise UnsupportedError(what, s.loc, help="fill an array: np.zeros(n)")
     return _Division(gather(sink(stacks_as_arrays(function)))).divided()
 
 

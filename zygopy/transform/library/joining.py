@@ -73,6 +73,37 @@ def stack(s, items: object, axis: int | None = None) -> View:
     return concatenate(s, tuple(expanded(v, at) for v in views), at)
 
 
+def is_of_run_time(items: object) -> bool:
+    """Whether this is an array of as many items as only run time knows: what a list that grows was made to."""
+    return isinstance(items, View) and items.ndim > 0 and not isinstance(items.shape[0], Const)
+
+
+def stack_rows(s, rows: View, axis: int) -> View:
+    """The rows of an array along a new axis."""
+    _need_rows(s, rows, "stack")
+    first, *own = rows.own_axes
+    return arrays.copy(s, rows.ordered((*own[:axis], first, *own[axis:])))
+
+
+def concatenate_rows(s, rows: View) -> View:
+    """The rows of an array one behind the other along their first axis."""
+    _need_rows(s, rows, "concatenate")
+    count, length, *rest = rows.shape
+    new = arrays.whole_of_new(s, (s.b.mul(count, length), *rest), rows.dtype)
+
+    def element(ks: tuple[Value, ...]) -> None:
+        place = s.b.add(s.b.mul(ks[0], length), ks[1])
+        arrays.store(s, arrays.element_at(s, new, (place, *ks[2:])), load_at(s, rows, ks))
+
+    arrays.nest(s, rows.shape, element)
+    return new
+
+
+def _need_rows(s, rows: View, verb: str) -> None:
+    some = s.b.apply(ops.GT, rows.shape[0], integer(0))
+    s.check(some, ValueError, f"need at least one array to {verb}")
+
+
 def expanded(view: View, axis: int) -> View:
     """The view with a new axis of length 1."""
     own = view.own_axes

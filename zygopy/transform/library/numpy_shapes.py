@@ -165,6 +165,9 @@ def asarray(s, a, dtype=None):
 
 @builtin(np.concatenate)
 def concatenate(s, arrays_, axis=None):
+    if joining.is_of_run_time(arrays_) and arrays_.ndim > 1:
+        known_axis(s, axis, 1, 0)
+        return joining.concatenate_rows(s, arrays_)
     views = tuple(need_array(s, v) for v in joining.sequence(s, arrays_))
     if isinstance(axis, Static):  # None, and not left out
         return joining.concatenate(s, tuple(flat(s, joining.at_least(v, 1)) for v in views), 0)
@@ -173,18 +176,24 @@ def concatenate(s, arrays_, axis=None):
 
 @builtin(np.stack)
 def stack(s, arrays_, axis=None):
+    if joining.is_of_run_time(arrays_):
+        return joining.stack_rows(s, arrays_, known_axis(s, axis, arrays_.ndim, 0))
     views = joining.sequence(s, arrays_)
     return joining.stack(s, arrays_, known_axis(s, axis, need_array(s, views[0]).ndim + 1, 0))
 
 
 @builtin(np.hstack)
 def hstack(s, tup):
+    if joining.is_of_run_time(tup) and tup.ndim == 2:
+        return joining.concatenate_rows(s, tup)
     views = tuple(joining.at_least(need_array(s, v), 1) for v in joining.sequence(s, tup))
     return joining.concatenate(s, views, 0 if views[0].ndim == 1 else 1)
 
 
 @builtin(np.vstack)
 def vstack(s, tup):
+    if joining.is_of_run_time(tup) and tup.ndim > 1:
+        return joining.stack_rows(s, tup, 0) if tup.ndim == 2 else joining.concatenate_rows(s, tup)
     return joining.concatenate(s, tuple(joining.at_least(need_array(s, v), 2) for v in joining.sequence(s, tup)), 0)
 
 

@@ -229,13 +229,14 @@ def holds(s, form: Affine) -> bool:
     return True
 
 
-def checked(s, i: Value, n: Value, axis: int) -> Value:
+def checked(s, i: Value, n: Value, axis: int, message: str = "") -> Value:
     """The index i of an axis of length n as one that is in range, or the user's IndexError."""
     b, facts = s.b, s.facts
-    message = f"index out of bounds for axis {axis}"
+    of_array, message = not message, message or f"index out of bounds for axis {axis}"
     if isinstance(i, Const) and isinstance(n, Const):
         if not -n.value <= i.value < n.value:
-            raise OutOfBoundsError(f"index {i.value} is out of bounds for axis {axis} with size {n.value}", s.loc)
+            known = f"index {i.value} is out of bounds for axis {axis} with size {n.value}"
+            raise OutOfBoundsError(known if of_array else message, s.loc)
         return i if i.value >= 0 else integer(i.value + n.value)
     if isinstance(i, Const) and i.value < 0:
         if facts.never_negative(facts.affine(n).shift(i.value)):

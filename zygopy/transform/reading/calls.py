@@ -17,7 +17,7 @@ from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import COMPOSED, apply_function, is_scalar_function
 from zygopy.transform.ir import Const, Print, Value
 from zygopy.transform.library import elementwise
-from zygopy.transform.reading import arrays, objects
+from zygopy.transform.reading import arrays, list_methods, lists, objects
 from zygopy.transform.reading.handlers import BUILTINS, METHODS, OF_OBJECTS, builtin, stop_gradient
 from zygopy.transform.reading.memory_order import loosen
 from zygopy.transform.reading.values import (
@@ -25,7 +25,6 @@ from zygopy.transform.reading.values import (
     Closure,
     Enumerate,
     LinearAt,
-    Listed,
     Mapped,
     Method,
     Object,
@@ -97,8 +96,8 @@ def _call_object(s, function: object, args: list, kwargs: dict, name: str) -> ob
         loosen(s, value, [*args, *kwargs.values()], function)
         return value
     if is_scalar_function(function):
-        if function in (min, max) and len(args) == 1 and isinstance(args[0], Listed):
-            return handler_of(np.min if function is min else np.max)(s, args[0].items, **kwargs)
+        if function in (min, max) and len(args) == 1 and (content := lists.of(s, args[0])) is not None:
+            return handler_of(np.min if function is min else np.max)(s, lists.view_of(s, content), **kwargs)
         _refuse_lists(s, function, args)
         args = [s.opened(a) for a in args]
         return _scalar_call(s, function, args, kwargs)
@@ -125,9 +124,9 @@ def _call_object(s, function: object, args: list, kwargs: dict, name: str) -> ob
 
 def _refuse_lists(s, function: Callable, given: list) -> None:
     """Refuse lists that stand in arrays, but for functions of NumPy and SciPy, which make arrays of them."""
-    if any(isinstance(a, Listed) for a in given) and not (isinstance(function, np.ufunc) or _is_of_numpy(function)):
+    if any(lists.of(s, a) for a in given) and not (isinstance(function, np.ufunc) or _is_of_numpy(function)):
         raise UnsupportedError(
-            f"{function.__name__} of a list of a length that only run time knows is not supported",
+            f"{function.__name__} of {lists.WHAT} is not supported",
             s.loc,
             help="make an array of it: np.array(...)",
         )
@@ -263,14 +262,14 @@ def length(s, value):
     match value:
         case tuple():
             return integer(len(value))
+        case Object() if (content := lists.of(s, value)) is not None:
+            return content.length
         case Object() if value.cls in (list, dict):
             return integer(len(s.content(value)))
         case Object() if (found := objects.method_of(s, value, "__len__")) is not None:
             return call(s, found, [], {})
         case View() if value.ndim:
             return value.spans[0].length
-        case Listed():
-            return value.items.spans[0].length
         case Range():
             from zygopy.transform.reading.iteration import trip_count
 
@@ -321,6 +320,10 @@ def tuple_(s, items=()):
 
 @builtin(list)
 def list_(s, items=()):
+    if lists.is_of_run_time(s, items):
+        made = objects.make_list(s, ())
+        list_methods.extend(s, made, items)
+        return made
     return objects.make_list(s, tuple_(s, items))
 
 
@@ -336,6 +339,8 @@ def replace_(s, value, /, **changes):
 
 @builtin(copy.copy)
 def copy_(s, value):
+    if (content := lists.of(s, value)) is not None:
+        return lists.copied(s, content)
     return s.new_object(s.content(value)) if isinstance(value, Object) else deepcopy_(s, value)
 
 
@@ -349,6 +354,8 @@ def _deep_copy(s, value: object, known: dict) -> object:
     if isinstance(value, Object | View):
         if value not in known and isinstance(value, View):
             known[value] = arrays.copy(s, value)
+        elif value not in known and (content := lists.of(s, value)) is not None:
+            known[value] = lists.copied(s, content)
         elif value not in known:
             members = s.content(value)
             made = known[value] = s.new_object(members)
@@ -487,8 +494,6 @@ def _python_type(value: object) -> type:
         return np.ndarray
     if isinstance(value, Object | Record):
         return value.cls
-    if isinstance(value, Listed):
-        return list
     return type(value.value) if isinstance(value, Static) else type(value)
 
 
@@ -496,8 +501,8 @@ def _python_type(value: object) -> type:
 def sum_(s, items, start=None):
     from zygopy.transform.reading.iteration import static_items
 
-    if isinstance(items, Listed):
-        items = items.items
+    if (content := lists.of(s, items)) is not None:
+        items = lists.view_of(s, content)
     if isinstance(items, View):
         return elementwise.sum_of_items(s, items, start)
     values = static_items(s, items)
@@ -515,8 +520,8 @@ def sum_(s, items, start=None):
 def any_(s, items):
     from zygopy.transform.reading.expressions import any_of, truth
 
-    if isinstance(items, Listed):
-        return handler_of(np.any)(s, items.items)
+    if (content := lists.of(s, items)) is not None:
+        return handler_of(np.any)(s, lists.view_of(s, content))
     return any_of(s, [lambda v=v: truth(s, v) for v in _static_items(s, items, "any")])
 
 
@@ -524,8 +529,8 @@ def any_(s, items):
 def all_(s, items):
     from zygopy.transform.reading.expressions import all_of, truth
 
-    if isinstance(items, Listed):
-        return handler_of(np.all)(s, items.items)
+    if (content := lists.of(s, items)) is not None:
+        return handler_of(np.all)(s, lists.view_of(s, content))
     return all_of(s, [lambda v=v: truth(s, v) for v in _static_items(s, items, "all")])
 
 

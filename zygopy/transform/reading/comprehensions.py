@@ -8,13 +8,12 @@ import ast
 from collections.abc import Callable
 
 from zygopy.errors import UnsupportedError
-from zygopy.transform import ops
 from zygopy.transform.build import constant, integer
-from zygopy.transform.ir import Const, Let, Var
-from zygopy.transform.reading import arrays, loops, objects
+from zygopy.transform.ir import Const, Var
+from zygopy.transform.reading import lists, loops, objects
 from zygopy.transform.reading.parse import assigned_names, normalised
-from zygopy.transform.reading.values import Enumerate, Listed, Range, Reversed, View, Zip, describe, is_number
-from zygopy.transform.types import INT, Array
+from zygopy.transform.reading.values import Listed, Object, Range, describe
+from zygopy.transform.types import INT
 
 
 def collected(s, node: ast.ListComp | ast.DictComp | ast.GeneratorExp) -> object:
@@ -23,7 +22,8 @@ def collected(s, node: ast.ListComp | ast.DictComp | ast.GeneratorExp) -> object
 
     first = evaluate(s, node.generators[0].iter)
     s.at(node)
-    if isinstance(node, ast.ListComp) and _is_of_run_time(s, node, first):
+    simple = len(node.generators) == 1 and not node.generators[0].ifs
+    if isinstance(node, ast.ListComp) and simple and lists.is_of_run_time(s, first):
         return _listed(s, node, first)
     found: list = []
 
@@ -34,56 +34,78 @@ def collected(s, node: ast.ListComp | ast.DictComp | ast.GeneratorExp) -> object
         else:
             found.append(evaluate(s, node.elt))
 
-    with_own_names(s, node, lambda: _walk(s, node, 0, visit, first))
+    back = s.mark()
+    try:
+        with_own_names(s, node, lambda: _walk(s, node, 0, visit, first))
+    except _OfRunTimeError:
+        if not isinstance(node, ast.ListComp):
+            raise
+        back()
+        return _appended(s, node, first)
     s.at(node)
     if isinstance(node, ast.DictComp):
         return objects.make_dict(s, found)
     return objects.make_list(s, found) if isinstance(node, ast.ListComp) else tuple(found)
 
 
-def _is_of_run_time(s, node: ast.ListComp, iterable: object) -> bool:
-    """Whether a list has an item for each item of what has as many as only run time knows."""
-    from zygopy.transform.reading.iteration import known_numbers, static_items
-
-    if len(node.generators) > 1 or node.generators[0].ifs:
-        return False
-    walked = isinstance(iterable, Range | View | Zip | Enumerate | Reversed | Listed)
-    return walked and static_items(s, iterable) is None and known_numbers(iterable) is None
-
-
-def _listed(s, node: ast.ListComp, iterable: object) -> Listed:
-    """A list of numbers: a loop that fills an array."""
+def _listed(s, node: ast.ListComp, iterable: object) -> Object:
+    """A list with an item for each item of what has as many as only run time knows: a loop that fills its columns."""
     from zygopy.transform.reading.expressions import assign, evaluate
     from zygopy.transform.reading.iteration import count_of, nth_item
 
     generator = node.generators[0]
     length = s.canonical(count_of(s, iterable))
     outer, position = s.b, len(s.b.statements)
-    index, made = Var("i", INT), list[Listed]()
+    index, made = Var("i", INT), list[lists.Columns]()
 
     def body() -> None:
         assign(s, generator.target, nth_item(s, iterable, index))
         value = evaluate(s, node.elt)
         s.at(node)
-        if not is_number(value):
+        columns = lists.columns_of(s, value)
+        if columns is None or not lists.are_made_at(s, columns, outer.depth):
             raise UnsupportedError(
                 f"a list of {describe(value)} for each item is not supported",
                 s.loc,
-                "how many items it has is not known at compile time, and such lists hold numbers",
+                "how many items it has is not known at compile time, and such lists hold numbers, arrays of one shape "
+                "that is known before the first one, and tuples of such",
                 "write a loop that fills an array",
             )
-        var = Var("items", Array(value.type.dtype, 1))
-        made[:] = [Listed(arrays.whole_of(var, (length,)), value.type)]
-        s.homes[var] = outer.depth
-        arrays.store(s, arrays.element_at(s, made[0].items, (index,)), value)
+        made[:] = [columns]
+        for column in lists.leaves(columns):
+            s.homes[column.base] = outer.depth
+        lists.put(s, columns, index, value, grow=False)
 
     range_ = Range(integer(0), length, integer(1))
     with_own_names(s, node, lambda: loops.counted_loop(s, index, range_, body, []))
-    let = Let(made[0].items.base, ops.EMPTY, (length,), s.loc)
-    outer.statements.insert(position, let)
-    s.facts.definitions[let.var] = let
-    s.facts.shapes[let.var] = (length,)
-    return made[0]
+    behind = outer.statements[position:]
+    del outer.statements[position:]
+    lists.allocate(s, made[0], length)
+    outer.statements += behind
+    return s.new_object(Listed(made[0], length))
+
+
+class _OfRunTimeError(UnsupportedError):
+    """How many items there are is not known at compile time."""
+
+
+def _appended(s, node: ast.ListComp, first: object) -> Object:
+    """A list by the loops and conditions that a comprehension stands for."""
+    made, items = (f"{name}@{node.lineno}:{node.col_offset}:{id(node)}" for name in ("made", "items"))
+    append = ast.Attribute(ast.Name(made, ast.Load()), "append", ast.Load())
+    body: list[ast.stmt] = [ast.Expr(ast.Call(append, [node.elt], []))]
+    for k, generator in reversed(list(enumerate(node.generators))):
+        for condition in reversed(generator.ifs):
+            body = [ast.If(condition, body, [])]
+        body = [ast.For(generator.target, generator.iter if k else ast.Name(items, ast.Load()), body, [])]
+    for new in ast.walk(ast.Module(body, [])):
+        if isinstance(new, ast.stmt | ast.expr) and not hasattr(new, "lineno"):
+            ast.copy_location(new, node)
+    s.frame.names |= {made: objects.make_list(s, ()), items: first}
+    with_own_names(s, node, lambda: s.statements(normalised(body)))
+    s.at(node)
+    del s.frame.names[items]
+    return s.frame.names.pop(made)
 
 
 def with_own_names(s, node: ast.expr, run) -> object:
@@ -112,7 +134,7 @@ def _walk(s, node: ast.expr, depth: int, visit, first: object) -> None:
     items = static_items(s, iterable)
     items = known_numbers(iterable) if items is None else items
     if items is None:
-        raise UnsupportedError(
+        raise _OfRunTimeError(
             f"a comprehension over {describe(iterable)} is not supported",
             s.loc,
             "how many items it has is not known at compile time",
@@ -123,7 +145,7 @@ def _walk(s, node: ast.expr, depth: int, visit, first: object) -> None:
         for condition in generator.ifs:
             test = truth(s, evaluate(s, condition))
             if not isinstance(test, Const):
-                raise UnsupportedError(
+                raise _OfRunTimeError(
                     "this condition of a comprehension is not supported",
                     s.loc,
                     "it must be known at compile time, for it decides how many items there are",

@@ -14,7 +14,7 @@ from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import apply_function
 from zygopy.transform.ir import Block, Const, Effect, Let, Store, Value, Var, walk
 from zygopy.transform.library import elementwise, products, shaping
-from zygopy.transform.reading import arrays, calls, comprehensions, indexing, objects
+from zygopy.transform.reading import arrays, calls, comprehensions, indexing, lists, objects
 from zygopy.transform.reading.parse import parse_function
 from zygopy.transform.reading.values import (
     Attributes,
@@ -190,7 +190,9 @@ def binary(s, function: Callable, a: object, b: object, node: ast.AST) -> object
         return number_operator(s, function, a, b)
     if (found := _overloaded(s, function, a, b)) is not None:
         return found
-    if isinstance(a, Listed) or isinstance(b, Listed):
+    if lists.of(s, a) or lists.of(s, b):
+        if _is_list(a) and _is_list(b) and function is operator.add:
+            return _sum_of_lists(s, a, b)
         _refuse_list_beside(s, a, b)
     if function is operator.matmul:
         return products.matmul(s, s.opened(a), s.opened(b))
@@ -210,6 +212,14 @@ def binary(s, function: Callable, a: object, b: object, node: ast.AST) -> object
     if isinstance(a, View) or isinstance(b, View):
         return elementwise.apply(s, function, [a, b])
     raise DtypeError(f"cannot compute with {describe(a)} and {describe(b)}", s.loc)
+
+
+def _sum_of_lists(s, a: Object, b: Object) -> Object:
+    """a + b of lists of which one has a length of run time."""
+    content = s.content(a)
+    made = lists.copied(s, content) if isinstance(content, Listed) else s.new_object(content)
+    calls.call(s, Method(made, "extend"), [b], {})
+    return made
 
 
 def _refuse_list_beside(s, a: object, b: object) -> None:
@@ -291,10 +301,10 @@ def truth(s, value: object) -> Value:
         return constant(bool(value.value)) if isinstance(value, Const) else s.b.apply(ops.NE, value, integer(0))
     if isinstance(value, tuple):
         return constant(bool(value))
+    if (content := lists.of(s, value)) is not None:
+        return s.b.apply(ops.GT, content.length, integer(0))
     if isinstance(value, Object) and value.cls in (list, dict):
         return constant(bool(s.content(value)))
-    if isinstance(value, Listed):
-        return s.b.apply(ops.GT, value.items.spans[0].length, integer(0))
     if objects.method_of(s, value, "__bool__") or objects.method_of(s, value, "__len__"):
         raise UnsupportedError(f"the truth value of {describe(value)} is not supported", s.loc, help="call a method")
     if isinstance(value, Static):
@@ -332,7 +342,7 @@ def compare(s, op: ast.cmpop, a: object, b: object) -> Value:
         found = any_of(s, [lambda item=item: compare(s, ast.Eq(), a, item) for item in items_of(s, b)])
         return found if isinstance(op, ast.In) else negate(s, found)
     function = _COMPARE[type(op)]
-    if isinstance(a, Listed) or isinstance(b, Listed):
+    if lists.of(s, a) or lists.of(s, b):
         _refuse_list_beside(s, a, b)
     if is_number(a) and is_number(b):
         return apply_function(s.b, function, [a, b], False)
@@ -481,8 +491,6 @@ def _subscript(s, node: ast.Subscript, name: str) -> object:
         if (found := objects.method_of(s, value, "__getitem__")) is not None:
             return calls.call(s, found, [index], {})
         return objects.item(s, value, index)
-    if isinstance(value, Listed):
-        return _listed_item(s, value, node)
     if isinstance(value, View):
         items = _index_items(s, node.slice)
         s.at(node)
@@ -490,20 +498,12 @@ def _subscript(s, node: ast.Subscript, name: str) -> object:
     raise DtypeError(f"cannot index {describe(value)}", s.loc)
 
 
-def _listed_item(s, value: Listed, node: ast.Subscript) -> object:
-    """An item of a list of a length that only run time knows, or a list of some."""
-    index = _slice(s, node.slice) if isinstance(node.slice, ast.Slice) else evaluate(s, node.slice)
-    s.at(node)
-    found = at(s, value.items, (index,), "")
-    if isinstance(found, View):
-        return Listed(found, value.type)
-    return s.b.let(ops.CAST, (found,), value.type) if value.type.weak else found
-
-
 def _object_index(s, owner: Object, node: ast.expr) -> object:
     """The index of a list or dict: a value, or a slice of Python's numbers."""
     if not isinstance(node, ast.Slice):
         return evaluate(s, node)
+    if lists.of(s, owner) is not None:
+        return _slice(s, node)
     return _constant_slice(s, node, f"a {owner.cls.__name__}")
 
 

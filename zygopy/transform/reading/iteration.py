@@ -7,7 +7,7 @@ from zygopy.errors import DtypeError, UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.ir import Const, Value, Var
-from zygopy.transform.reading import arrays, expressions, loops, objects
+from zygopy.transform.reading import arrays, expressions, lists, loops, objects
 from zygopy.transform.reading.parse import assigned_names
 from zygopy.transform.reading.values import (
     Checkpointed,
@@ -41,16 +41,13 @@ def for_loop(s, node: ast.For) -> None:
     if numbers is None:
         _counted(s, node, iterable)
         return
-    before, marks = s.frame.names, [(level.builder, len(level.builder.statements)) for level in s.levels]
-    uses = dict(s.uses)
-    assumed, equal = [list(forms) for forms in s.facts.assumed], [dict(forms) for forms in s.facts.equal]
-    s.frame.names = dict(before)
+    back = s.mark()
+    s.frame.names = dict(s.frame.names)
+    s.unrolls = True
     try:
         _counted(s, node, iterable)
     except UnknownMemberError:
-        s.frame.names, s.facts.assumed, s.facts.equal, s.uses = before, assumed, equal, uses
-        for builder, length in marks:
-            del builder.statements[length:]
+        back()
         _unroll(s, node, iterable, numbers)
 
 
@@ -85,10 +82,16 @@ def _counted(s, node: ast.For, iterable: object, snapshots: Value | None = None)
     range_, element = iteration(s, iterable)
     hint = node.target.id if isinstance(node.target, ast.Name) and isinstance(iterable, Range | Reversed) else "i"
 
+    walked = _lists(iterable)
+
     def body(index: Value) -> None:
         s.at(node)
+        before = list(map(s.content, walked))
         expressions.assign(s, node.target, element(index))
         s.statements(node.body)
+        s.at(node)
+        if any(_length(old) != _length(new) for old, new in zip(before, map(s.content, walked), strict=True)):
+            raise _changes_while_walked(s)
 
     if node.stop_flags:
         _stoppable(s, node, range_, body, names)
@@ -127,7 +130,9 @@ def _unroll(s, node: ast.For, iterable: object, items: list) -> None:
         """The items, as they are in the lists by now."""
         now = list(map(s.content, lists))
         if any(a is not b for a, b in zip(now, seen[0], strict=True)):
-            seen[:] = [now, static_items(s, iterable)]
+            if (items := static_items(s, iterable)) is None:
+                raise _changes_while_walked(s)
+            seen[:] = [now, items]
         return seen[1]
 
     def trip(position: int) -> None:
@@ -144,6 +149,20 @@ def _unroll(s, node: ast.For, iterable: object, items: list) -> None:
         s.branch(expressions.any_of(s, flags), lambda: None, lambda: trip(position + 1))
 
     trip(0)
+
+
+def _changes_while_walked(s) -> UnsupportedError:
+    return UnsupportedError(
+        "a list that grows or shrinks while a loop goes through it is not supported",
+        s.loc,
+        "how many trips there are has to be known before the first one",
+        "go through a copy: xs[:], or write a while loop",
+    )
+
+
+def _length(content: object) -> object:
+    """How long a list is; of one that is known at compile time, its items may change as well."""
+    return content.length if isinstance(content, Listed) else content
 
 
 def _lists(iterable: object) -> list[Object]:
@@ -164,13 +183,14 @@ def static_items(s, iterable: object) -> list | None:
         case tuple():
             return list(iterable)
         case Object() if iterable.cls is list:
-            return list(s.content(iterable))
+            content = s.content(iterable)
+            return None if isinstance(content, Listed) else list(content)
         case Object() if iterable.cls is dict:
             return [objects.key_value(key) for key in s.content(iterable).keys]
         case Zip():
             columns = [static_items(s, item) for item in iterable.items]
             if any(c is not None for c in columns) and all(
-                c is not None or isinstance(i, Range | View | Listed)
+                c is not None or isinstance(i, Range | View | Object)
                 for c, i in zip(columns, iterable.items, strict=True)
             ):
                 return _mixed_zip(s, iterable, columns)
@@ -212,7 +232,9 @@ def iteration(s, iterable: object) -> tuple[Range, Callable[[Value], object]]:
                 raise DtypeError("a number cannot be iterated", s.loc)
             length = iterable.spans[0].length
             return Range(integer(0), length, integer(1)), lambda k: _item(s, iterable, k)
-        case Zip() | Enumerate() | Reversed() | Listed():
+        case Zip() | Enumerate() | Reversed():
+            return Range(integer(0), count_of(s, iterable), integer(1)), lambda k: nth_item(s, iterable, k)
+        case Object() if lists.of(s, iterable) is not None:
             return Range(integer(0), count_of(s, iterable), integer(1)), lambda k: nth_item(s, iterable, k)
     raise DtypeError(f"{describe(iterable)} cannot be iterated", s.loc, help="iterate a range, an array or a tuple")
 
@@ -222,12 +244,6 @@ def _item(s, view: View, k: Value) -> object:
     return arrays.load(s, item) if item.ndim == 0 else item
 
 
-def listed_item(s, owner: Listed, k: Value) -> Value:
-    """Item number k, of the type that it had."""
-    item = _item(s, owner.items, k)
-    return s.b.let(ops.CAST, (item,), owner.type) if owner.type.weak else item
-
-
 def count_of(s, iterable: object) -> Value:
     """The number of items."""
     match iterable:
@@ -235,8 +251,8 @@ def count_of(s, iterable: object) -> Value:
             return trip_count(s, iterable)
         case View():
             return iterable.spans[0].length
-        case Listed():
-            return iterable.items.spans[0].length
+        case Object() if (content := lists.of(s, iterable)) is not None:
+            return content.length
         case Enumerate() | Reversed():
             return count_of(s, iterable.item)
         case Zip():
@@ -256,8 +272,9 @@ def nth_item(s, iterable: object, k: Value) -> object:
             return _nth(s, iterable, k)
         case View():
             return _item(s, iterable, k)
-        case Listed():
-            return listed_item(s, iterable, k)
+        case Object():
+            content = lists.of(s, iterable)
+            return lists.get(s, content.columns, k)
         case Enumerate():
             return (s.b.add(k, iterable.start), nth_item(s, iterable.item, k))
         case Reversed():

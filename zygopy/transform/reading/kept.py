@@ -22,6 +22,7 @@ from zygopy.transform.arguments import Lengths, Named
 from zygopy.transform.ir import Block, Call, Callee, Function, Op, Param, Value, Var, walk
 from zygopy.transform.memory import AliasClasses, stored_parameters
 from zygopy.transform.reading import arrays
+from zygopy.transform.reading.list_memory import refuse_stores, with_room
 from zygopy.transform.reading.maybe_views import MaybeView, refuse_if_it_matters
 from zygopy.transform.reading.passing import (
     Given,
@@ -279,6 +280,8 @@ class _Specialising:
         hidden = list(sub.captured_arrays.values())
         results, copies = _fresh(sub, found, [*params, *hidden])
         body = Block((*sub.entry.statements, *sub.b.statements), tuple(results))
+        refuse_stores(body, sub.referred)
+        body = with_room(body)
         refuse_if_it_matters(body, sub.maybe_views)
         names = [Param(v.name, v) for v in (*params, *hidden)]
         function = Function(version.callee.name, tuple(names), body, tuple(results), self.parsed.loc)

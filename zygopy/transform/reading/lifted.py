@@ -15,7 +15,7 @@ from typing import Any
 
 from zygopy.errors import UnsupportedError
 from zygopy.transform.ir import Const, Param, Var
-from zygopy.transform.reading import arrays
+from zygopy.transform.reading import arrays, lists
 from zygopy.transform.reading.parse import Parsed, names_in, read
 from zygopy.transform.reading.values import (
     Applied,
@@ -124,6 +124,13 @@ class Moving:
             case Closure():
                 return self.known[value] if value in self.known else self.closure(value)
             case Object():
+                if lists.of(self.source, value) is not None:
+                    raise UnsupportedError(
+                        f"{name}, {lists.WHAT}, is not supported here",
+                        self.source.loc,
+                        "a function that an operator differentiates captures it",
+                        "make an array of it: np.array(...)",
+                    )
                 if value not in self.known:
                     self.known[value] = self.target.made(self.items(self.source.content(value), name), _CAPTURED)
                 return self.known[value]

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 
 from zygopy.errors import Loc, TypeJoinError, UnsupportedError
 from zygopy.transform import ops
-from zygopy.transform.build import Builder, constant, zero
+from zygopy.transform.build import Builder, constant, integer, zero
 from zygopy.transform.ir import Const, For, Value, Var, While, new_key
-from zygopy.transform.reading import arrays
+from zygopy.transform.reading import arrays, lists
 from zygopy.transform.reading.values import (
     Conflict,
+    Listed,
     Maybe,
     Object,
     Raises,
@@ -31,7 +32,7 @@ from zygopy.transform.reading.values import (
     plain_name,
 )
 from zygopy.transform.records import Record, alike, rebuilt
-from zygopy.transform.types import BOOL, Array, Type, unify
+from zygopy.transform.types import BOOL, INT, Array, Type, unify
 
 # -- kinds -----------------------------------------------------------------------------------------------------------
 
@@ -60,6 +61,13 @@ class Rebound:
 
     cls: type
     content: object
+
+
+@dataclass(frozen=True)
+class Growing:
+    """What a list holds whose length the loop changes: columns that the loop does not rebind, and a number."""
+
+    columns: lists.Columns
 
 
 @dataclass(frozen=True)
@@ -119,7 +127,7 @@ def _is_unbound(kind: object) -> bool:
 
 def _width(kind: object) -> int:
     match kind:
-        case Number() | Handle():
+        case Number() | Handle() | Growing():
             return 1
         case Items():
             return sum(_width(item) for item in kind.items)
@@ -138,6 +146,8 @@ def _describe_kind(kind: object) -> str:
             return describe(kind.items)
         case Rebound():
             return f"a {kind.cls.__name__}"
+        case Growing():
+            return "a list"
         case Handle():
             return f"an array of {kind.type.dtype} with {kind.type.ndim} dimensions"
         case Fixed():
@@ -214,6 +224,7 @@ def loop(s, names: list[str], build: Callable, finish: Callable, sure: bool = Fa
     interprets the body. `finish` emits the loop; `sure`: it runs at least once.
     """
     before, place = s.frame.names, s.loc
+    unrolls, s.unrolls = s.unrolls, False
     names = [*names, *filter(is_object_name, before)]
     kinds = {n: Fixed(before[n]) if is_object_name(n) else _kind(before.get(n, Unbound())) for n in names}
     marks = [(level.builder, len(level.builder.statements)) for level in s.levels]
@@ -246,7 +257,9 @@ def loop(s, names: list[str], build: Callable, finish: Callable, sure: bool = Fa
             raise UnsupportedError("a loop whose body always raises is not supported", s.loc) from None
         after = ends["names"]
         s.objects_of_loop = before, after
+        s.unrolls = unrolls
         wider = {name: _widen_name(s, place, name, kinds[name], after.get(name, Unbound())) for name in names}
+        s.unrolls = False
         if all(_same_entry(kinds[n], wider[n]) for n in names):
             kinds = wider
             break
@@ -318,6 +331,12 @@ def _enter(s, name: str, kind: object, params: list[Var]) -> object:
             return rebuilt(kind.items, [_enter(s, hint, item, params) for hint, item in pairs])
         case Rebound():
             return _Rebound(s.name_object(kind.cls), _enter(s, name, kind.content, params))
+        case Growing():
+            for column in lists.leaves(kind.columns):
+                s.homes.setdefault(column.base, len(s.levels) - 1)
+            params.append(Var("count", INT))
+            s.facts.counts.add(params[-1])
+            return Listed(kind.columns, params[-1])
         case Handle():
             params.append(_array_var(s, name, kind))
             return _Handle(params[-1])
@@ -387,12 +406,18 @@ def _widen(s, kind: object, end: object) -> object:
         case Number() if is_number(end):
             type_ = unify(kind.type, end.type)
             return Fixed(Conflict(str(kind.type), describe(end))) if type_ is None else Number(type_)
-        case Fixed(Record() as content) if isinstance(end, Record):  # of an object: a NamedTuple's kind is Items
+        case Fixed(Record() as content) if isinstance(end, Record) and (
+            alike(content, end) or not lists.is_content(content)
+        ):  # of an object: a NamedTuple's kind is Items
             return kind if content is end or content == end else _widen(s, _kind(content), end)
         case Items() if alike(kind.items, end):
             items = rebuilt(kind.items, [_widen(s, k, e) for k, e in zip(kind.items, end, strict=True)])
             bad = next((i for i in items if isinstance(i, Fixed) and isinstance(i.value, Conflict)), None)
             return bad or Items(items)
+        case Fixed(Record() | Listed() as content) if lists.is_content(content) and lists.is_content(end):
+            return _growing(s, content, end)
+        case Growing() if lists.is_content(end):
+            return _growing(s, kind, end)
         case Items(Record(cls=cls)) if cls in (list, dict) and isinstance(end, Record):
             raise UnknownMemberError(
                 f"a {cls.__name__} grows or shrinks in this loop",
@@ -405,6 +430,8 @@ def _widen(s, kind: object, end: object) -> object:
             s.fix(end, _REBOUND)
             head, tail = s.objects_of_loop
             content = _widen(s, Fixed(head[first.name]), tail[end.name])
+            if isinstance(content, Growing):  # the list that was there first keeps its own columns
+                content = Growing(lists.fresh(content.columns))
             return content if _is_conflict(content) else Rebound(cls, content)
         case Rebound() if isinstance(end, Object) and end.cls is kind.cls:
             s.fix(end, _REBOUND)
@@ -427,6 +454,28 @@ def _widen(s, kind: object, end: object) -> object:
         case Fixed() if kind.value is end or (type(kind.value) is type(end) and kind.value == end):
             return kind
     return Fixed(Conflict(_describe_kind(kind), describe(end)))
+
+
+def _growing(s, head: object, end: object) -> object:
+    """The kind of a list that is not as long after a trip as before it, or stands in columns on one side."""
+    if head == end or (isinstance(head, Growing) and isinstance(end, Listed) and head.columns == end.columns):
+        return head if isinstance(head, Growing) else Fixed(head)
+    if s.unrolls:
+        raise UnknownMemberError("a list grows or shrinks in this loop", s.loc)
+    columns = head.columns if isinstance(head, Growing) else lists.columns_of_content(s, head)
+    others = lists.columns_of_content(s, end)
+    is_one_empty = lists.EMPTY in (head, end)
+    columns = columns or others if is_one_empty else lists.unified(s, columns, others)
+    if columns is None or not lists.are_made_at(s, columns, len(s.levels) - 1):
+        raise UnknownMemberError(
+            "a list grows or shrinks in this loop",
+            s.loc,
+            "only run time knows how long it is in the end, and the items of such a list are of one kind: numbers "
+            "of one type, arrays of one shape that is known before the loop, or tuples of such",
+            "fill arrays: np.zeros(n), or keep lists of items of one kind",
+        )
+    own = head.columns if isinstance(head, Growing | Listed) else None
+    return Growing(columns if columns == own else lists.fresh(columns))
 
 
 def _is_conflict(kind: object) -> bool:
@@ -463,6 +512,8 @@ def _flatten(s, kind: object, value: object, builder: Builder, names: dict) -> l
             return [v for k, i in zip(kind.items, value, strict=True) for v in _flatten(s, k, i, builder, names)]
         case Rebound():
             return _flatten(s, kind.content, names[value.name], builder, names)
+        case Growing():
+            return [_moved(s, value, kind.columns)]
         case Handle():
             return [arrays.materialise(s, value)]
         case Optional():
@@ -472,12 +523,36 @@ def _flatten(s, kind: object, value: object, builder: Builder, names: dict) -> l
     return []
 
 
+def _moved(s, content: object, columns: lists.Columns) -> Value:
+    """The length of a list whose items are put into the columns that the loop has for them."""
+    if isinstance(content, Listed) and content.columns == columns:
+        return content.length
+    if _is_made_here(s, columns):  # before the loop
+        lists.allocate(s, columns, integer(1))
+    elif isinstance(content, Listed) and not _is_made_here(s, content.columns):
+        raise UnsupportedError(
+            "a loop that puts one list in the place of another is not supported",
+            s.loc,
+            "how long they are is not known at compile time, and the items would have to be copied in each trip",
+            "make a new list in each trip, or fill an array",
+        )
+    return lists.move(s, content, columns)
+
+
+def _is_made_here(s, columns: lists.Columns) -> bool:
+    """Whether columns belong to this block, or one inside it, and not to one around it."""
+    return all(s.homes[column.base] >= len(s.levels) - 1 for column in lists.leaves(columns))
+
+
 def _rebuild(s, kind: object, vars: list[Var], sure: bool = False) -> object:
     match kind:
         case Number():
             return vars.pop(0)
         case Items():
             return rebuilt(kind.items, [_rebuild(s, item, vars) for item in kind.items])
+        case Growing():
+            s.facts.counts.add(vars[0])
+            return Listed(kind.columns, vars.pop(0))
         case Rebound():
             return _Rebound(s.name_object(kind.cls), _rebuild(s, kind.content, vars))
         case Handle():

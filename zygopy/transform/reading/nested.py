@@ -7,11 +7,11 @@ from zygopy.transform.arguments import Lengths, Named
 from zygopy.transform.build import integer
 from zygopy.transform.ir import Check, Const, For, If, Leaves, Let, Substitution, Value, Var, leaves, replace, within
 from zygopy.transform.memory import stored_parameters
-from zygopy.transform.reading import arrays, calls
+from zygopy.transform.reading import arrays, calls, lists
 from zygopy.transform.reading.lifted import Lifted, signature_of, snapshot
 from zygopy.transform.reading.parse import parameter_names, read
 from zygopy.transform.reading.specialise import bind
-from zygopy.transform.reading.values import LinearAt, Listed, Static, View, describe, is_number
+from zygopy.transform.reading.values import LinearAt, Static, View, describe, is_number
 from zygopy.transform.records import Known, Record, alike, keys_of, place, rebuilt, static_fields
 from zygopy.transform.types import Array
 
@@ -244,8 +244,8 @@ def _register(s, statement) -> None:
 
 
 def type_of(s, value: object) -> object:
-    if isinstance(value, Listed):
-        what = "a derivative of a function of a list of a length that only run time knows is not supported"
+    if lists.of(s, value) is not None:
+        what = f"a derivative of a function of {lists.WHAT} is not supported"
         raise UnsupportedError(what, s.loc, help="make an array of it: np.array(...)")
     if (members := s.members(value)) is not None:
         return rebuilt(members, [known or type_of(s, v) for v, known in _with_known(s, members)])

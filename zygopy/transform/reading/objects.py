@@ -11,9 +11,11 @@ from collections.abc import Callable
 from zygopy.errors import ArgumentError, OutOfBoundsError, TypeJoinError, UnsupportedError
 from zygopy.transform.build import constant, integer
 from zygopy.transform.ir import Const, Value
+from zygopy.transform.reading import list_methods, lists
 from zygopy.transform.reading.values import (
     Attributes,
     Conflict,
+    Listed,
     Method,
     Object,
     Partial,
@@ -139,6 +141,8 @@ def position_of(s, content: Record, value: object) -> int:
 def item(s, owner: Object, index: object) -> object:
     """owner[index] of a list or dict."""
     content = s.content(owner)
+    if isinstance(content, Listed):
+        return list_methods.item(s, owner, index)
     if owner.cls is list and isinstance(index, slice):
         return make_list(s, tuple(content)[index])
     if owner.cls is list:
@@ -173,15 +177,18 @@ def assign_item(s, owner: Object, index: object, value: object) -> None:
     content = s.content(owner)
     if owner.cls not in (list, dict) or isinstance(index, slice):
         raise UnsupportedError(f"this store into {describe(owner)} is not supported", s.loc, help="store item by item")
+    if isinstance(content, Listed):
+        list_methods.assign_item(s, owner, index, value)
+        return
     key = position_of(s, content, index) if owner.cls is list else key_of(s, index)
     s.change(owner, content.changed(key, value))
 
 
 def attribute(s, value: Object | Record, name: str) -> object:
     """value.name of an object or NamedTuple."""
-    members = s.members(value)
-    if members.cls in (list, dict):
+    if isinstance(value, Object) and value.cls in (list, dict):
         return Method(value, name)
+    members = s.members(value)
     if name in members.keys:
         return _of_one_type(s, members.member(name), f"the field {name}")
     return class_attribute(s, members.cls, members.cls.__mro__, value, name)
@@ -226,6 +233,8 @@ def method_of(s, value: object, name: str) -> object | None:
 
 def has_attribute(s, value: object, name: str) -> bool:
     """hasattr of an object."""
+    if isinstance(value, Object) and value.cls is list:
+        return hasattr(list, name)
     members = s.members(value)
     if isinstance(members, Record) and members.cls not in (list, dict):
         return name in members.keys or hasattr(members.cls, name)
@@ -271,8 +280,9 @@ def attribute_of_super(s, value: Super, name: str) -> object:
 
 def call_method(s, owner: Object | Record, name: str, args: list, kwargs: dict) -> object:
     """A method of a list, dict or NamedTuple."""
-    cls = s.members(owner).cls
-    handler = (_LIST if cls is list else _DICT if cls is dict else _NAMED_TUPLE).get(name)
+    cls = owner.cls
+    methods = _LIST if cls is list else _DICT if cls is dict else _NAMED_TUPLE
+    handler = (methods if lists.of(s, owner) is None else list_methods.METHODS).get(name)
     if handler is None:
         raise UnsupportedError(f"the method {name} of a {cls.__name__} is not supported", s.loc, help="write a loop")
     try:
@@ -301,6 +311,9 @@ def _append(s, owner, value):
 
 
 def _extend(s, owner, items):
+    if lists.is_of_run_time(s, items):
+        list_methods.extend(s, owner, items)
+        return Static(None)
     return _set(s, owner, [*s.content(owner), *_items(s, items)])
 
 

@@ -14,6 +14,7 @@ from zygopy.transform import ops
 from zygopy.transform.affine import Affine
 from zygopy.transform.build import integer
 from zygopy.transform.ir import Const, Op, Value, Var
+from zygopy.transform.reading import lists
 from zygopy.transform.reading.parse import Parsed, names_read
 from zygopy.transform.reading.values import (
     Closure,
@@ -136,6 +137,8 @@ class _Outline:
             case View():
                 self.found.append(value)
                 return self.array(value, path)
+            case Object() if lists.of(self.s, value) is not None:
+                raise NotPassableError(lists.WHAT)
             case Object():
                 self.objects.append(value)
                 content = self.s.content(value)

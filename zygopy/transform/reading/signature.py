@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import repeat
 
-from zygopy.errors import DtypeError, MeetingLengthsError, OtherLengthsError, ShapeError
+from zygopy.errors import DtypeError, MeetingLengthsError, OtherLengthsError, ShapeError, UnsupportedError
 from zygopy.transform.affine import Facts
 from zygopy.transform.arguments import ArgumentType, Lengths, with_ones
 from zygopy.transform.build import Builder, constant
@@ -25,9 +25,10 @@ from zygopy.transform.ir import (
     with_reachable,
 )
 from zygopy.transform.memory import stored_parameters
-from zygopy.transform.reading import arrays, calls
+from zygopy.transform.reading import arrays, calls, lists
 from zygopy.transform.reading.kept import Keeping
 from zygopy.transform.reading.lifted import Lifted
+from zygopy.transform.reading.list_memory import refuse_stores, with_room
 from zygopy.transform.reading.maybe_views import refuse_if_it_matters
 from zygopy.transform.reading.parse import parameter_names, read
 from zygopy.transform.reading.specialise import Specialiser
@@ -106,6 +107,8 @@ def _specialised(
     tree = _result(s, result)
     statements = (*s.b.statements[:entered], *_guards(s), *s.b.statements[entered:])
     body = Block((*s.entry.statements, *statements), tuple(leaves(tree)))
+    refuse_stores(body, s.referred)
+    body = with_room(body)
     refuse_if_it_matters(body, s.maybe_views)
     hidden = [Param(f"{var.name}", var) for var in s.captured_arrays.values()]
     hidden += [param for param, _, _ in function.captured] if isinstance(function, Lifted) else []
@@ -219,6 +222,8 @@ def _result(s: Specialiser, value: object) -> Leaves:
         return arrays.materialise(s, value)
     if isinstance(value, Static) and value.value is None:
         return ()
+    if lists.of(s, value) is not None:
+        raise UnsupportedError(f"returning {lists.WHAT} is not supported", s.loc, help="return np.array(...) of it")
     raise DtypeError(f"the function returns {describe(value)}", s.loc, help="return numbers, arrays or tuples of them")
 
 

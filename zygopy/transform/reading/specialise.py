@@ -40,7 +40,7 @@ from zygopy.transform.ir import (
     leaves,
     map_leaves,
 )
-from zygopy.transform.reading import arrays, user_rules
+from zygopy.transform.reading import arrays, lists, user_rules
 from zygopy.transform.reading.maybe_views import MaybeView
 from zygopy.transform.reading.parse import RESULT, Parsed, assigned_names, loc_of, parse_function, read
 from zygopy.transform.reading.values import (
@@ -112,6 +112,8 @@ class Specialiser:
         self.unshaped: set[Var] = set()  # array variables of loops whose shape each block asks for
         self.known_axes: dict[Var, tuple] = {}  # what is known of the shapes of array variables of loops
         self.pending: list = []  # questions for the shape of a join, to be asked after it
+        self.referred: list[tuple] = []  # copies of arrays that lists hold: the statement, the array, the place
+        self.unrolls = False  # the loop that comes is unrolled if that tells how long its lists are
         self.keeping: Any = None  # the kept functions of the program; none are kept where a rule is read
         self.outer: Specialiser | None = None  # that of the caller of a kept function
         self.uses: dict = {}  # how often functions were inlined
@@ -135,6 +137,23 @@ class Specialiser:
         if hasattr(node, "lineno"):
             self.node = node
             self.b.loc = loc_of(node, self.frame.parsed.file, self.frame.parsed.name)
+
+    def mark(self) -> Callable[[], None]:
+        """What takes back all that is read from here on, to read it in another way."""
+        names, marks = self.frame.names, [(level.builder, len(level.builder.statements)) for level in self.levels]
+        uses, saved = dict(self.uses), dict(names)
+        assumed = [list(forms) for forms in self.facts.assumed]
+        equal = [dict(forms) for forms in self.facts.equal]
+
+        def back() -> None:
+            names.clear()
+            names.update(saved)
+            self.frame.names, self.facts.assumed, self.facts.equal, self.uses = names, assumed, equal, uses
+            self.unrolls = False
+            for builder, length in marks:
+                del builder.statements[length:]
+
+        return back
 
     def _push(self, level: Level) -> None:
         self.levels.append(level)
@@ -246,6 +265,9 @@ class Specialiser:
             return replace(value, frozen=True)
         if isinstance(value, tuple):
             return rebuilt(value, [self.freeze(v) for v in value])
+        if lists.of(self, value) is not None:
+            what = f"a constant of {lists.WHAT} is not supported"
+            raise UnsupportedError(what, self.loc, help="make an array of it: np.array(...)")
         if isinstance(value, Object):
             return self.new_object(self.freeze(self.content(value)))
         return value
@@ -302,8 +324,8 @@ class Specialiser:
 
     def opened(self, value: object) -> object:
         """A value whose lists are tuples, or an array, for what reads them at once."""
-        if isinstance(value, Listed):
-            return arrays.copy(self, value.items)
+        if (content := lists.of(self, value)) is not None:
+            return arrays.copy(self, lists.view_of(self, content))
         if isinstance(value, Object):
             return tuple(map(self.opened, self.content(value))) if value.cls is list else value
         return rebuilt(value, map(self.opened, value)) if isinstance(value, tuple) else value
@@ -315,7 +337,10 @@ class Specialiser:
 
     def members(self, value: object) -> tuple | None:
         """The members of a tuple or object; None for what has none."""
-        return self.content(value) if isinstance(value, Object) else value if isinstance(value, tuple) else None
+        if isinstance(value, Object):
+            content = self.content(value)
+            return content if isinstance(content, tuple) else None
+        return value if isinstance(value, tuple) else None
 
     # -- functions ---------------------------------------------------------------------------------------------------
 
@@ -325,8 +350,8 @@ class Specialiser:
 
         user_rules.follow(function)
         if (rules := user_rules.rules_of(function)) is not None:
-            if any(isinstance(a, Listed) for a in (*args, *kwargs.values())):
-                what = "a function with a rule of a list of a length that only run time knows is not supported"
+            if any(lists.of(self, a) for a in (*args, *kwargs.values())):
+                what = f"a function with a rule of {lists.WHAT} is not supported"
                 raise UnsupportedError(what, self.loc, help="make an array of it: np.array(...)")
             opened = [self.opened(a) for a in args], {k: self.opened(v) for k, v in kwargs.items()}
             return ruled_calls.call(self, rules, *opened)
@@ -644,6 +669,8 @@ class Specialiser:
             var = Var(plain_name(name), type_)
             results.append((var, then.cast(a, type_), orelse.cast(b, type_)))
             return var
+        if lists.is_content(a) and lists.is_content(b) and lists.differ(a, b):
+            return self._join_lists(name, a, b, then, orelse, results)
         if isinstance(a, tuple) and isinstance(b, tuple) and alike(a, b):
             hints = map(str, a.keys) if isinstance(a, Record) else [name] * len(a)
             triples = zip(hints, a, b, strict=True)
@@ -695,6 +722,20 @@ class Specialiser:
             for each in (a, b, joined, *(made for _, made in others)):
                 self.fix(each, "it is one of two objects, by a condition")
         return joined
+
+    def _join_lists(self, name: str, a: object, b: object, then: Builder, orelse: Builder, results: list) -> object:
+        """What a list holds that is not as long on both paths, or stands in other columns."""
+        columns = lists.columns_for_both(self, a, b, own=is_object_name(name))
+        if columns is None:
+            return Conflict(*(f"{describe(v)} of other items" for v in (a, b)))
+        with self.reopened(then):
+            first = lists.move(self, a, columns)
+        with self.reopened(orelse):
+            second = lists.move(self, b, columns)
+        length = self.join("count", first, second, then, orelse, results)
+        if isinstance(length, Var):
+            self.facts.counts.add(length)
+        return Listed(columns, length)
 
     def _join_unbound(self, name, a, b, then, orelse, results) -> object:
         (value_a, flag_a), (value_b, flag_b) = optional(a), optional(b)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from zygopy.errors import Loc, UnsupportedError
-from zygopy.transform.build import constant, zero
+from zygopy.transform.build import constant, integer, zero
 from zygopy.transform.ir import Const, Value, Var
 from zygopy.transform.reading.parse import Parsed
 from zygopy.transform.records import Record, keys_of, rebuilt, record_of
@@ -110,11 +110,30 @@ class View:
 
 
 @dataclass(frozen=True)
-class Listed:
-    """A list of as many numbers of one type as only run time knows, in an array; nothing changes it."""
+class Column:
+    """What one leaf of the items of a list is, one row of an array for each item: numbers of a type, or arrays."""
 
-    items: View
-    type: Scalar
+    base: Var
+    type: Scalar  # of a number, or of the elements of an array
+    row: tuple[Value, ...] = ()  # the shape of an array
+
+    def rows(self, length: Value) -> View:
+        """The first rows, as many as there are items."""
+        inner = (Span(integer(0), integer(1), n, whole=True) for n in self.row)
+        return View(self.base, (Span(integer(0), integer(1), length), *inner))
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a list holds whose length only run time knows: items of one kind, in columns (a Column, or a tuple of such).
+
+    The arrays belong to this list alone, and have room for more.
+    """
+
+    columns: "Column | tuple"
+    length: Value
+
+    cls = list
 
 
 class Frame:
@@ -359,7 +378,7 @@ def describe(value: object) -> str:
         case Object():
             return f"a {value.cls.__name__}"
         case Listed():
-            return "a list of a length that only run time knows"
+            return "a list"
         case Static():
             if value.value is None:
                 return "None"
