@@ -5,6 +5,7 @@ Cannot see how long a trip takes; `python -m benchmarks.checkpointing` measures 
 
 import math
 import tracemalloc
+from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
 
@@ -319,6 +320,16 @@ def in_a_loop(w, x):
     return np.sum(x)
 
 
+@dataclass
+class Dense:
+    w: np.ndarray
+    biases: list
+    act: object
+
+    def __call__(self, x):
+        return self.act(self.w @ x + self.biases[0]) * self.biases[1]
+
+
 def in_a_checkpointed_loop(w, x):
     for _ in checkpointed(range(5), snapshots=2):
         x = layer(w, x)
@@ -341,7 +352,41 @@ def of_numbers(x, y):
     return s * applied(bent, s)
 
 
-CALLS = dict.fromkeys((in_a_loop, in_a_checkpointed_loop, with_structures, inside_another), (W[:3, :3], X[:3]))
+SCALES = np.array([1.0, -0.5, 2.0])
+
+
+@zg.checkpoint
+def scaled(x, power=2.0):
+    return np.tanh(x * SCALES * power)
+
+
+def with_captured_arrays(w, x):
+    return np.sum(scaled(x) * (w @ x)) + np.sum(scaled(x * x, power=3.0))
+
+
+def with_inner_functions(w, x):
+    y, total = x * 2, 0.0
+
+    def of_both(z):
+        return np.sin(z * y) * np.sum(w)
+
+    kept = zg.checkpoint(of_both)
+    for i in range(3):
+        x = zg.checkpoint(lambda v: np.tanh(v * w[i] + i) + v)(x)  # noqa: B023  (called at once)
+        total += np.sum(kept(x))
+    return total
+
+
+def with_objects(w, x):
+    layer = Dense(w, [x[0], 2.0], np.sin)
+    kept = zg.checkpoint(layer)
+    return np.sum(kept(x)) * zg.checkpoint(lambda d, *, k: np.sum(d["layer"](x)) * d["k"] + k)(
+        {"layer": layer, "k": x[1]}, k=x[2]
+    )
+
+
+CALLS = dict.fromkeys((with_captured_arrays, with_inner_functions, with_objects), (W[:3, :3], X[:3]))
+CALLS |= dict.fromkeys((in_a_loop, in_a_checkpointed_loop, with_structures, inside_another), (W[:3, :3], X[:3]))
 CALLS |= {of_numbers: (0.7, 0.4)}
 
 
@@ -360,7 +405,7 @@ def test_calls(function):
     assert_close(zg.hvp(function, args, moving, **PYTHON), expected, 1e-5)
 
 
-@pytest.mark.parametrize("function", [in_a_loop, of_numbers], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("function", [in_a_loop, of_numbers, with_inner_functions], ids=lambda f: f.__name__)
 def test_compiled_calls(function):
     args = CALLS[function]
     assert_close(zg.grad(function)(*args), oracle.finite_differences(function, args), 1e-8)
@@ -375,7 +420,11 @@ def test_calls_keep_their_arguments_only():
 
         return zg.explain(run)(0.7, 0.4)
 
-    plain, kept = numbers_of(product_of), numbers_of(zg.checkpoint(product_of))
+    def of_captured(x, y):
+        return zg.checkpoint(lambda z: product_of(z, y))(x)
+
+    plain, kept, inner = map(numbers_of, (product_of, zg.checkpoint(product_of), of_captured))
+    assert inner.total == kept.total
     assert kept.total == 100 * 8 < plain.total
     arrays = zg.explain(in_a_loop)(np.ones((50, 50)), np.ones(50))
     (call,) = [row for row in arrays.rows if row.loc.text.strip() == "x = layer(w, x)"]

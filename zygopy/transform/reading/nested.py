@@ -18,7 +18,8 @@ from zygopy.transform.types import Array
 
 def call_program(s, callee: object, task: Task, args: list, kwargs: dict, moves: tuple = ()) -> object:
     """The value of an operator applied to a function and called with interpreter values; `moves`: tangents or seeds."""
-    function = callee.value if isinstance(callee, Static) and hasattr(callee.value, "__code__") else Lifted(s, callee)
+    is_known = isinstance(callee, Static) and (hasattr(callee.value, "__code__") or isinstance(callee.value, Lifted))
+    function = callee.value if is_known else Lifted(s, callee)
     if task.kind == "primal":
         return calls.call(s, callee, args, kwargs)
     names = parameter_names(function)

@@ -7,13 +7,18 @@ The adjoint is the pullback of f at its arguments, the tangent f's own: both are
 differentiated, so derivatives of derivatives need nothing more.
 """
 
+import ast
 from collections.abc import Callable
+from dataclasses import replace
 from functools import update_wrapper
 from typing import Any
 
 from zygopy.errors import ArgumentError, UnsupportedError
 from zygopy.transform.reading.handlers import builtin
-from zygopy.transform.reading.values import Object, Static, View, is_number
+from zygopy.transform.reading.lifted import Lifted, Moving, signature_of
+from zygopy.transform.reading.parse import parameter_names
+from zygopy.transform.reading.values import Attributes, Object, Partial, Static, View, is_number
+from zygopy.transform.records import record_of
 
 
 class Checkpoint:
@@ -31,48 +36,24 @@ class Checkpoint:
 
     def __zygopy_call__(self, s: Any, args: list, kwargs: dict) -> object:
         """The value of a call inside a function that is being differentiated."""
-        from zygopy.transform.reading import ruled_calls
-        from zygopy.transform.reading.ruled_kernels import Call
-        from zygopy.transform.reading.user_rules import Rules
+        return _recomputed(s, s.from_python(self.function, (Attributes(self), "function")), args, kwargs)
 
-        function = self.function
-        opened = [s.opened(a) for a in args], {k: s.opened(v) for k, v in kwargs.items()}
-        given = ruled_calls.arguments(s, function, *opened)
-        if any(isinstance(leaf, Object) for leaf in _leaves(tuple(given))):
-            raise UnsupportedError(
-                f"{function.__name__} is checkpointed and takes a dataclass or dict, which is not supported",
-                s.loc,
-                help="pass its numbers and arrays, as a tuple or NamedTuple",
-            )
-        pull, push = _Pullback(function), _Tangent(function)
 
-        def adjoint(g, ans, *args):
-            return pull(g, *args)
+class _Inner:
+    """What `checkpoint` makes of a function that only the program knows, the first of its arguments."""
 
-        def tangent(dots, ans, *args):
-            return push(dots, *args)
-
-        rules = Rules(function, adjoint=adjoint, tangent=tangent)
-        start = len(s.b.statements)
-        value = ruled_calls.value_of(s, function, given, *opened, what="is checkpointed")
-        if any(isinstance(leaf, Object) for leaf in _leaves(value)):
-            raise UnsupportedError(
-                f"{function.__name__} is checkpointed and returns a list, dataclass or dict, which is not supported",
-                s.loc,
-                help="return a tuple or NamedTuple",
-            )
-        _set_apart(s, start, given)
-        return Call(s, rules, given, value).tied()
+    def __zygopy_call__(self, s: Any, args: list, kwargs: dict) -> object:
+        return _recomputed(s, args[0], args[1:], kwargs)
 
 
 def checkpoint(f: Callable) -> Callable:
-    """A function of which the reverse part keeps the arguments only, and computes the rest again.
+    """A function of which the reverse part keeps what it is given and captures, and computes the rest again.
 
     Parameters
     ----------
     f : callable
-        A function of numbers, arrays, tuples of them and known functions, that returns such. It may not store into its
-        arguments or capture arrays.
+        A function of numbers, arrays, structures of them and functions, that returns numbers, arrays and tuples. It
+        may not store into its arguments.
 
     Returns
     -------
@@ -88,21 +69,87 @@ def checkpoint(f: Callable) -> Callable:
     array([0., 0.])
     """
     function = getattr(f, "py_func", f)
-    if not hasattr(function, "__code__"):
+    if not (hasattr(function, "__code__") or (callable(f) and record_of(f) is not None)):
         raise ArgumentError(f"cannot checkpoint {f!r}", None, "it is not a Python function", "wrap it in a function")
     return Checkpoint(function)
 
 
 @builtin(checkpoint)
 def _checkpoint(s, f):
-    if not (isinstance(f, Static) and callable(f.value)):
+    if isinstance(f, Static) and hasattr(getattr(f.value, "py_func", f.value), "__code__"):
+        return Static(checkpoint(f.value))
+    return Partial(Static(_Inner()), (f,), {})
+
+
+def _recomputed(s: Any, callee: object, args: list, kwargs: dict) -> object:
+    """The value of a call that is tied to what it reads."""
+    from zygopy.transform.reading import ruled_calls
+    from zygopy.transform.reading.ruled_kernels import Call
+    from zygopy.transform.reading.user_rules import Rules
+
+    thunk = _Thunk(s, callee, args, kwargs)
+    start, captured = len(s.b.statements), dict[tuple, View]()
+    s.noting.append(captured)
+    try:
+        value = ruled_calls.value_of(s, thunk, thunk.given, lambda: thunk.call(s, thunk.given), "is checkpointed")
+    finally:
+        s.noting.pop()
+    if any(isinstance(leaf, Object) for leaf in _leaves(value)):
         raise UnsupportedError(
-            "checkpoint of an inner function is not supported",
+            f"{thunk.__name__} is checkpointed and returns a list, dataclass or dict, which is not supported",
             s.loc,
-            "its arguments are what is kept, and what it captures is none of them",
-            "define the function outside, pass what it captures",
+            help="return a tuple or NamedTuple",
         )
-    return Static(checkpoint(f.value))
+    given = [*thunk.given, *captured.values()]
+    if not given:
+        return value
+    pull, push = _Pullback(thunk, captured), _Tangent(thunk, captured)
+
+    def adjoint(g, ans, *args):
+        return pull(g, *args)
+
+    def tangent(dots, ans, *args):
+        return push(dots, *args)
+
+    _set_apart(s, start, thunk.given)
+    return Call(s, Rules(thunk, adjoint=adjoint, tangent=tangent), given, value).tied()
+
+
+class _Thunk(Lifted):
+    """A call, as a function of the numbers and arrays that its arguments and its function hold: `given` to it now."""
+
+    def __init__(self, s: Any, callee: object, args: list, kwargs: dict):
+        from zygopy.transform.reading.specialise import Specialiser
+
+        self.given: list = []
+        names: list[str] = []
+
+        def leaf(name: str, value: object) -> object:
+            self.given.append(value)
+            names.append(f"{name}_{len(names)}")
+            return value
+
+        self.s = Specialiser()  # holds what objects among the arguments hold by now
+        parsed, _ = signature_of(s, callee)
+        self.callee = Moving(s, self.s, leaf).value(Partial(callee, tuple(args), kwargs), parsed.name)
+        self.__name__, self.defaults, self.captured = parsed.name, {}, []
+        parameters = ast.arguments([], [ast.arg(name) for name in names], kwonlyargs=[], kw_defaults=[], defaults=[])
+        self.parsed = replace(parsed, args=parameters, body=[])
+
+    def call(self, s: Any, given: list) -> object:
+        """The value of the call, with other numbers and arrays, in any program."""
+        from zygopy.transform.reading import calls
+
+        known = dict(zip(self.given, given, strict=True))
+        moving = Moving(self.s, s, lambda name, value: known[value])
+        return calls.call(s, moving.value(self.callee, self.__name__), [], {})
+
+    def enter(self, s: Any) -> object:
+        """The function in a program of its own."""
+        return Static(self)
+
+    def __zygopy_call__(self, s: Any, args: list, kwargs: dict) -> object:
+        return self.call(s, args)
 
 
 def _set_apart(s: Any, start: int, given: list) -> None:
@@ -125,10 +172,10 @@ def _set_apart(s: Any, start: int, given: list) -> None:
 
 
 class _Pullback:
-    """What the adjoint of a call of a function is, inside a rule: the program of its adjoints, in place."""
+    """What the adjoint of a call is, inside a rule: the program of its adjoints, in place."""
 
-    def __init__(self, function: Callable):
-        self.function = function
+    def __init__(self, thunk: _Thunk, captured: dict[tuple, View]):
+        self.thunk, self.captured = thunk, captured
 
     def __zygopy_call__(self, s: Any, args: list, kwargs: dict) -> object:
         from zygopy.transform import Task
@@ -136,57 +183,39 @@ class _Pullback:
         g, *given = args
         given = [_apart(s, x) for x in given]
         seeds = [leaf for leaf in _leaves(g) if is_number(leaf) or isinstance(leaf, View)]
-        start, task = len(s.b.statements), Task("pullback", _names(self.function), single=False)
-        found = _inside(s, self.function, task, [*given, *seeds])
+        start, task = len(s.b.statements), Task("pullback", tuple(parameter_names(self.thunk)), single=False)
+        found = _inside(s, self.thunk, task, given, self.captured, tuple(seeds))
         s.b.statements[start:] = map(_unmerged, s.b.statements[start:])
-        return found
+        return (*found, *(Static(None) for _ in self.captured))
 
 
 class _Tangent:
-    """What the tangent of a call of a function is, inside a rule."""
+    """What the tangent of a call is, inside a rule."""
 
-    def __init__(self, function: Callable):
-        self.function = function
+    def __init__(self, thunk: _Thunk, captured: dict[tuple, View]):
+        self.thunk, self.captured = thunk, captured
 
     def __zygopy_call__(self, s: Any, args: list, kwargs: dict) -> object:
         from zygopy.transform import Task
 
         dots, *given = args
-        names = _names(self.function)
-        moving = [k for k, x in enumerate(given) if not isinstance(x, Static)]
+        names = parameter_names(self.thunk)
+        moving = [k for k in range(len(names)) if not isinstance(dots[k], Static)]
         task = Task("jvp", tuple(names[k] for k in moving), tangent_only=True)
-        return _inside(s, self.function, task, [*given, *(_moved(given[k], dots[k]) for k in moving)])
+        return _inside(s, self.thunk, task, given, self.captured, tuple(dots[k] for k in moving))
 
 
-def _inside(s: Any, function: Callable, task: Any, args: list) -> object:
+def _inside(s: Any, thunk: _Thunk, task: Any, given: list, captured: dict[tuple, View], moves: tuple) -> object:
+    """The value of an operator applied to a call inside a rule; the last of what is given are the captured arrays."""
     from zygopy.transform.reading.nested import call_program
 
-    count = len(_names(function))
-    found = call_program(s, Static(function), task, args[:count], {}, tuple(args[count:]))
-    if s.captured_arrays:
-        from zygopy.transform.reading.parse import read
-
-        names = ", ".join(name for _, name in s.captured_arrays)
-        raise UnsupportedError(
-            f"{function.__name__} is checkpointed and captures the array {names}, which is not supported",
-            read(function).loc,
-            "its arguments are what is kept",
-            "make the array an argument of the function",
-        )
+    count = len(thunk.given)
+    arrays = {key: x.base for key, x in zip(captured, given[count:], strict=True)}
+    s.captured_arrays.update(arrays)
+    found = call_program(s, Static(thunk), task, given[:count], {}, moves)
+    for key in arrays:
+        del s.captured_arrays[key]
     return found
-
-
-def _names(function: Callable) -> tuple[str, ...]:
-    from zygopy.transform.reading.parse import parameter_names
-
-    return tuple(parameter_names(function))
-
-
-def _moved(x: object, dot: object) -> object:
-    """The tangent of a value; what cannot move stands for itself."""
-    if isinstance(x, tuple):
-        return tuple(map(_moved, x, dot)) if isinstance(dot, tuple) else x
-    return x if isinstance(dot, Static) else dot
 
 
 def _unmerged(t: Any) -> Any:

@@ -35,7 +35,7 @@ def call(s: Specialiser, rules: Rules, args: list, kwargs: dict) -> object:
     if rules.forward is not None and rules.function not in s.forwarding:
         value, kept = forward(s, rules, given)
         return Call(s, rules, given, value, kept).tied()
-    value = value_of(s, rules.function, given, args, kwargs)
+    value = value_of(s, rules.function, given, lambda: s.follow(rules.function, args, kwargs))
     if rules.elementwise is not None:
         return _elementwise(s, rules, given, value)
     return Call(s, rules, given, value).tied()
@@ -45,7 +45,7 @@ def forward(s: Specialiser, rules: Rules, given: list) -> tuple[object, object]:
     """What the forward rule of a custom_vjp returns: the value, and what it keeps; it may call its own function."""
     assert rules.forward is not None
     s.forwarding.add(rules.function)
-    found = s.opened(value_of(s, rules.forward, given, given, {}))
+    found = s.opened(value_of(s, rules.forward, given, lambda: s.follow(rules.forward, given, {})))
     s.forwarding.discard(rules.function)
     if not isinstance(found, tuple) or len(found) != 2:
         raise ArgumentError(
@@ -66,11 +66,11 @@ def arguments(s: Specialiser, function: Callable, args: list, kwargs: dict) -> l
 
 
 def value_of(
-    s: Specialiser, function: Callable, given: list, args: list, kwargs: dict, what: str = "has a rule"
+    s: Specialiser, function: Callable, given: list, follow: Callable[[], object], what: str = "has a rule"
 ) -> object:
     """What the function returns; it may not change its arguments, of which a rule knows nothing."""
     before = len(s.b.statements)
-    value = s.follow(function, args, kwargs)
+    value = follow()
     body = Block(tuple(s.b.statements[before:]))
     own = {view.base for view in views_of(tuple(given))}
     if not own & reached(body, [array for statement in walk(body) for array in stored_arrays(statement)]):

@@ -113,6 +113,7 @@ class Specialiser:
         self.known_axes: dict[Var, tuple] = {}  # what is known of the shapes of array variables of loops
         self.pending: list = []  # questions for the shape of a join, to be asked after it
         self.referred: list[tuple] = []  # copies of arrays that lists hold: the statement, the array, the place
+        self.noting: list[dict[tuple, View]] = []  # the captured arrays that checkpointed calls read
         self.unrolls = False  # the loop that comes is unrolled if that tells how long its lists are
         self.keeping: Any = None  # the kept functions of the program; none are kept where a rule is read
         self.outer: Specialiser | None = None  # that of the caller of a kept function
@@ -509,7 +510,10 @@ class Specialiser:
             var = Var(name, type_)
             self.captured_arrays[key] = var
             self.facts.shapes[var] = arrays.dims(self.entry, var)
-        return arrays.whole(self, self.captured_arrays[key])
+        view = arrays.whole(self, self.captured_arrays[key])
+        for noted in self.noting:
+            noted[key] = view
+        return view
 
     # -- statements --------------------------------------------------------------------------------------------------
 
@@ -563,12 +567,11 @@ class Specialiser:
         raise UnsupportedError(f"{what} not supported", self.loc, help=help)
 
     def define_function(self, node: ast.FunctionDef) -> None:
-        from zygopy.transform.reading import expressions
+        from zygopy.transform.reading import decorators, expressions
 
-        if node.decorator_list:
-            raise UnsupportedError("a decorated inner function is not supported", self.loc, help="define it outside")
         parsed = parse_function(node, self.frame.parsed.file)
-        self.frame.names[node.name] = Closure(parsed, self.frame, expressions.default_values(self, node.args))
+        function = Closure(parsed, self.frame, expressions.default_values(self, node.args))
+        self.frame.names[node.name] = decorators.decorated(self, function, node.decorator_list)
 
     def import_names(self, node: ast.Import | ast.ImportFrom) -> None:
         import importlib
