@@ -314,10 +314,10 @@ def captured_dict_changed(x):
     return x * NAMES["a"]
 
 
-@refused("changing one of two objects, by a condition", zg.UnsupportedError, 1.0)
-def one_of_two_changed(x):
-    first, second = [x], [2.0]
-    chosen = first if x > 0 else second
+@refused("changing one of two lists of a length known only at run time, by a condition", zg.UnsupportedError, X)
+def one_of_two_changed(a):
+    first, second = [v * v for v in a], [2 * v for v in a]
+    chosen = first if a[0] > 0 else second
     chosen[0] = 3.0
     return first[0] + second[0]
 

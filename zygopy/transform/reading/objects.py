@@ -449,6 +449,6 @@ def replaced(s, value: object, changes: dict) -> object:
 
 def is_same(s, a: object, b: object) -> Value:
     """a is b, of objects."""
-    if a != b and any(isinstance(v, Object) and v.name in s.fixed for v in (a, b)):
+    if a != b and any(isinstance(v, Object) and (v.name in s.fixed or v.name in s.choices) for v in (a, b)):
         raise UnsupportedError("which object this is, is not known at compile time", s.loc, help="compare by ==")
     return constant(a == b)

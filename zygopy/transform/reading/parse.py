@@ -261,6 +261,12 @@ def names_in(parsed: Parsed) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def with_parameters(parsed: Parsed, names: list[str]) -> Parsed:
+    """Where a function stands, with other parameters and nothing inside."""
+    args = ast.arguments([], [ast.arg(name) for name in names], kwonlyargs=[], kw_defaults=[], defaults=[])
+    return Parsed(parsed.name, args, [], parsed.file, parsed.loc)
+
+
 def parameter_names(function: Callable) -> list[str]:
     """The names of a function's parameters, in the order of its IR; *args is a tuple, **kwargs a dict."""
     args = read(function).args

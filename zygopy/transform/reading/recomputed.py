@@ -7,16 +7,14 @@ The adjoint is the pullback of f at its arguments, the tangent f's own: both are
 differentiated, so derivatives of derivatives need nothing more.
 """
 
-import ast
 from collections.abc import Callable
-from dataclasses import replace
 from functools import update_wrapper
 from typing import Any
 
 from zygopy.errors import ArgumentError, UnsupportedError
 from zygopy.transform.reading.handlers import builtin
 from zygopy.transform.reading.lifted import Lifted, Moving, signature_of
-from zygopy.transform.reading.parse import parameter_names
+from zygopy.transform.reading.parse import parameter_names, with_parameters
 from zygopy.transform.reading.values import Attributes, Object, Partial, Static, View, is_number
 from zygopy.transform.records import record_of
 
@@ -133,8 +131,7 @@ class _Thunk(Lifted):
         parsed, _ = signature_of(s, callee)
         self.callee = Moving(s, self.s, leaf).value(Partial(callee, tuple(args), kwargs), parsed.name)
         self.__name__, self.defaults, self.captured = parsed.name, {}, []
-        parameters = ast.arguments([], [ast.arg(name) for name in names], kwonlyargs=[], kw_defaults=[], defaults=[])
-        self.parsed = replace(parsed, args=parameters, body=[])
+        self.parsed = with_parameters(parsed, names)
 
     def call(self, s: Any, given: list) -> object:
         """The value of the call, with other numbers and arrays, in any program."""

@@ -40,7 +40,7 @@ from zygopy.transform.ir import (
     leaves,
     map_leaves,
 )
-from zygopy.transform.reading import arrays, lists, user_rules
+from zygopy.transform.reading import arrays, choices, lists, user_rules
 from zygopy.transform.reading.maybe_views import MaybeView
 from zygopy.transform.reading.parse import RESULT, Parsed, assigned_names, loc_of, parse_function, read
 from zygopy.transform.reading.values import (
@@ -106,6 +106,7 @@ class Specialiser:
         self.merged: set[Var] = set()  # array variables that may stand for more than one array
         self.calls: list[tuple[object, int]] = []  # those that are followed, with the size of their arguments
         self.forwarding: set[Callable] = set()  # functions with a custom_vjp whose forward rule is followed
+        self.choices: dict[str, choices.Choice] = {}  # the objects that are one of two
         self.fixed: dict[str, str] = {}  # the objects that may not change any more, and why
         self.objects = itertools.count(1)
         self.objects_of_loop: tuple[dict, dict] = ({}, {})  # all names before a loop, and at the end of its body
@@ -304,8 +305,8 @@ class Specialiser:
             )
         return content
 
-    def change(self, value: Object, content: Record) -> None:
-        """Have an object hold other members, or others of the same names."""
+    def change(self, value: Object, content: Record | Listed) -> None:
+        """Have an object hold other members, or others of the same names; what may be the same object changes, too."""
         if value.name in self.fixed:
             raise UnsupportedError(
                 f"changing a {value.cls.__name__} is not supported here",
@@ -313,15 +314,16 @@ class Specialiser:
                 self.fixed[value.name],
                 "make a new one",
             )
-        self.frame.names[value.name] = content
+        choices.change(self, value, content)
 
     def objects_now(self) -> dict[str, object]:
         """What each object holds."""
         return {name: value for name, value in self.frame.names.items() if is_object_name(name)}
 
     def fix(self, value: Object, why: str) -> None:
-        """From now on an object may not change."""
-        self.fixed.setdefault(value.name, why)
+        """From now on an object may not change, nor one that it may be."""
+        for name in choices.related(self, value):
+            self.fixed.setdefault(name, why)
 
     def opened(self, value: object) -> object:
         """A value whose lists are tuples, or an array, for what reads them at once."""
@@ -615,7 +617,7 @@ class Specialiser:
             return self._raising_branch(test, sides)
         results: list[tuple[Var, Value, Value]] = []
         joined: dict[str, object] = {}
-        self.paths = _Paths(before, then_names, else_names, joined)
+        self.paths = _Paths(test, before, then_names, else_names, joined)
         for name in dict.fromkeys([*then_names, *else_names]):
             if is_object_name(name) and name not in before:
                 continue
@@ -710,7 +712,7 @@ class Specialiser:
     def _join_objects(self, name: str, a: Object, b: Object, then: Builder, orelse: Builder, results: list) -> object:
         """The object that is `a` after one branch and `b` after the other.
 
-        It is a new one if both were made in the branches; otherwise nobody knows which of them would change.
+        It is a new one if both were made in the branches; otherwise it is chosen among those that were there before.
         """
         paths = self.paths
         if (a, b) in paths.objects:
@@ -721,9 +723,13 @@ class Specialiser:
         joined = paths.objects[a, b] = self.name_object(a.cls)
         paths.joined[joined.name] = content
         others = [(pair, made) for pair, made in paths.objects.items() if (pair[0] == a) != (pair[1] == b)]
-        if others or a.name in paths.before or b.name in paths.before:
+        if any(x.name in self.fixed for x in (a, b)) or any(
+            pair[k].name not in paths.before for pair, _ in others for k in (0, 1)
+        ):
             for each in (a, b, joined, *(made for _, made in others)):
                 self.fix(each, "it is one of two objects, by a condition")
+        elif a.name in paths.before or b.name in paths.before:
+            self.choices[joined.name] = choices.Choice(paths.test, a, b)
         return joined
 
     def _join_lists(self, name: str, a: object, b: object, then: Builder, orelse: Builder, results: list) -> object:
@@ -828,6 +834,7 @@ def bind(parsed: Parsed, args: list, kwargs: dict, defaults: dict, loc: Loc) -> 
 class _Paths:
     """The names before a branch, after each side, and joined; what pairs of objects of the sides are joined to."""
 
+    test: Value
     before: dict[str, object]
     then: dict[str, object]
     orelse: dict[str, object]
