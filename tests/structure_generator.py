@@ -1,4 +1,5 @@
-"""Random programs of structures and calls: shared and changed objects, methods, closures, *args, comprehensions.
+"""Random programs of structures and calls: shared and changed objects, methods, closures, *args, comprehensions,
+lists that grow, recursion, checkpointed calls.
 
 Kinks (max, branches) are fine: the oracle says where a point is too near to one.
 """
@@ -6,6 +7,7 @@ Kinks (max, branches) are fine: the oracle says where a point is too near to one
 import random
 from collections import Counter
 
+from tests import growing_generator
 from tests.generator import RandomProgram
 
 PRELUDE = '''\
@@ -15,6 +17,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from zygopy import checkpoint
 
 
 class Pair(NamedTuple):
@@ -115,6 +118,24 @@ def scaled_by(k):
     return scaled
 
 
+@checkpoint
+def kept(x, y):
+    for _ in range(2):
+        x = np.tanh(x * y) + y
+    return x
+
+
+def power(x, k):
+    return 1.0 if k <= 0 else np.tanh(x) * power(x * 0.9, k - 1)
+
+
+def tree(a):
+    if len(a) == 1:
+        return np.sin(a[0])
+    middle = len(a) // 2
+    return np.tanh(tree(a[:middle]) + 0.5 * tree(a[middle:]))
+
+
 def fold(f, items, start):
     for v in items:
         start = f(start, v)
@@ -136,6 +157,7 @@ class _Writer:
         self.name = f"f{seed}"
         self.lines: list[str] = []
         self.names: dict[str, list[str]] = {"number": ["x", "y"], "array": ["v"], "pair": []}
+        self.names |= {"grown": [], "rows": []}
         self.names |= {"list": [], "dict": [], "node": [], "leaf": [], "fixed": [], "function": []}
         self.counts: Counter = Counter()
         self.made = 0
@@ -166,6 +188,7 @@ class _Writer:
             choices |= {"NamedTuple": f"{o}.a", "by position": f"{o}[1]", "property of a tuple": f"{o}.turned.a"}
         if o := self.known("array"):
             choices |= {"element": f"{o}[{self.random.choice([0, 1, -1])}]"}
+        choices |= growing_generator.atoms(self)
         return self.one_of({k: v for k, v in choices.items() if v is not None})
 
     def number(self, depth: int = 0) -> str:
@@ -189,6 +212,9 @@ class _Writer:
             "filtered": f"sum(t for k, t in enumerate([{a}, {b}, 0.2]) if k != 1)",
             "fold": f"fold(lambda s, t: np.sin(s) * 0.5 + t, [{a}, {b}], 0.1)",
             "starred": f"(lambda first, *rest: first * rest[-1])({a}, 0.5, {b})",
+            "recursion": f"power({b}, n)",
+            "checkpoint": f"kept({a}, {b})",
+            "checkpoint of a lambda": f"checkpoint(lambda t: np.sin(t) * {a})({b})",
         }
         if f := self.known("function"):
             choices |= {
@@ -204,6 +230,7 @@ class _Writer:
             choices |= {"np.array of list": f"np.sum(np.array({o}) * {a})", "unpacked list": f"spread(*{o})"}
             choices |= {"min": f"min({a}, *{o})", "sorted length": f"len({o} + [{a}]) * {b}", "slice": f"sum({o}[1:])"}
         if o := self.known("node"):
+            choices |= {"checkpoint of an object": f"checkpoint({o})({b})"}
             choices |= {"call": f"{o}({b})", "keyword only": f"{o}({b}, power=2)", "bound method": f"twice({o}, {a})"}
             choices |= {"replace": f"replace({o}, a={b}).a", "classmethod": f"Node.of({b}).b[0]"}
         if o := self.known("leaf"):
@@ -223,11 +250,13 @@ class _Writer:
         if o := self.known("fixed"):
             choices |= {"frozen": f"{o}.dot({o})", "array attribute": f"np.sum({o}.v * {a})", "field": f"{o}.k * {b}"}
         if o := self.known("array"):
+            choices |= {"recursion over an array": f"tree({o}) * {a}"}
             choices |= {"np.sum": f"np.sum(np.tanh({o} * {a}))", "dict of arrays": f'np.sum({{"w": {o}}}["w"] * {b})'}
             choices |= {
                 "np.stack": f"np.sum(np.stack([{o}, {o} * {a}])[1])",
                 "unrolled": f"sum(np.sum({o}) * k for k in ({a}, {b}))",
             }
+        choices |= growing_generator.numbers(self, a, b)
         return self.one_of(choices)
 
     def object(self, kind: str, depth: int = 0) -> str:
@@ -295,15 +324,17 @@ class _Writer:
         if choice < 0.25 and depth < 3:
             self.nested(depth)
         elif choice < 0.55:
-            self.bind(depth, self.random.choice(list(self.names)))
+            self.bind(depth, self.random.choice([k for k in self.names if k not in ("grown", "rows")]))
         elif choice < 0.6:
             names = self.names[self.random.choice(["list", "dict", "node"])]
             if len(names) > 1:
                 first, second = self.random.sample(names, 2)
                 self.counts["swap"] += 1
                 self.line(depth, f"{first}, {second} = {second}, {first}")
-        elif choice < 0.7 and depth == 1:
+        elif choice < 0.65 and depth == 1:
             self.appended(depth)
+        elif choice < 0.72 and depth == 1:
+            growing_generator.make(self, depth)
         else:
             self.change(depth)
 
@@ -340,6 +371,7 @@ class _Writer:
                 "bump": f"{o}.bump({value})",
             }
             choices |= {"attribute object": f"{o}.b = {self.object('list')}"}
+        choices |= growing_generator.changes(self, value)
         if choices:
             self.line(depth, self.one_of(choices))
 
@@ -384,6 +416,8 @@ class _Writer:
         parts = [*self.names["number"], *(f"{o}[0] * 2 - np.sin({o}[1])" for o in self.names["list"])]
         parts += [f'{o}["v"] + {o}["l"][0] + 3 * {o}["l"][1]' for o in self.names["dict"]]
         parts += [f"{o}.a - {o}.b[0] * {o}.b[1]" for o in (*self.names["node"], *self.names["leaf"])]
+        parts += [f"np.tanh(sum({o})) + len({o})" for o in self.names["grown"]]
+        parts += [f"np.mean(np.stack({o})) + {o}[0][1]" for o in self.names["rows"]]
         parts += [f"{o}.mixed()" for o in self.names["pair"]] + [f"{o}.dot({o})" for o in self.names["fixed"]]
         parts += [f"{o}(x)" for o in self.names["function"]] + [f"np.sum({o})" for o in self.names["array"]]
         self.line(1, f"return {' + '.join(parts)}")
