@@ -1,6 +1,6 @@
-"""Random programs of structures and calls: shared and changed objects, methods, closures, *args, comprehensions,
-lists that grow, recursion, checkpointed calls.
+"""Random programs of structures and calls: shared and changed objects, methods, closures, *args, comprehensions.
 
+Lists grow, functions call themselves, calls are checkpointed.
 Kinks (max, branches) are fine: the oracle says where a point is too near to one.
 """
 
