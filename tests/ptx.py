@@ -18,6 +18,7 @@ from zygopy.backends import cuda
 from zygopy.backends.cuda import executed
 from zygopy.backends.cuda_text import KernelText
 from zygopy.structures import flat
+from zygopy.transform.gpu import rows
 from zygopy.transform.types import Array
 
 COMPUTE = ((8, 0), (9, 0))
@@ -89,18 +90,37 @@ def table() -> str:
         for function in cuda_programs.SAMPLES:
             for kernel in kernels_of(function, dtype):
                 if kernel.name.startswith(function.__name__) or kernel.name not in "\n".join(lines):
-                    a, b = (assembled(kernel, compute) for compute in COMPUTE)
-                    figures = [f"{x}/{y}" for x, y in ((a.registers, b.registers), (a.stack, b.stack))]
-                    figures += [f"{a.spills}/{b.spills}", str(b.shared), str(kernel.text.count("cuda.atomic.add"))]
-                    lines.append(f"{kernel.name:44} {dtype.__name__:8} " + " ".join(f"{f:>9}" for f in figures))
+                    lines.append(line_of(kernel, dtype))
+        for function in BY_ROWS:
+            lines += [line_of(kernel, dtype) for kernel in kernels_of(function, dtype, 1) if kernel.by_rows]
     return "\n".join(lines) + "\n"
+
+
+def line_of(kernel: KernelText, dtype) -> str:
+    """What the table says of a kernel."""
+    a, b = (assembled(kernel, compute) for compute in COMPUTE)
+    figures = [f"{x}/{y}" for x, y in ((a.registers, b.registers), (a.stack, b.stack))]
+    figures += [f"{a.spills}/{b.spills}", str(b.shared), str(kernel.text.count("cuda.atomic.add"))]
+    name = kernel.name + (" by rows" if kernel.by_rows else "")
+    return f"{name:44} {dtype.__name__:8} " + " ".join(f"{f:>9}" for f in figures)
 
 
 _HEADS = ("registers", "stack", "spills", "shared", "atomics")
 
 
-def kernels_of(function, dtype) -> list[KernelText]:
-    """The kernels of a program's value and gradients."""
+BY_ROWS = (cuda_programs.softmax_cross_entropy, cuda_programs.layer_norm, cuda_programs.logistic_regression)
+
+
+def kernels_of(function, dtype, long: int = rows.LONG) -> list[KernelText]:
+    """The kernels of a program's value and gradients; rows of so many elements are made by blocks of threads."""
+    before, rows.LONG = rows.LONG, long
+    try:
+        return _kernels_of(function, dtype)
+    finally:
+        rows.LONG = before
+
+
+def _kernels_of(function, dtype) -> list[KernelText]:
     operator = zg.value_and_grad(function, cuda_programs.argnums_of(function), backend="cuda")
     program = cuda.Program(flat(operator.program(*cuda_programs.args_of(function, dtype)).function))
     return [*program.kernels, *program.joins.values()]

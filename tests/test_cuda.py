@@ -94,6 +94,21 @@ def test_sums_of_other_threads_are_gathered_where_there_are_enough(name, monkeyp
     assert atomics == (0 if name in ("n_body", "mlp") else 1)
 
 
+@pytest.mark.parametrize("name", ["n_body", "mlp", "picked", "layer_norm", "logistic_regression", "chain"])
+def test_deterministic_programs_give_the_same_bits_in_each_run(name):
+    """Whatever the order of threads; with the additions of other threads turned around, or done by one."""
+    function = getattr(cuda_programs, name)
+    args, argnums = cuda_programs.args_of(function), cuda_programs.argnums_of(function)
+    operator = zg.value_and_grad(function, argnums, backend="cuda")
+    with zg.cuda.deterministic():
+        assert "cuda.atomic.add" not in operator.source(*args)
+        first, second = (on_runner(operator, args, seed)[0] for seed in (4, 5))
+    assert_close(first, second, 0.0)
+    assert_close(first, zg.value_and_grad(function, argnums, backend="python")(*args), 1e-12)
+    if name in ("picked", "layer_norm"):
+        assert "cuda.atomic.add" in operator.source(*args)
+
+
 def statistics(x, y):
     """Sums, a largest element with its place, and a product of matrices, row by row; stores in the middle of a row."""
     scaled = np.empty(x.shape)

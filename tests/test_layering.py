@@ -23,6 +23,7 @@ LAYERS = {
     "tree": 4,
     "check": 4,
     "devices": 4,
+    "cuda": 4,
 }
 LAYERS |= {
     "": 5,

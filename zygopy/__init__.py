@@ -1,5 +1,6 @@
 """zygopy: gradients of ordinary numerical Python, at native speed."""
 
+from zygopy import cuda
 from zygopy.api import (
     custom_vjp,
     explain,
@@ -62,6 +63,7 @@ __all__ = [
     "checkpoint",
     "checkpointed",
     "constant",
+    "cuda",
     "custom_vjp",
     "elementwise",
     "explain",

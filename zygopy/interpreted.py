@@ -36,7 +36,7 @@ class Interpreted(Derivative):
         if self.target != "cuda" and any(map(arrays_on_gpu, values)):
             raise DtypeError("an argument is in a GPU's memory", help='use backend="cuda" or zygopy.to_host(x)')
         types = self.types(args, kwargs)
-        entry = self._entries.get(key := tuple(types))
+        entry = self._entries.get(key := (*types, *self.options()))
         if entry is None or not unchanged(entry[1]):
             program = self.built(types)
             compiled = self.compiled(flat(program.function))
@@ -49,6 +49,10 @@ class Interpreted(Derivative):
         except OtherLengthsError as error:
             return self.for_lengths(error, args, kwargs)(*args, **kwargs)
         return result if built is None else built(result)
+
+    def options(self) -> tuple:
+        """What code depends on beside types."""
+        return ()
 
     def compiled(self, function: Function) -> Callable:
         """What runs a function."""
@@ -72,6 +76,10 @@ class OnDevice(Interpreted):
         result = super().__call__(*taken, **{n: mapped(device.taken, a, n) for n, a in kwargs.items()})
         like = next((a for value in (*args, *kwargs.values()) for a in arrays_on_gpu(value)), None)
         return mapped(lambda value, _: device.given(value, like), result, "")
+
+    def options(self) -> tuple:
+        """What code depends on beside types."""
+        return (gpu.is_deterministic(),)
 
     def compiled(self, function: Function) -> Callable:
         """What runs a function."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zygopy.backends import cuda_text, python
+from zygopy.backends import cuda_text, gpu, python
 from zygopy.backends.cuda_text import HostWriter, KernelText, Printer, combining, kernel_text
 from zygopy.backends.gpu import Device
 from zygopy.backends.gpu_matrices import kernels
@@ -29,7 +29,7 @@ class Program:
     """A program as text for host and device; `printer` writes its kernels."""
 
     def __init__(self, function: Function, printer: Printer = kernel_text):
-        divided = launch(function)
+        divided = launch(function, gpu.is_deterministic())
         self.grows = grows(divided)
         self.stored = [k for k, v in enumerate(param_vars(function)) if v in stored_parameters(function)]
         self.kernels = [printer(s.kernel) for s in walk(divided.body) if isinstance(s, Launch)]

@@ -125,6 +125,14 @@ def gpu() -> Gpu:
     return found
 
 
+_deterministic: list[bool] = [False]  # the last one holds
+
+
+def is_deterministic() -> bool:
+    """Whether programs that are compiled now shall give the same in each run."""
+    return _deterministic[-1]
+
+
 _devices: list[Device] = []
 
 

@@ -43,9 +43,9 @@ from zygopy.transform.types import INT
 ENOUGH = 2048  # threads that may each run a loop
 
 
-def gather(function: Function) -> Function:
-    """Replace the atomic additions of nests that the host launches by nests that gather."""
-    return simplify(replace(function, body=_Gathering(function).block(function.body)))
+def gather(function: Function, enough: int) -> Function:
+    """Replace the atomic additions of nests that the host launches by nests that gather; see `ENOUGH`."""
+    return simplify(replace(function, body=_Gathering(function, enough).block(function.body)))
 
 
 class _Place(NamedTuple):
@@ -66,8 +66,8 @@ class _Addition:
 
 
 class _Gathering:
-    def __init__(self, function: Function):
-        self.grid = Grid(function)
+    def __init__(self, function: Function, enough: int):
+        self.grid, self.enough = Grid(function), enough
 
     def block(self, block: Block) -> Block:
         out: list[Statement] = []
@@ -82,7 +82,7 @@ class _Gathering:
 
     def nest(self, s: For, axes: tuple[For, ...]) -> list[Statement]:
         """Nests that gather, and what is left of the nest behind them."""
-        marked = self.grid.with_atomics(Block((s,)), axes)
+        marked = self.grid.with_atomics(Block((s,)), axes, s)
         shared = {t.array for t in walk(marked) if isinstance(t, Store) and t.add is ops.ATOMIC}
         nests: list[Statement] = []
         gone: set[int] = set()
@@ -168,7 +168,7 @@ class _Gathering:
             length = [self.grid.facts.expected(v) for v in (loop.start, loop.stop)]
             expected *= 0 if None in length else length[1] - length[0]
         loops = [(a, t) for a in additions for t in a.path if isinstance(t, For)]
-        if expected < ENOUGH and any(all(t is not p.loop for p in a.places) for a, t in loops):
+        if expected < self.enough and any(all(t is not p.loop for p in a.places) for a, t in loops):
             return None
         element = first.store.array.type.element
         inner = Builder(loc)
@@ -279,4 +279,4 @@ def _without(s: For, gone: set[int]) -> Statement:
     return with_blocks(s, visit)
 
 
-__all__ = ["gather"]
+__all__ = ["ENOUGH", "gather"]

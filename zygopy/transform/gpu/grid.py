@@ -6,6 +6,8 @@ for i in range(n):                a grid of n x m threads; two that differ in i 
         total += x[i, j] * w[j]
 """
 
+import itertools
+
 from zygopy.transform import ops
 from zygopy.transform.affine import Facts
 from zygopy.transform.build import integer
@@ -38,7 +40,8 @@ _MOST_AXES = 3
 class Grid:
     """Answers questions about the loops of one function."""
 
-    def __init__(self, function: Function):
+    def __init__(self, function: Function, deterministic: bool = False):
+        self.deterministic = deterministic
         self.aliases = alias_classes(function.body)
         self.facts = Facts.of(function.body)
         self._known: dict[int, tuple[For, tuple[For, ...]]] = {}
@@ -48,8 +51,17 @@ class Grid:
         if not isinstance(s, For):
             return ()
         if id(s) not in self._known:
-            self._known[id(s)] = s, self._axes(s)
+            axes = self._axes(s)
+            self._known[id(s)] = s, self._without_atomics(s, axes) if self.deterministic else axes
         return self._known[id(s)][1]
+
+    def _without_atomics(self, s: For, axes: tuple[For, ...]) -> tuple[For, ...]:
+        """As many of the axes as leave no additions in which threads meet; none may be."""
+        for count in range(len(axes), 0, -1):
+            for some in itertools.combinations(axes, count):
+                if not any(_is_atomic(t) for t in walk(self.with_atomics(Block((s,)), some, s))):
+                    return some
+        return ()
 
     def _axes(self, s: For) -> tuple[For, ...]:
         if not self.is_shared(s):
@@ -82,11 +94,11 @@ class Grid:
         start, stop = self.facts.expected(s.start), self.facts.expected(s.stop)
         return None if start is None or stop is None else stop - start
 
-    def with_atomics(self, body: Block, axes: tuple[For, ...]) -> Block:
-        """The body of a kernel, its additions marked where threads may meet in one element."""
-        inside = {v for loop in axes for v in defined_inside(loop)}
-        stores = [t for t in walk(axes[0].body) if isinstance(t, Store)]
-        loads = [(t.args[0], t.args[1:]) for t in walk(axes[0].body) if isinstance(t, Let) and t.op is ops.LOAD]
+    def with_atomics(self, body: Block, axes: tuple[For, ...], nest: For) -> Block:
+        """The body of a kernel, which does a nest, its additions marked where threads may meet in one element."""
+        inside = defined_inside(nest)
+        stores = [t for t in walk(nest.body) if isinstance(t, Store)]
+        loads = [(t.args[0], t.args[1:]) for t in walk(nest.body) if isinstance(t, Let) and t.op is ops.LOAD]
         touched = [(t.array, t.index) for t in stores] + loads
 
         def private(s: Store) -> bool:
@@ -130,6 +142,11 @@ def arrays_of_trips(s: For) -> set[Var]:
     inside = defined_inside(s)
     lets = [t for t in walk(s.body) if isinstance(t, Let) and t.op.effect is Effect.ALLOCATES]
     return {t.var for t in lets if not inside & set(t.args) and t.op is not ops.NEW_STACK}
+
+
+def _is_atomic(t: Statement) -> bool:
+    """Whether the order of a statement's additions shows in what they give."""
+    return isinstance(t, Store) and t.add is ops.ATOMIC and not t.value.type.is_integer
 
 
 def _is_short(s: For) -> bool:

@@ -16,7 +16,7 @@ from zygopy.errors import UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import Builder, integer, zero
 from zygopy.transform.gpu.expand import expand
-from zygopy.transform.gpu.gather import gather
+from zygopy.transform.gpu.gather import ENOUGH, gather
 from zygopy.transform.gpu.grid import Grid, arrays_of_trips, reduction, without
 from zygopy.transform.gpu.offsets import offsets
 from zygopy.transform.gpu.rows import as_rows, row_loops
@@ -60,8 +60,10 @@ NAMES_OF_KERNELS = {"thread", "half", "going", "failed", "cuda", "u32", "libdevi
 NAMES_OF_KERNELS |= {f"shared_{k}" for k in range(10)}
 
 
-def launch(function: Function) -> Function:
+def launch(function: Function, deterministic: bool = False) -> Function:
     """Divide a program; numbers among its results that the GPU computes become arrays of no axes.
+
+    `deterministic`: no threads meet in an addition, so that each run gives the same.
 
     Raises
     ------
@@ -72,12 +74,13 @@ def launch(function: Function) -> Function:
         if isinstance(s, Let) and s.op is ops.NEW_LIST:
             what = "a list whose length only run time knows is not supported on backend cuda"
             raise UnsupportedError(what, s.loc, help="fill an array: np.zeros(n)")
-    return _Division(gather(sink(stacks_as_arrays(function)))).divided()
+    sunk = sink(stacks_as_arrays(function))
+    return _Division(gather(sunk, 0 if deterministic else ENOUGH), deterministic).divided()
 
 
 class _Division:
-    def __init__(self, function: Function):
-        self.function, self.grid = function, Grid(function)
+    def __init__(self, function: Function, deterministic: bool):
+        self.function, self.grid = function, Grid(function, deterministic)
         self.definitions: dict[Var, Statement] = {v: s for s in walk(function.body) for v in defined(s)}
         for s in walk(function.body):
             self.definitions |= dict.fromkeys(block_params(s), s)
@@ -360,7 +363,7 @@ class _Host:
         nest = replace(rows or s, inits=tuple(params), results=parts)
         stores = [Store(division.cells[p], (integer(0),), p, None, s.loc) for p in parts]
         before = Block((*preamble, nest, *stores))
-        body = division.grid.with_atomics(expand(before, axes, host, rows is not None), axes)
+        body = division.grid.with_atomics(expand(before, axes, host, rows is not None), axes, rows or s)
         self.out += host.statements
         extents = Builder(s.loc)
         sizes = tuple(extents.sub(loop.stop, loop.start) for loop in axes)

@@ -40,6 +40,8 @@ def as_rows(s: For, grid: Grid) -> For | None:
         return None
     if not all(t in loops or _is_alike(t) for t in s.body.statements):
         return None
+    if grid.deterministic and not all(grid.axes(t)[:1] == (t,) for t in loops):
+        return None
     out: list[Statement] = []
     for t in s.body.statements:
         if isinstance(t, Let) and t.op is ops.ZEROS:
@@ -82,7 +84,7 @@ def _shared_out(t: For, grid: Grid) -> list[Statement]:
         if part is not result:
             after.append(Let(result, ops.SUM, (init, part), t.loc))
     loop = replace(t, inits=tuple(inits), results=tuple(results))
-    (marked,) = grid.with_atomics(Block((loop,)), (loop,)).statements
+    (marked,) = grid.with_atomics(Block((loop,)), (loop,), loop).statements
     return [replace(marked, parallel=True), *after]
 
 
