@@ -164,6 +164,15 @@ def test_other_operators(operator):
     assert_close(got, expected, 1e-12)
 
 
+def test_arguments_of_any_number():
+    def summed(scale, *xs):
+        return sum(np.sum(scale * x**2) for x in xs)
+
+    args = (np.ones(3), numbers(3), numbers(3, phase=1.0))
+    got, _ = on_runner(zg.grad(summed, backend="cuda"), args)
+    assert_close(got, zg.grad(summed, backend="python")(*args), 1e-12)
+
+
 def test_arguments_on_a_gpu_choose_the_backend():
     args = cuda_programs.args_of(cuda_programs.chain)
     gradient = zg.grad(cuda_programs.chain)

@@ -5,6 +5,7 @@ The gradients are those of the python backend, to 1e-12 in float64 and 1e-5 in f
 
 import copy
 import importlib
+import re
 
 import numpy as np
 import pytest
@@ -31,8 +32,8 @@ def squared(model, x):
     return np.mean(model(x) ** 2)
 
 
-def classified(model, x):
-    return nn.logit_crossentropy(model(x), np.arange(x.shape[0]) % 3)
+def classified(model, x, labels):
+    return nn.logit_crossentropy(model(x), labels)
 
 
 MODELS = {
@@ -40,6 +41,7 @@ MODELS = {
         classified,
         nn.Chain(nn.Dense(5, 7, nn.relu, rng=0), nn.Dense(7, 6, nn.tanh, rng=1), nn.Dense(6, 3, rng=2)),
         floats(6, 5),
+        np.array([0, 2, 1, 1, 0, 2]),
     ),
     "lenet": (
         classified,
@@ -53,6 +55,7 @@ MODELS = {
             nn.Dense(5, 3, rng=3),
         ),
         floats(2, 8, 8, 1),
+        np.array([2, 0]),
     ),
     "mean_pool": (
         squared,
@@ -80,10 +83,17 @@ def test_benchmarks(name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_models(name):
-    loss, model, x = MODELS[name]
-    (value, gradient), _ = on_runner(zg.value_and_grad(loss, backend="cuda"), (model, x))
-    expected = zg.value_and_grad(loss, backend="python")(model, x)
+    loss, *args = MODELS[name]
+    (value, gradient), _ = on_runner(zg.value_and_grad(loss, backend="cuda"), tuple(args))
+    expected = zg.value_and_grad(loss, backend="python")(*args)
     assert_close(value, expected[0], 1e-5, "value")
     got, wanted = (models.destructure(g)[0] for g in (gradient, expected[1]))
     assert got.dtype == np.float32
     assert_close(got, wanted, 1e-5, "gradient")
+
+
+def test_kernels_do_whole_batches():
+    """The host has no loop over images."""
+    loss, *args = MODELS["lenet"]
+    host = zg.value_and_grad(loss).source(*args, target="cuda").partition("@cuda.jit")[0]
+    assert "for " not in re.sub("#.*", "", host)

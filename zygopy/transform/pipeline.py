@@ -113,7 +113,7 @@ def build(
     if taken is not None:
         taken.functions += _with_kept(found.function)
     guarded = checked(refuse_overlaps(found.function, stored_parameters(found.function)))
-    passes = (simplify, *((winners,) if task.kind != "primal" else ()), double_buffer, fuse, reassociate)
+    passes = (simplify, *((winners,) if task.kind != "primal" else ()), double_buffer, _FUSE[target], reassociate)
     primal = _through(passes, guarded)
     if taken is not None:
         taken.fused += _with_kept(primal)
@@ -128,7 +128,7 @@ def build(
         parts = _tuned_halves(linearized(everywhere(settled, primal), *_apart(primal, list(task.wrt), settled)))
         derived, second = parts.forward, parts.backward
     else:
-        derived = _derive(primal, found, task, settled, partial(_tuned, passes=_TUNING[target]))
+        derived = _derive(primal, found, task, settled, partial(_tuned, target=target))
     if out is not None:
         derived = checked(into(derived, _gradient(derived.results, task), out))
     primals = sum(len(_numbers_of(type_)) for type_ in types)
@@ -255,11 +255,12 @@ _TUNING: dict[str, tuple[Pass, ...]] = {
     "cpu": (*_SHARED, strips, hoist, distribute, rotate, vectorise),
     "cuda": _SHARED,  # the others make one thread's loops vectorise, or have trips share memory
 }
+_FUSE: dict[str, Pass] = {"cpu": fuse, "cuda": partial(fuse, for_grids=True)}
 
 
-def _tuned(function: Function, passes: tuple[Pass, ...] = _TUNING["cpu"]) -> Function:
+def _tuned(function: Function, target: str = "cpu") -> Function:
     """The same program in the form that compiles to the fastest loops."""
-    return _through((simplify, fuse, *passes, simplify), function)
+    return _through((simplify, _FUSE[target], *_TUNING[target], simplify), function)
 
 
 def _with_kept(function: Function) -> list[Function]:

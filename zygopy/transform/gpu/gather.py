@@ -43,8 +43,8 @@ from zygopy.transform.types import INT
 ENOUGH = 2048  # threads that may each run a loop
 
 
-def gather(function: Function, enough: int) -> Function:
-    """Replace the atomic additions of nests that the host launches by nests that gather; see `ENOUGH`."""
+def gather(function: Function, enough: int | None = None) -> Function:
+    """Replace the atomic additions of nests that the host launches by nests that gather; `enough` is `ENOUGH`."""
     return simplify(replace(function, body=_Gathering(function, enough).block(function.body)))
 
 
@@ -66,8 +66,8 @@ class _Addition:
 
 
 class _Gathering:
-    def __init__(self, function: Function, enough: int):
-        self.grid, self.enough = Grid(function), enough
+    def __init__(self, function: Function, enough: int | None):
+        self.grid, self.enough = Grid(function), ENOUGH if enough is None else enough
 
     def block(self, block: Block) -> Block:
         out: list[Statement] = []
@@ -279,4 +279,4 @@ def _without(s: For, gone: set[int]) -> Statement:
     return with_blocks(s, visit)
 
 
-__all__ = ["ENOUGH", "gather"]
+__all__ = ["gather"]

@@ -16,7 +16,7 @@ from zygopy.errors import UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import Builder, integer, zero
 from zygopy.transform.gpu.expand import expand
-from zygopy.transform.gpu.gather import ENOUGH, gather
+from zygopy.transform.gpu.gather import gather
 from zygopy.transform.gpu.grid import Grid, arrays_of_trips, reduction, without
 from zygopy.transform.gpu.offsets import offsets
 from zygopy.transform.gpu.rows import as_rows, row_loops
@@ -75,7 +75,7 @@ def launch(function: Function, deterministic: bool = False) -> Function:
             what = "a list whose length only run time knows is not supported on backend cuda"
             raise UnsupportedError(what, s.loc, help="fill an array: np.zeros(n)")
     sunk = sink(stacks_as_arrays(function))
-    return _Division(gather(sunk, 0 if deterministic else ENOUGH), deterministic).divided()
+    return _Division(gather(sunk, 0 if deterministic else None), deterministic).divided()
 
 
 class _Division:

@@ -5,7 +5,8 @@ for i in range(n):                           t = np.empty(m)
     for j in range(m):            ->         for j in range(m):
         t[j] = x[i, j] * w                       t[j] = x[i, j] * w
 
-One after the other, trips share memory that stays in a cache; threads cannot.
+One after the other, trips share memory that stays in a cache; threads cannot. Loops that ran downwards for that run
+upwards.
 """
 
 from zygopy.transform import ops
@@ -26,6 +27,7 @@ from zygopy.transform.ir import (
     with_blocks,
 )
 from zygopy.transform.passes.jam import fills_before_reading
+from zygopy.transform.passes.orient import may_turn, turned
 
 
 def sink(function: Function) -> Function:
@@ -41,8 +43,10 @@ def sink(function: Function) -> Function:
                 alone = [t for t in made if not _reads(rest, t.var) and fills_before_reading(function, t.var, s)]
                 lets = [t for t in alone if not defined_inside(s) & set(t.args)]
                 loop = replace(s, body=Block((*lets, *s.body.statements), s.body.yields))
-                if lets and grid.axes(loop):
-                    return visit(Block(tuple(loop if t is s else t for t in out if t not in lets), block.yields))
+                found = turned(loop) if may_turn(loop) else [loop]
+                if lets and grid.axes(found[-1]):
+                    before, behind = ([t for t in part if t not in lets] for part in (out[:k], out[k + 1 :]))
+                    return visit(Block((*before, *found, *behind), block.yields))
         return Block(tuple(inside(s) for s in out), block.yields)
 
     def inside(s: Statement) -> Statement:

@@ -51,12 +51,15 @@ from zygopy.transform.simplify import simplify
 from zygopy.transform.types import Array
 
 
-def fuse(function: Function) -> Function:
-    """Merge the loop nests of array expressions, and make temporary arrays smaller."""
+def fuse(function: Function, for_grids: bool = False) -> Function:
+    """Merge the loop nests of array expressions, and make temporary arrays smaller.
+
+    `for_grids`: but not where nests would stay in one loop that threads of a GPU can share out as the axes of grids.
+    """
     function = simplify(picks(function))
     for mixing in (False, True):
         for _ in range(4):
-            merged = replace(function, body=_Fusion(function, mixing).block(function.body))
+            merged = replace(function, body=_Fusion(function, mixing, for_grids).block(function.body))
             merged = simplify(narrow(merged))
             if merged.body == function.body:
                 break
@@ -78,8 +81,8 @@ class _Uses:
 
 
 class _Fusion:
-    def __init__(self, function: Function, mixing: bool):
-        self.mixing = mixing  # whether loops of loops and others may be merged
+    def __init__(self, function: Function, mixing: bool, for_grids: bool):
+        self.mixing, self.for_grids = mixing, for_grids  # mixing: whether loops of loops and others may be merged
         self.aliases = alias_classes(function.body)
         self.own = {self.aliases.of(v) for v in allocations(function)}
         params = [v for p in function.params for v in leaves(p.leaves) if isinstance(v, Var)]
@@ -128,6 +131,8 @@ class _Fusion:
 
     def pays(self, first: For, second: For) -> bool:
         """Whether one loop is faster than two: loops without inner ones are merged among themselves first."""
+        if self.for_grids and _left_inside(first, second) > 1:
+            return False
         return self.mixing or _is_nested(first) == _is_nested(second)
 
     # -- two loops ---------------------------------------------------------------------------------------------------
@@ -235,6 +240,20 @@ class _Fusion:
 
 def _is_nested(loop: For) -> bool:
     return any(isinstance(s, For | While) for s in loop.body.statements)
+
+
+def _left_inside(a: For, b: For) -> int:
+    """How deep a nest would be in the innermost loop that two nests have in common, if they were merged."""
+    if not _same_range(a, b):
+        return max(_depth(a), _depth(b))
+    inner = [[s for s in loop.body.statements if isinstance(s, For)] for loop in (a, b)]
+    return max((_left_inside(x, y) for x in inner[0] for y in inner[1]), default=max(_depth(a), _depth(b)) - 1)
+
+
+def _depth(loop: For) -> int:
+    """How deep a nest of loops is, those of few trips left out."""
+    is_short = isinstance(loop.start, Const) and isinstance(loop.stop, Const)
+    return max((_depth(s) for s in walk(loop.body) if isinstance(s, For)), default=0) + (not is_short)
 
 
 def _same_range(a: For, b: For) -> bool:

@@ -224,7 +224,7 @@ class _Jam:
                         return False
                 elif isinstance(s, Store) and self.aliases.of(s.array) is array:
                     if s.add:
-                        if not any(self.inside(s.index, region) for region in filled):
+                        if not any(self.inside(s.index, region) or self.is_whole(s.array, region) for region in filled):
                             return False
                     elif not sure:
                         return False

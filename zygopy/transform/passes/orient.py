@@ -56,12 +56,21 @@ class _Orientation:
         return replace(block, statements=tuple(out))
 
     def loop(self, s: For) -> list[Statement]:
-        downwards = isinstance(s.step, Const) and s.step.value == -1
-        if not downwards or not only_adds_up(s) or not any_order(s, self.aliases, self.facts):
+        if not may_turn(s) or not any_order(s, self.aliases, self.facts):
             return [s]
-        b = Builder(s.loc)
-        start, stop = b.add(s.stop, integer(1)), b.add(s.start, integer(1))
-        return [*b.statements, replace(s, start=start, stop=stop, step=integer(1))]
+        return turned(s)
+
+
+def may_turn(s: For) -> bool:
+    """Whether a loop runs downwards and hands on nothing but sums."""
+    return isinstance(s.step, Const) and s.step.value == -1 and only_adds_up(s)
+
+
+def turned(s: For) -> list[Statement]:
+    """The loop upwards, and its bounds before it."""
+    b = Builder(s.loc)
+    start, stop = b.add(s.stop, integer(1)), b.add(s.start, integer(1))
+    return [*b.statements, replace(s, start=start, stop=stop, step=integer(1))]
 
 
 def any_order(s: For, aliases: AliasClasses, facts: Facts, own: Container[Var] = ()) -> bool:
