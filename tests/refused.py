@@ -350,11 +350,12 @@ def growing_list(x, n):
     return values[-1]["now"]
 
 
-@refused("an object with other members on another path", zg.TypeJoinError, 1.0)
+@refused("an object with other members from some trip on", zg.TypeJoinError, 1.0)
 def other_members(x):
     d = {"a": x}
-    if x > 0:
-        d["b"] = x
+    for k in range(3):
+        if x > k:
+            d["b"] = x
     return d["a"]
 
 
@@ -833,13 +834,12 @@ def number_or_tuple(x):
     return y
 
 
-@refused("a variable that is a number on one path and an array on another", zg.TypeJoinError, 1.0, X)
+@refused("an argument that is a number on one path and an array on another", zg.TypeJoinError, 1.0, X)
 def number_or_array(x, a):
-    y = a if x > 0 else x
-    return y
+    return np.sum(a if x > 0 else x)
 
 
-@refused("a variable that is None on one path", zg.TypeJoinError, 1.0)
+@refused("computing with a variable on a path on which it is None", zg.DtypeError, -1.0)
 def number_or_none(x):
     y = None
     if x > 0:
@@ -847,9 +847,12 @@ def number_or_none(x):
     return y * 2
 
 
-@refused("arrays of two dtypes on two paths", zg.TypeJoinError, 1.0)
+@refused("arrays of two dtypes on two paths that meet in a loop", zg.TypeJoinError, 1.0)
 def two_dtypes(x):
-    u = np.zeros(2, np.float32) if x > 0 else np.zeros(2)
+    u = np.zeros(2)
+    for k in range(3):
+        if x > k:
+            u = np.zeros(2, np.float32)
     return x * u[0]
 
 

@@ -35,7 +35,7 @@ LAYERS |= {
     "__main__": 9,
 }  # the package, and its users
 
-READ_PYTHON = {"decorators", "parse", "specialise", "expressions", "iteration", "comprehensions"}  # the user's syntax
+READ_PYTHON = {"decorators", "parse", "specialise", "expressions", "iteration", "comprehensions", "apart"}  # the user's syntax
 
 # Within transform: the grammar knows nothing of what is done with it, and passes nothing of the Python it came from.
 GRAMMAR = {"types", "ir", "ops", "records"}

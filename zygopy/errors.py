@@ -73,6 +73,8 @@ class UnsupportedError(ZygopyError, NotImplementedError):
 class DtypeError(ZygopyError, TypeError):
     """An argument or operand has a type that cannot be differentiated or computed with."""
 
+    sure = True  # whether the statement fails whenever it runs; not so in a block of it that may not run
+
 
 class TypeJoinError(ZygopyError, TypeError):
     """A variable has different types on different paths of the program."""

@@ -60,6 +60,7 @@ from zygopy.transform.library import (  # noqa: F401  (functions register themse
 from zygopy.transform.memory import stored_parameters
 from zygopy.transform.notes import notes
 from zygopy.transform.passes.dead_stores import dead_stores
+from zygopy.transform.passes.detach import detach
 from zygopy.transform.passes.distribute import distribute
 from zygopy.transform.passes.double_buffer import double_buffer
 from zygopy.transform.passes.fuse import fuse
@@ -113,7 +114,7 @@ def build(
     if taken is not None:
         taken.functions += _with_kept(found.function)
     guarded = checked(refuse_overlaps(found.function, stored_parameters(found.function)))
-    passes = (simplify, *((winners,) if task.kind != "primal" else ()), double_buffer, _FUSE[target], reassociate)
+    passes = (simplify, *((winners, detach) if task.kind != "primal" else ()), double_buffer, _FUSE[target], reassociate)
     primal = _through(passes, guarded)
     if taken is not None:
         taken.fused += _with_kept(primal)

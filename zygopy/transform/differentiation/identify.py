@@ -184,6 +184,8 @@ class _Identify:
         made = self.definitions.get(n[0]) if isinstance(n, tuple) else None
         if made is not None and made.op.effect is Effect.ALLOCATES:
             return self.length(made.args[n[1]])
+        if isinstance(n, tuple) and n[1] in n[0].type.ones:
+            return integer(1)
         return self.length(self.equal[n]) if n in self.equal else n
 
     def note_equal_lengths(self) -> None:

@@ -475,7 +475,7 @@ def agree(s, a: Value, b: Value) -> bool:
     if not gap.terms or s.is_guarded(a, b):
         same_length(s, a, b)
         return True
-    if a in s.stretched or b in s.stretched:
+    if a in s.stretched or b in s.stretched or s.is_known_to_differ(a, b):
         return False
     key = f"the lengths of arrays that meet at {s.loc}, column {s.loc.column}, differ"
     if s.lengths is not None and key in s.lengths.refused:

@@ -5,6 +5,7 @@ import operator
 import sys
 import types
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import apply_function
 from zygopy.transform.ir import Block, Const, Effect, Let, Store, Value, Var, walk
 from zygopy.transform.library import elementwise, products, shaping
-from zygopy.transform.reading import arrays, calls, comprehensions, indexing, lists, objects
+from zygopy.transform.reading import apart, arrays, calls, comprehensions, indexing, lists, objects
 from zygopy.transform.reading.parse import parse_function
 from zygopy.transform.reading.values import (
     Attributes,
@@ -469,12 +470,13 @@ def _value_of_branch(s, joined: tuple, node: ast.AST) -> object:
     value = joined[0]
     s.at(node)
     if isinstance(value, Conflict):
-        raise TypeJoinError(
+        error = TypeJoinError(
             f"the two values of this expression have different types: {value.a} and {value.b}",
             s.loc,
             "compiled code needs one type where paths meet",
             "convert one of the values",
         )
+        apart.refuse(s, replace(value, places=frozenset({s.loc})), error)
     return value
 
 

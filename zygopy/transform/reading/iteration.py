@@ -24,17 +24,28 @@ from zygopy.transform.reading.values import (
 from zygopy.transform.types import INT
 
 
-def for_loop(s, node: ast.For) -> None:
+def for_loop(s, node: ast.For, then: Callable | None = None) -> None:
     """Interpret a for statement: unrolled over a tuple, a counted loop otherwise, a while loop if it may stop early.
 
-    A loop over few known numbers is unrolled, too, if it asks for the members of a tuple or object by them.
+    A loop over few known numbers is unrolled, too, if it asks for the members of a tuple or object by them. `then`
+    reads what follows a loop whose first trip is apart.
     """
     iterable = expressions.evaluate(s, node.iter)
     s.at(node)
+    items = static_items(s, iterable)
+    if then is not None and items is None and not isinstance(iterable, Checkpointed):
+        _apart(s, node, iterable, then)
+        return
+    _plain_loop(s, node, iterable, items)
+    if then is not None:
+        then()
+
+
+def _plain_loop(s, node: ast.For, iterable: object, items: list | None) -> None:
     if isinstance(iterable, Checkpointed):
         _checkpointed(s, node, iterable)
         return
-    if (items := static_items(s, iterable)) is not None:
+    if items is not None:
         _unroll(s, node, iterable, items)
         return
     numbers = known_numbers(iterable)
@@ -78,29 +89,75 @@ def _checkpointed(s, node: ast.For, iterable: Checkpointed) -> None:
 
 
 def _counted(s, node: ast.For, iterable: object, snapshots: Value | None = None) -> None:
-    names = assigned_names([node])
-    range_, element = iteration(s, iterable)
-    hint = node.target.id if isinstance(node.target, ast.Name) and isinstance(iterable, Range | Reversed) else "i"
+    range_, trip = _trips(s, node, iterable)
+    _range_loop(s, node, iterable, range_, trip, snapshots)
 
+
+def _apart(s, node: ast.For, iterable: object, then: Callable) -> None:
+    """A loop whose first trip is read apart."""
+    range_, trip = _trips(s, node, iterable)
+    if node.stop_flags:
+        _stoppable(s, node, range_, trip, assigned_names([node]), then)
+        return
+
+    def trips() -> None:
+        if isinstance(range_.step, Const) and abs(range_.step.value) == 1:
+            count = s.facts.affine(range_.stop) - s.facts.affine(range_.start)
+            s.facts.assume(count.scale(range_.step.value).shift(-1))
+        trip(range_.start, others)
+
+    def others() -> None:
+        s.at(node)
+        rest = Range(s.b.add(range_.start, range_.step), range_.stop, range_.step)
+        _range_loop(s, node, iterable, rest, trip)
+        then()
+
+    s.branch(_runs(s, range_), trips, then)
+
+
+def _runs(s, range_: Range) -> Value:
+    """Whether a range has a first number."""
+    up, down = (s.b.apply(op, range_.start, range_.stop) for op in (ops.LT, ops.GT))
+    if isinstance(range_.step, Const):
+        return up if range_.step.value > 0 else down
+    return s.b.select(s.b.apply(ops.GT, range_.step, integer(0)), up, down)
+
+
+def _trips(s, node: ast.For, iterable: object) -> tuple[Range, Callable]:
+    """The range of a loop's index, and what reads a trip, with what follows it."""
+    range_, element = iteration(s, iterable)
     walked = _lists(iterable)
 
-    def body(index: Value) -> None:
+    def trip(index: Value, then: Callable | None = None) -> None:
         s.at(node)
         before = list(map(s.content, walked))
         expressions.assign(s, node.target, element(index))
-        s.statements(node.body)
-        s.at(node)
-        if any(_length(old) != _length(new) for old, new in zip(before, map(s.content, walked), strict=True)):
-            raise _changes_while_walked(s)
 
+        def ended() -> None:
+            s.at(node)
+            if any(_length(old) != _length(new) for old, new in zip(before, map(s.content, walked), strict=True)):
+                raise _changes_while_walked(s)
+            if then is not None:
+                then()
+
+        s.statements(node.body, ended)
+
+    return range_, trip
+
+
+def _range_loop(
+    s, node: ast.For, iterable: object, range_: Range, trip: Callable, snapshots: Value | None = None
+) -> None:
+    names = assigned_names([node])
     if node.stop_flags:
-        _stoppable(s, node, range_, body, names)
-    else:
-        index = Var(hint, INT)
-        loops.counted_loop(s, index, range_, lambda: body(index), names, snapshots)
+        _stoppable(s, node, range_, trip, names)
+        return
+    hint = node.target.id if isinstance(node.target, ast.Name) and isinstance(iterable, Range | Reversed) else "i"
+    index = Var(hint, INT)
+    loops.counted_loop(s, index, range_, lambda: trip(index), names, snapshots)
 
 
-def _stoppable(s, node: ast.For, range_: Range, body: Callable, names: list[str]) -> None:
+def _stoppable(s, node: ast.For, range_: Range, body: Callable, names: list[str], then: Callable | None = None) -> None:
     counter = f"k@{id(node)}"
     s.frame.names[counter] = range_.start
     step = range_.step
@@ -113,12 +170,12 @@ def _stoppable(s, node: ast.For, range_: Range, body: Callable, names: list[str]
         up, down = s.b.apply(ops.LT, k, range_.stop), s.b.apply(ops.GT, k, range_.stop)
         return s.b.select(forward, up, down)
 
-    def trip() -> None:
+    def trip(then: Callable | None = None) -> None:
         k = s.frame.names[counter]
         s.frame.names[counter] = s.b.add(k, step)
-        body(k)
+        body(k, then)
 
-    loops.while_loop(s, going, node.stop_flags, trip, [counter, *names])
+    loops.while_loop(s, going, node.stop_flags, trip, [counter, *names], then)
     del s.frame.names[counter]
 
 

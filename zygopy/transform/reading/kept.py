@@ -92,6 +92,8 @@ class Keeping:
         self.reused: set[Key] = set()
         self.inlined: set[Key] = set()  # what cannot be kept
         self.late: set[tuple] = set()  # arrays that only a loop binds and something behind it reads
+        self.apart: frozenset = frozenset()  # statements whose paths are read with what follows them (apart.py)
+        self.ambiguous: list[TypeJoinError] = []  # the errors that there would be without that
         self.changing: dict[object, set[tuple]] = {}  # by code: where arguments differ from call to call
         self.versions: dict[Key, list[Version]] = {}
         self.running: list[Version] = []
@@ -100,6 +102,11 @@ class Keeping:
     def start(self) -> None:
         """Forget the functions, for a program that is read again."""
         self.versions, self.running, self.others = {}, [], {}
+
+    def instead_of(self, error: ZygopyError) -> ZygopyError:
+        """The error that a user is to see: of a name of two kinds, if that is what fails in one of them."""
+        at = error.loc and (error.loc.file, error.loc.line)
+        return next((e for e in self.ambiguous if (e.loc.file, e.loc.line) == at), error)
 
     def functions(self) -> dict[Callee, Function]:
         """The kept functions by what calls name them by."""

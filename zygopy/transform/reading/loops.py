@@ -12,7 +12,7 @@ from zygopy.errors import Loc, TypeJoinError, UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import Builder, constant, integer, zero
 from zygopy.transform.ir import Const, For, Value, Var, While, new_key
-from zygopy.transform.reading import arrays, lists
+from zygopy.transform.reading import apart, arrays, lists
 from zygopy.transform.reading.values import (
     Conflict,
     Listed,
@@ -167,13 +167,32 @@ def _zeros_of(s, kind: object) -> object:
 # -- interpretation ---------------------------------------------------------------------------------------------------
 
 
-def while_loop(s, test: Callable, stop_flags: tuple, body: Callable, names: list[str]) -> None:
-    """A loop that runs while test() holds and no flag is set."""
+def while_loop(
+    s, test: Callable, stop_flags: tuple, body: Callable, names: list[str], then: Callable | None = None
+) -> None:
+    """A loop that runs while test() holds and no flag is set; `then` reads what follows, if its first trip is apart."""
     from zygopy.transform.reading import expressions
 
     def whole_test() -> Value:
         going = [lambda f=flag: s.b.apply(ops.NOT, s.read_name(f)) for flag in stop_flags]
         return expressions.all_of(s, [*going, test])
+
+    if any(isinstance(flag := s.read_name(name), Const) and flag.value for name in stop_flags):
+        if then is not None:
+            then()
+        return
+    if then is not None:
+        loc = s.loc
+
+        def others() -> None:
+            s.b.loc = loc
+            while_loop(s, test, stop_flags, body, names)
+            then()
+
+        runs = whole_test()
+        s.b.loc = loc
+        s.branch(runs, lambda: body(others), then)
+        return
 
     def build(enter, run):
         with s.nested("while") as test_b:
@@ -405,7 +424,7 @@ def _widen(s, kind: object, end: object) -> object:
     match kind:
         case Number() if is_number(end):
             type_ = unify(kind.type, end.type)
-            return Fixed(Conflict(str(kind.type), describe(end))) if type_ is None else Number(type_)
+            return Fixed(apart.conflict(s, str(kind.type), end)) if type_ is None else Number(type_)
         case Fixed(Record() as content) if isinstance(end, Record) and (
             alike(content, end) or not lists.is_content(content)
         ):  # of an object: a NamedTuple's kind is Items
@@ -443,7 +462,7 @@ def _widen(s, kind: object, end: object) -> object:
             if end == view:
                 return kind
             if view.frozen or end.frozen or view.part or end.part or (view.dtype, view.ndim) != (end.dtype, end.ndim):
-                return Fixed(Conflict(describe(view), describe(end)))
+                return Fixed(apart.conflict(s, view, end))
             layout = "C" if view.is_whole and view.base.type.layout == "C" else "A"
             shape = view.shape
             return _widen_handle(s, Handle(Array(view.dtype, view.ndim, layout), shape), end)
@@ -453,7 +472,7 @@ def _widen(s, kind: object, end: object) -> object:
             return kind
         case Fixed() if kind.value is end or (type(kind.value) is type(end) and kind.value == end):
             return kind
-    return Fixed(Conflict(_describe_kind(kind), describe(end)))
+    return Fixed(apart.conflict(s, _describe_kind(kind), end))
 
 
 def _growing(s, head: object, end: object) -> object:
@@ -484,7 +503,7 @@ def _is_conflict(kind: object) -> bool:
 
 def _widen_handle(s, kind: Handle, end: View) -> object:
     if (kind.type.dtype, kind.type.ndim) != (end.dtype, end.ndim) or end.frozen or end.part:
-        return Fixed(Conflict(_describe_kind(kind), describe(end)))
+        return Fixed(apart.conflict(s, _describe_kind(kind), end))
     contiguous = end.is_whole and end.base.type.layout == "C" and kind.type.layout == "C"
     lengths = end.shape
     pairs = zip(kind.shape, lengths, strict=True)

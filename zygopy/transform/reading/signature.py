@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import repeat
 
-from zygopy.errors import DtypeError, MeetingLengthsError, OtherLengthsError, ShapeError, UnsupportedError
+from zygopy.errors import DtypeError, MeetingLengthsError, OtherLengthsError, ShapeError, UnsupportedError, ZygopyError
 from zygopy.transform.affine import Facts
 from zygopy.transform.arguments import ArgumentType, Lengths, with_ones
 from zygopy.transform.build import Builder, constant
@@ -72,6 +72,8 @@ def specialise(
             return _specialised(function, types, promote, lengths, keeping)
         except StartAgain:
             continue
+        except ZygopyError as error:
+            raise keeping.instead_of(error) from None
 
 
 def _specialised(

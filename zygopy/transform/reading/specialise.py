@@ -11,6 +11,7 @@ import types
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NoReturn
 
 from zygopy.errors import (
@@ -40,7 +41,7 @@ from zygopy.transform.ir import (
     leaves,
     map_leaves,
 )
-from zygopy.transform.reading import arrays, choices, lists, user_rules
+from zygopy.transform.reading import apart, arrays, choices, lists, user_rules
 from zygopy.transform.reading.maybe_views import MaybeView
 from zygopy.transform.reading.parse import RESULT, Parsed, assigned_names, loc_of, parse_function, read
 from zygopy.transform.reading.values import (
@@ -60,7 +61,6 @@ from zygopy.transform.reading.values import (
     Static,
     Unbound,
     View,
-    describe,
     is_number,
     is_object_name,
     optional,
@@ -70,7 +70,7 @@ from zygopy.transform.reading.values import (
     zeros,
 )
 from zygopy.transform.records import Record, alike, is_record_class, keys_of, rebuilt, record_of
-from zygopy.transform.types import INT, Array, is_supported, unify
+from zygopy.transform.types import INT, Array, is_supported, promote, unify
 
 
 @dataclass
@@ -117,6 +117,7 @@ class Specialiser:
         self.noting: list[dict[tuple, View]] = []  # the captured arrays that checkpointed calls read
         self.unrolls = False  # the loop that comes is unrolled if that tells how long its lists are
         self.keeping: Any = None  # the kept functions of the program; none are kept where a rule is read
+        self.apart = 0  # how many statements around the current one have been found to leave names of two kinds
         self.outer: Specialiser | None = None  # that of the caller of a kept function
         self.uses: dict = {}  # how often functions were inlined
         self.repeated = False  # whether the function that is followed was inlined before
@@ -176,6 +177,9 @@ class Specialiser:
         depth = len(self.levels)
         try:
             yield self.b
+        except DtypeError as error:
+            error.sure = False  # this block may not run
+            raise
         finally:
             del self.levels[depth - 1 :], self.facts.assumed[depth - 1 :], self.facts.equal[depth:]
             self.b.loc = loc
@@ -195,11 +199,23 @@ class Specialiser:
         """Whether a test at entry says that two lengths are equal."""
         return self.guard(ops.EQ, self.facts.affine(a), self.facts.affine(b))
 
+    def is_known_to_differ(self, a: Value, b: Value) -> bool:
+        """Whether a call has failed the test at entry that two lengths are equal."""
+        form, other = self.facts.affine(a), self.facts.affine(b)
+        refused = self.lengths.refused if self.lengths is not None else frozenset()
+        return bool(refused) and self._is_of_entry(form, other) and self._test(ops.EQ, form, other) in refused
+
+    def _is_of_entry(self, *forms: Affine) -> bool:
+        return all(self.is_known_at_entry(symbol) for form in forms for symbol, _ in form.terms)
+
+    def _test(self, op: Op, a: Affine, b: Affine) -> str:
+        return f"{self._text(a)} {'==' if op is ops.EQ else '<='} {self._text(b)}"
+
     def guard(self, op: Op, a: Affine, b: Affine) -> bool:
         """Have a comparison of lengths tested at entry; whether that is possible."""
-        if not all(self.is_known_at_entry(symbol) for form in (a, b) for symbol, _ in form.terms):
+        if not self._is_of_entry(a, b):
             return False
-        key = f"{self._text(a)} {'==' if op is ops.EQ else '<='} {self._text(b)}"
+        key = self._test(op, a, b)
         if self.lengths is not None and key in self.lengths.refused:
             return False
         if self.lengths is not None and self.lengths.ask is not None:
@@ -297,12 +313,13 @@ class Specialiser:
         """What an object holds now."""
         content = self.frame.names[value.name]
         if isinstance(content, Conflict):
-            raise TypeJoinError(
+            error = TypeJoinError(
                 f"a {value.cls.__name__} holds different things on different paths: {content.a} and {content.b}",
                 self.loc,
                 "compiled code needs one type where paths meet",
                 "give it the same members, of the same types, on every path",
             )
+            apart.refuse(self, content, error)
         return content
 
     def change(self, value: Object, content: Record | Listed) -> None:
@@ -451,12 +468,13 @@ class Specialiser:
                     f"give {name} a value on every path before this line",
                 )
             case Conflict():
-                raise TypeJoinError(
+                error = TypeJoinError(
                     f"{name.split('@')[0]} has different types on different paths: {value.a} and {value.b}",
                     self.loc,
                     "compiled code needs one type for a variable where paths meet",
                     "use two names, or convert one of the values",
                 )
+                apart.refuse(self, value, error)
             case Maybe():
                 if "@" not in name:
                     self.check(value.flag, UnboundError, f"{name} has no value")
@@ -519,15 +537,26 @@ class Specialiser:
 
     # -- statements --------------------------------------------------------------------------------------------------
 
-    def statements(self, body: list[ast.stmt]) -> None:
-        for statement in body:
+    def statements(self, body: list[ast.stmt], then: Callable[[], None] | None = None) -> None:
+        """Interpret statements, and what `then` reads behind them."""
+        for position, statement in enumerate(body):
             self.at(statement)
-            self.statement(statement)
+            if apart.is_apart(self, statement):
+                with apart.reading(self):
+                    self.statement(statement, partial(self.statements, body[position + 1 :], then))
+                return
+            with apart.late_errors(self):
+                self.statement(statement)
+        if then is not None:
+            then()
 
-    def statement(self, node: ast.stmt) -> None:
+    def statement(self, node: ast.stmt, then: Callable[[], None] | None = None) -> None:
+        """Interpret a statement; a branch or loop that is given `then` reads it at the end of its paths."""
         from zygopy.transform.reading import expressions
 
         match node:
+            case ast.Assign() if then is not None:
+                self.if_statement(apart.as_branch(node), then)
             case ast.Assign():
                 value = expressions.evaluate(self, node.value, _hint(node.targets[0]))
                 for target in node.targets:
@@ -539,11 +568,11 @@ class Specialiser:
             case ast.AugAssign():
                 expressions.augmented_assign(self, node)
             case ast.If():
-                self.if_statement(node)
+                self.if_statement(node, then)
             case ast.For():
-                self.for_statement(node)
+                self.for_statement(node, then)
             case ast.While():
-                self.while_statement(node)
+                self.while_statement(node, then)
             case ast.Expr():
                 if not isinstance(node.value, ast.Constant):
                     expressions.evaluate(self, node.value)
@@ -589,12 +618,12 @@ class Specialiser:
 
     # -- branches ----------------------------------------------------------------------------------------------------
 
-    def if_statement(self, node: ast.If) -> None:
+    def if_statement(self, node: ast.If, then: Callable[[], None] | None = None) -> None:
         from zygopy.transform.reading import expressions
 
         test = expressions.truth(self, expressions.evaluate(self, node.test))
         self.at(node)
-        self.branch(test, lambda: self.statements(node.body), lambda: self.statements(node.orelse))
+        self.branch(test, lambda: self.statements(node.body, then), lambda: self.statements(node.orelse, then))
 
     def branch(self, test: Value, then: Callable[[], object], orelse: Callable[[], object]) -> tuple | None:
         """Interpret both sides of a branch and join what they bind and what they return."""
@@ -664,13 +693,15 @@ class Specialiser:
         if a is b or (type(a) is type(b) and a == b):
             return a
         if isinstance(a, Conflict) or isinstance(b, Conflict):
-            return a if isinstance(a, Conflict) else b
+            return apart.conflict(self, a, b)
         if isinstance(a, Unbound | Maybe) or isinstance(b, Unbound | Maybe):
             return self._join_unbound(name, a, b, then, orelse, results)
         if is_number(a) and is_number(b):
             type_ = unify(a.type, b.type)
+            if type_ is None and name == RESULT and self._returns_to_python():
+                type_ = promote(a.type, b.type)  # float32 or float64: nobody computes with it any more
             if type_ is None:
-                return Conflict(describe(a), describe(b))
+                return apart.conflict(self, a, b)
             var = Var(plain_name(name), type_)
             results.append((var, then.cast(a, type_), orelse.cast(b, type_)))
             return var
@@ -692,7 +723,12 @@ class Specialiser:
                 self.merged.add(var)
                 self.facts.shapes[var] = self._common_shape(bases[0], bases[1], var)
                 return replace(arrays.whole(self, var), frozen=a.frozen)
-        return Conflict(describe(a), describe(b))
+        return apart.conflict(self, a, b)
+
+    def _returns_to_python(self) -> bool:
+        """Whether it is the function called from Python whose body is read, and no other program uses its result."""
+        is_inner = self.lengths is not None and self.lengths.ask is not None
+        return len(self.calls) == 1 and self.outer is None and not is_inner
 
     def _common_shape(self, a: Var, b: Var, joined: Var) -> tuple[Value, ...]:
         """The shape of a join of two arrays; asked for after the join where it is not the same on both paths."""
@@ -762,19 +798,22 @@ class Specialiser:
 
     # -- loops -------------------------------------------------------------------------------------------------------
 
-    def for_statement(self, node: ast.For) -> None:
+    def for_statement(self, node: ast.For, then: Callable[[], None] | None = None) -> None:
         from zygopy.transform.reading import iteration
 
-        iteration.for_loop(self, node)
+        iteration.for_loop(self, node, then)
 
-    def while_statement(self, node: ast.While) -> None:
+    def while_statement(self, node: ast.While, then: Callable[[], None] | None = None) -> None:
         from zygopy.transform.reading import expressions, loops
 
         def test() -> Value:
             self.at(node.test)
             return expressions.truth(self, expressions.evaluate(self, node.test))
 
-        loops.while_loop(self, test, node.stop_flags, lambda: self.statements(node.body), assigned_names(node.body))
+        def trip(then: Callable[[], None] | None = None) -> None:
+            self.statements(node.body, then)
+
+        loops.while_loop(self, test, node.stop_flags, trip, assigned_names(node.body), then)
 
     # -- elements ----------------------------------------------------------------------------------------------------
 

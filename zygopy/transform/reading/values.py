@@ -441,10 +441,14 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Conflict:
-    """A name whose values on two paths do not fit each other; reading it is an error."""
+    """A name whose values on two paths do not fit each other; reading it is an error.
+
+    `places` are the statements in which such paths meet.
+    """
 
     a: str
     b: str
+    places: frozenset[Loc] = frozenset()
 
 
 class UnknownMemberError(UnsupportedError):
