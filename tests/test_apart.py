@@ -86,7 +86,33 @@ def slices_handed_on(x, v):
     return total + np.sum(last * v) + np.sum(turned)
 
 
-PROGRAMS = number_then_array, none_then_number, number_or_array, until_it_is_large, members_come_later, slices_handed_on
+def rows_of_one_name(x, v):
+    """Stores go through the rows of two loops, the first trip of one of them apart; only the last row is read later."""
+    total = 0.0
+    u = x * v
+    for row in x[1:]:
+        total = total + row * v
+    for row in u:
+        row *= 2.0
+    kept = 0.0
+    for row in u:
+        row += v
+        kept = kept + row
+    for last in u:
+        if last[0] > 100.0:
+            break
+    return np.sum(total * kept) + np.sum(last * u)
+
+
+PROGRAMS = (
+    number_then_array,
+    none_then_number,
+    number_or_array,
+    until_it_is_large,
+    members_come_later,
+    slices_handed_on,
+    rows_of_one_name,
+)
 
 
 @pytest.mark.parametrize("f", PROGRAMS, ids=lambda f: f.__name__)

@@ -10,6 +10,7 @@ array has none. A copy is the same where no store can tell the two apart: whatev
 copy is made behind it.
 """
 
+from dataclasses import dataclass, field
 from itertools import takewhile
 
 from zygopy.transform import ops
@@ -33,7 +34,24 @@ from zygopy.transform.kernels import Matrices
 from zygopy.transform.memory import alias_classes, known_shape, permutes, stored_arrays
 from zygopy.transform.types import Array
 
-Place = tuple[int, tuple[int, ...]]  # where a statement stands: its number, and the keys of the loops around it
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a statement stands: its number, the keys of the loops around it, and the sides of branches."""
+
+    number: int
+    loops: tuple[int, ...] = ()
+    sides: dict[int, int] = field(default_factory=dict)
+
+    def inside(self, s: Statement, side: int) -> "_Place":
+        """The place of what is in a block of a statement."""
+        if isinstance(s, If):
+            return replace(self, sides={**self.sides, self.number: side})
+        return replace(self, loops=(*self.loops, s.key)) if isinstance(s, For | While) else self
+
+    def is_before(self, other: "_Place") -> bool:
+        """Whether it never runs behind the other place, but in later trips of loops around both."""
+        return self.number < other.number or any(other.sides.get(k, side) != side for k, side in self.sides.items())
 
 
 def detach(function: Function) -> Function:
@@ -49,55 +67,45 @@ class _Detach:
         self.aliases = alias_classes(function.body)
         self.classes = {self.aliases.of(p) for p in handed_on}
         self.definitions = {s.var: s for s in walk(function.body) if isinstance(s, Let)}
-        self.places: dict[int, Place] = {}
-        self.made: dict[Var, Place] = {}  # where arrays are allocated
-        self.stores: dict[Var, list[tuple[Place, Var]]] = {}  # by class
-        self.visit(function.body, ())
+        self.places: dict[int, _Place] = {}
+        self.ends: dict[int, _Place] = {}  # of blocks
+        self.made: dict[Var, _Place] = {}  # where arrays are allocated
+        self.stores: dict[Var, list[tuple[_Place, Var]]] = {}  # by class
+        self.visit(function.body, _Place(0))
 
-    def visit(self, block: Block, around: tuple[int, ...]) -> None:
+    def visit(self, block: Block, around: _Place) -> None:
         for s in block.statements:
-            place = self.places[id(s)] = len(self.places), around
+            place = self.places[id(s)] = replace(around, number=len(self.places))
             if isinstance(s, Let) and s.op.effect is Effect.ALLOCATES:
                 self.made[s.var] = place
             for array in stored_arrays(s):
                 self.stores.setdefault(self.aliases.of(array), []).append((place, array))
-            for inner in blocks(s):
-                self.visit(inner, (*around, s.key) if isinstance(s, For | While) else around)
+            for side, inner in enumerate(blocks(s)):
+                self.visit(inner, place.inside(s, side))
+        self.ends[id(block)] = replace(around, number=len(self.places))
 
     def function(self) -> Function:
-        return replace(self.original, body=self.block(self.original.body, ()))
+        return replace(self.original, body=self.block(self.original.body))
 
-    def block(self, block: Block, around: tuple[int, ...]) -> Block:
+    def block(self, block: Block) -> Block:
         out: list[Statement] = []
         for s in block.statements:
             match s:
                 case If():
-                    then, orelse = (self.side(b, around) for b in (s.then, s.orelse))
-                    s = replace(s, then=then, orelse=orelse)
-                case For():
-                    place = self.places[id(s)]
-                    inits = self.copied(s.inits, place, out)
-                    s = replace(s, inits=inits, body=self.side(s.body, (*around, s.key)))
-                case While():
-                    place = self.places[id(s)]
-                    inits = self.copied(s.inits, place, out)
-                    test = self.block(s.test, (*around, s.key))
-                    s = replace(s, inits=inits, test=test, body=self.side(s.body, (*around, s.key)))
+                    s = replace(s, then=self.side(s.then), orelse=self.side(s.orelse))
+                case For() | While():
+                    inits = self.copied(s.inits, self.places[id(s)], out)
+                    s = replace(s, inits=inits, body=self.side(s.body))
             out.append(s)
         return replace(block, statements=tuple(out))
 
-    def side(self, block: Block, around: tuple[int, ...]) -> Block:
+    def side(self, block: Block) -> Block:
         """A block whose results are handed on."""
-        done = self.block(block, around)
-        last = block.statements[-1] if block.statements else None
-        out = list(done.statements)
-        if last is None:
-            return done  # what it yields was made outside of it
-        order = max(self.places[id(s)][0] for s in walk(Block((last,))))
-        yields = self.copied(done.yields, (order, around), out)
-        return Block(tuple(out), yields)
+        out = list(self.block(block).statements)
+        yields = self.copied(block.yields, self.ends[id(block)], out)
+        return replace(block, statements=tuple(out), yields=yields)
 
-    def copied(self, values: tuple[Value, ...], place: Place, out: list[Statement]) -> tuple[Value, ...]:
+    def copied(self, values: tuple[Value, ...], place: _Place, out: list[Statement]) -> tuple[Value, ...]:
         """The values, those that are slices copied at a place."""
         found = list(values)
         for k, v in enumerate(values):
@@ -114,15 +122,16 @@ class _Detach:
                 out += b.statements
         return tuple(found)
 
-    def is_unseen(self, class_: Var, place: Place) -> bool:
+    def is_unseen(self, class_: Var, copy: _Place) -> bool:
         """Whether all that is stored into after a copy is made after it."""
-        order, around = place
-        for (stored, loops), array in self.stores.get(class_, ()):
-            shared = [a for a, b in takewhile(lambda pair: pair[0] == pair[1], zip(around, loops, strict=False))]
-            if stored < order and not shared:
-                continue
+        for store, array in self.stores.get(class_, ()):
+            pairs = takewhile(lambda pair: pair[0] == pair[1], zip(copy.loops, store.loops, strict=False))
+            shared = {key for key, _ in pairs}
             made = self.made.get(self.root(array))
-            if made is None or not (made[0] > order or (stored < order and set(shared) <= set(made[1]))):
+            before = store.is_before(copy)
+            if before and not shared:
+                continue
+            if made is None or not (made.number >= copy.number or (before and shared <= {*made.loops})):
                 return False
         return True
 

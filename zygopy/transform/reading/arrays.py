@@ -11,7 +11,7 @@ import numpy as np
 from zygopy.errors import DtypeError, MeetingLengthsError, OutOfBoundsError, ShapeError, UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.affine import Affine
-from zygopy.transform.build import Builder, integer
+from zygopy.transform.build import Builder, constant, integer
 from zygopy.transform.ir import Const, For, Let, Value, Var, new_key
 from zygopy.transform.reading import bounds
 from zygopy.transform.reading.values import Fixed, Repeated, Span, Static, View, Window, describe, is_number
@@ -437,7 +437,7 @@ def broadcast_to(s, view: View, shape: tuple[Value, ...]) -> View:
         if not agree(s, axis.length, wanted):
             is_one = s.b.apply(ops.EQ, axis.length, integer(1))
             if wanted not in s.stretched:
-                _check_lengths(s, s.b.apply(ops.OR, s.b.apply(ops.EQ, axis.length, wanted), is_one))
+                _check_lengths(s, axis.length, wanted, is_one)
             if isinstance(own, int):
                 axes[own] = Span(axis.start, s.b.select(is_one, integer(0), axis.step), wanted)
             elif isinstance(own, Window):
@@ -458,8 +458,7 @@ def broadcast_shape(s, shapes: list[tuple[Value, ...]]) -> tuple[Value, ...]:
         for n in long[1:]:
             if not agree(s, together, n):
                 first_is_one, other_is_one = (s.b.apply(ops.EQ, v, integer(1)) for v in (together, n))
-                either = s.b.apply(ops.OR, first_is_one, other_is_one)
-                _check_lengths(s, s.b.apply(ops.OR, s.b.apply(ops.EQ, together, n), either))
+                _check_lengths(s, together, n, s.b.apply(ops.OR, first_is_one, other_is_one))
                 together = s.b.select(first_is_one, n, together)
                 s.stretched.add(together)
         found.append(s.canonical(together))
@@ -472,6 +471,8 @@ def agree(s, a: Value, b: Value) -> bool:
     They are taken to agree, and the code tests it, until a call has failed that test.
     """
     gap = s.facts.affine(a) - s.facts.affine(b)
+    if not gap.terms and gap.constant and not isinstance(a, Const):
+        return False  # the shorter one may still have length 1
     if not gap.terms or s.is_guarded(a, b):
         same_length(s, a, b)
         return True
@@ -486,11 +487,19 @@ def agree(s, a: Value, b: Value) -> bool:
     return True
 
 
-def _check_lengths(s, test: Value) -> None:
-    s.check(test, ShapeError, DIFFERENT_LENGTHS)
+def _check_lengths(s, a: Value, b: Value, is_one: Value) -> None:
+    """Test that two axes which meet have one length, or that one of them is repeated."""
+    gap = s.facts.affine(a) - s.facts.affine(b)
+    known = not gap.terms and gap.constant
+    equal = constant(False) if known else s.b.apply(ops.EQ, a, b)
+    s.check(s.b.apply(ops.OR, equal, is_one), ShapeError, _differ_by(gap) if known else DIFFERENT_LENGTHS)
 
 
 DIFFERENT_LENGTHS = "the lengths of arrays that meet here differ"
+
+
+def _differ_by(gap: Affine) -> str:
+    return f"axes whose lengths differ by {abs(gap.constant)} do not fit each other"
 
 
 def same_length(s, a: Value, b: Value) -> None:
@@ -502,11 +511,11 @@ def same_length(s, a: Value, b: Value) -> None:
         return  # an axis of length 1 met two lengths: what was assumed cannot hold
     if not gap.terms:
         known = isinstance(a, Const) and isinstance(b, Const)
-        lengths = f"of lengths {a.value} and {b.value}" if known else f"whose lengths differ by {abs(gap.constant)}"
-        raise ShapeError(f"axes {lengths} do not fit each other", s.loc)
+        what = f"axes of lengths {a.value} and {b.value} do not fit each other" if known else _differ_by(gap)
+        raise ShapeError(what, s.loc)
     at_entry = s.guard(ops.EQ, s.facts.affine(a), s.facts.affine(b))
     if not at_entry:
-        _check_lengths(s, s.b.apply(ops.EQ, a, b))
+        s.check(s.b.apply(ops.EQ, a, b), ShapeError, DIFFERENT_LENGTHS)
     s.facts.take_as_zero(gap, lambda symbol: s.homes.get(symbol, 0), 0 if at_entry else -1)
 
 

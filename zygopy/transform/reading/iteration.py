@@ -154,7 +154,7 @@ def _range_loop(
         return
     hint = node.target.id if isinstance(node.target, ast.Name) and isinstance(iterable, Range | Reversed) else "i"
     index = Var(hint, INT)
-    loops.counted_loop(s, index, range_, lambda: trip(index), names, snapshots)
+    loops.counted_loop(s, index, range_, lambda: trip(index), names, snapshots, assigned_names([node.target]))
 
 
 def _stoppable(s, node: ast.For, range_: Range, body: Callable, names: list[str], then: Callable | None = None) -> None:
@@ -175,7 +175,8 @@ def _stoppable(s, node: ast.For, range_: Range, body: Callable, names: list[str]
         s.frame.names[counter] = s.b.add(k, step)
         body(k, then)
 
-    loops.while_loop(s, going, node.stop_flags, trip, [counter, *names], then)
+    fresh = assigned_names([node.target])
+    loops.while_loop(s, going, node.stop_flags, trip, [counter, *names], then, fresh)
     del s.frame.names[counter]
 
 

@@ -5,7 +5,7 @@ loop rebinds, a tuple of such, an object, something fixed, or something that is 
 that exist before the loop are variables of it too, fixed ones unless the loop changes them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from zygopy.errors import Loc, TypeJoinError, UnsupportedError
@@ -168,9 +168,18 @@ def _zeros_of(s, kind: object) -> object:
 
 
 def while_loop(
-    s, test: Callable, stop_flags: tuple, body: Callable, names: list[str], then: Callable | None = None
+    s,
+    test: Callable,
+    stop_flags: tuple,
+    body: Callable,
+    names: list[str],
+    then: Callable | None = None,
+    fresh: Collection[str] = (),
 ) -> None:
-    """A loop that runs while test() holds and no flag is set; `then` reads what follows, if its first trip is apart."""
+    """A loop that runs while test() holds and no flag is set; `then` reads what follows, if its first trip is apart.
+
+    `fresh` are names that each trip binds before anything reads them.
+    """
     from zygopy.transform.reading import expressions
 
     def whole_test() -> Value:
@@ -186,7 +195,7 @@ def while_loop(
 
         def others() -> None:
             s.b.loc = loc
-            while_loop(s, test, stop_flags, body, names)
+            while_loop(s, test, stop_flags, body, names, fresh=fresh)
             then()
 
         runs = whole_test()
@@ -212,13 +221,19 @@ def while_loop(
             go = constant(False)
         s.b.emit(While(params, inits, test_b.block((go,)), body_b.block(yields), results, s.loc, new_key()))
 
-    loop(s, names, build, finish)
+    loop(s, names, build, finish, fresh=fresh)
 
 
 def counted_loop(
-    s, index: Var, range_: Range, body: Callable, names: list[str], snapshots: Value | None = None
+    s,
+    index: Var,
+    range_: Range,
+    body: Callable,
+    names: list[str],
+    snapshots: Value | None = None,
+    fresh: Collection[str] = (),
 ) -> None:
-    """A loop over a range whose body always runs to its end."""
+    """A loop over a range whose body always runs to its end; `fresh` as for `while_loop`."""
     bounds = (range_.start, range_.stop, range_.step)
     s.facts.ranges[index] = bounds
 
@@ -233,10 +248,13 @@ def counted_loop(
         s.b.emit(For(index, *bounds, params, inits, block, results, s.loc, new_key(), snapshots=snapshots))
 
     runs = s.facts.never_negative(s.facts.affine(range_.stop) - s.facts.affine(range_.start).shift(1))
-    loop(s, names, build, finish, sure=runs and isinstance(range_.step, Const) and range_.step.value > 0)
+    sure = runs and isinstance(range_.step, Const) and range_.step.value > 0
+    loop(s, names, build, finish, sure, fresh)
 
 
-def loop(s, names: list[str], build: Callable, finish: Callable, sure: bool = False) -> None:
+def loop(
+    s, names: list[str], build: Callable, finish: Callable, sure: bool = False, fresh: Collection[str] = ()
+) -> None:
     """Interpret a loop until the kinds of its variables are stable, then emit it.
 
     `build(enter, run)` interprets the blocks: `enter()` binds the loop's variables, `run(body)` does that and
@@ -246,6 +264,9 @@ def loop(s, names: list[str], build: Callable, finish: Callable, sure: bool = Fa
     unrolls, s.unrolls = s.unrolls, False
     names = [*names, *filter(is_object_name, before)]
     kinds = {n: Fixed(before[n]) if is_object_name(n) else _kind(before.get(n, Unbound())) for n in names}
+    for name in fresh:  # an array of that name before the loop is none of its variables, unless it is read behind it
+        if isinstance(before.get(name), View) and s.keeping is not None and (place, name) not in s.keeping.late:
+            kinds[name] = Fixed(Unbound())
     marks = [(level.builder, len(level.builder.statements)) for level in s.levels]
     uses = dict(s.uses)
     assumed = [list(forms) for forms in s.facts.assumed]
