@@ -571,10 +571,18 @@ SORTED = """
     np.searchsorted(np.sort(x[0]), 0.3)
     np.searchsorted(np.sort(x[0]), x[1])
     np.unique(x)
+    np.unique(np.round(x))
+    np.unique(np.array([x[0, 0], x[1, 1], x[0, 0]]), return_counts=True)[1]
+    np.unique(np.floor(x), return_index=True, return_inverse=True)[2]
+    np.unique(x, return_index=True)[1] * np.unique(x)
     np.nonzero(x > 0)[0]
     np.count_nonzero(x > 0)
     np.count_nonzero(x > 0, axis=0)
-    np.partition(x, 1)
+    np.partition(x, 1)[:, 1] * np.partition(x, 1)[:, 2:].sum(axis=1)
+    np.partition(x, 1, axis=0)[1]
+    x[:: len(x)]
+    x[-1 :: -len(x), :: len(x)]
+    x[:, len(x) : 0 : 1 - len(x)]
     np.nansum(x)
     np.nansum(x, axis=1, keepdims=True) * x
     np.nanmean(x)
@@ -679,7 +687,10 @@ SPECIAL = """
     np.interp(x[1], np.sort(x[0]), x[1])
     np.interp(x[1:] * x[1], np.sort(x[0]), x[1], left=0.5, right=-x[0, 0])
     scipy.special.i0(x)
+    scipy.special.i1(x)
     scipy.special.j0(x)
+    scipy.special.j1(x + 1.0)
+    np.i0(x)
     np.fft.fft(x).real
     np.fft.rfft(x).imag
 """
@@ -801,8 +812,7 @@ def other_rows() -> Iterable[Row]:
 
 NOT_YET = set(
     """
-    np.fft.fft np.fft.rfft np.partition np.unique
-    scipy.linalg.sqrtm scipy.special.i0 scipy.special.j0
+    np.fft.fft np.fft.rfft scipy.linalg.sqrtm
     """.split()
 )  # functions whose rows are refused
 NOT_YET_FORMS = {

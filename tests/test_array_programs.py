@@ -209,8 +209,26 @@ def projected(x, v):
     return np.sum(np.tanh(x.T @ z)) + np.sum(np.exp(x @ np.arange(3.0)))
 
 
+def diagonals(x, v):
+    """Matrices whose diagonals are stored; slices with steps that only run time knows; arrays unpacked into names."""
+    square = np.outer(v, v) + 0.2
+    np.fill_diagonal(square, v[0])
+    np.fill_diagonal(x, v**2)
+    np.fill_diagonal(x.T[:, 1:], 0.3 * x[3])
+    total = 0.0
+    for k in range(1, 4):
+        x[::k] *= 1.1
+        total += np.sum(x[::-k] ** 2) + np.sum(x[3:0:-k, 1])
+    first, *_ = (v[0], v[1])
+    a, b, c = v
+    top, below, third, last = x
+    last[1] = a * b
+    return total + first * c + np.sum(square**2) + np.sum(top * below + third * last)
+
+
 PROGRAMS = (
     chain,
+    diagonals,
     cross_entropy,
     reductions,
     stored_through_slices,
@@ -413,14 +431,25 @@ def test_views_that_may_be_copies_are_refused_where_that_matters(f):
 def late_mismatch(c, d):
     u = c[..., 0][:-1]
     v = np.sum(np.where(np.stack([d, u.reshape(3)], axis=1), c[-2][INDEX[:3]], 0.5))
-    u[0] = np.maximum(d, u[..., 2])
-    return v
+    u[0] = np.maximum(d, u[..., 2])  # whose first axis has length 1
+    return v + np.sum(u)
+
+
+def later_mismatch(c, d):
+    return late_mismatch(c, d) + np.sum(np.maximum(d, c[:, 0, 1]))
+
+
+def test_lengths_that_are_found_to_differ_when_an_argument_has_changed():
+    args = RNG.normal(size=(2, 3, 2)), np.ones(3) * 0.1
+    gradient = zg.grad(late_mismatch, (0, 1), backend="python")(args[0].copy(), args[1])
+    for which in (0, 1):
+        np.testing.assert_allclose(gradient[which], differences(late_mismatch, args, which), rtol=1e-6, atol=1e-8)
 
 
 def test_fusion_moves_no_loop_before_the_test_of_its_lengths():
-    """The last line reads c[2], which does not exist; moved up it would be read before the test."""
+    """It reads c[2], which does not exist; moved up it would be read before the test."""
     with pytest.raises(zg.ZygopyError, match="the lengths of arrays that meet here differ"):
-        zg.value_and_grad(late_mismatch, (0, 1), backend="python")(RNG.normal(size=(2, 3, 2)), np.ones(3))
+        zg.value_and_grad(later_mismatch, (0, 1), backend="python")(RNG.normal(size=(2, 3, 2)), np.ones(3))
 
 
 # -- the code --------------------------------------------------------------------------------------------------------

@@ -275,6 +275,23 @@ def test_polygamma_against_mpmath(function):
         assert abs(found - exact) <= 1e-13 * (scale + abs(exact) + (n == 0))
 
 
+@pytest.mark.parametrize("name", ["bessel_j", "bessel_i"])
+def test_bessel_against_mpmath(name):
+    """J relative to how far it swings, as it goes through 0."""
+    exactly = getattr(mpmath, name.replace("_", ""))
+    for n, x in itertools.product(
+        (0, 1, 2, 5), (0.0, 1e-5, 0.99, 1.0, 2.404825557695773, 12.0, 29.9, 30.1, 60.0, 300.0, 1e3, -0.4, -50.0)
+    ):
+        if name == "bessel_i" and x > 700:
+            continue
+        exact = float(exactly(n, mpmath.mpf(x)))
+        scale = math.sqrt(2 / math.pi / abs(x)) if name == "bessel_j" and abs(x) > n else abs(exact)
+        assert abs(HELPERS[name](float(n), x) - exact) <= 4e-15 * (scale + abs(exact))
+        assert HELPERS[name](float(-n), x) == HELPERS[name](float(n), x) * (-1 if name == "bessel_j" and n % 2 else 1)
+    assert math.isnan(HELPERS[name](0.0, math.nan))
+    assert HELPERS[name](1.0, -math.inf) == (0.0 if name == "bessel_j" else -math.inf)
+
+
 # -- refusals ---------------------------------------------------------------------------------------------------------
 
 

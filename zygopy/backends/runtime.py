@@ -8,6 +8,8 @@ import math
 
 import numpy as np
 
+from zygopy.backends.bessel import bessel_i, bessel_j
+
 
 def expit(x):
     """1 / (1 + exp(-x)), of the precision of x."""
@@ -236,5 +238,5 @@ def snapshot_step(trips, snapshots):
     return min(before, trips - before * snapshots // (snapshots + repeats - 1))
 
 
-_FLOATS = (expit, xlogy, gamma_function, log_gamma, digamma, polygamma, sinc, ieee_remainder)
+_FLOATS = (expit, xlogy, gamma_function, log_gamma, digamma, polygamma, bessel_j, bessel_i, sinc, ieee_remainder)
 HELPERS = {f.__name__: f for f in (*_FLOATS, factorial, comb, perm, isqrt, snapshot_step)}  # what emitted text may name

@@ -327,6 +327,8 @@ EXPIT = _op("expit", "expit({0})", _floating, cheap=False)
 XLOGY = _op("xlogy", "xlogy({0}, {1})", _floating, cheap=False)
 DIGAMMA = _op("digamma", "digamma({0})", _in_double, cheap=False)
 POLYGAMMA = _op("polygamma", "polygamma({0}, {1})", _in_double, cheap=False)  # the order is a constant
+BESSEL_J = _op("bessel_j", "bessel_j({0}, {1})", _in_double, cheap=False)  # of an order that is a constant integer
+BESSEL_I = _op("bessel_i", "bessel_i({0}, {1})", _in_double, cheap=False)
 SINC = _op("sinc", "sinc({0}, {1})", _in_double, cheap=False)  # of np.sinc, the derivative whose order is a constant
 
 # Functions of integers.

@@ -91,3 +91,18 @@ def normal_log_density(x, mean, cov, solve_triangular):
     z = solve_triangular(factor, (x - mean).T, lower=True)
     constant = np.sum(np.log(np.diag(factor))) + 0.5 * len(cov) * np.log(2 * np.pi)
     return -0.5 * np.sum(z * z, axis=0) - constant
+
+
+def unique(x):
+    """The values in their order, where each stands first, which value each element has, and how often it occurs."""
+    items = x.ravel()
+    order = np.argsort(items)
+    ordered = items[order]
+    is_first = np.ones(len(items), dtype=bool)
+    both_nan = np.isnan(ordered[1:]) & np.isnan(ordered[:-1])
+    is_first[1:] = (ordered[1:] != ordered[:-1]) & ~both_nan
+    starts = np.nonzero(is_first)[0]
+    inverse = np.empty(len(items), dtype=np.int64)
+    inverse[order] = np.cumsum(is_first) - 1
+    counts = np.append(starts[1:], len(items)) - starts
+    return ordered[starts], order[starts], inverse.reshape(x.shape), counts

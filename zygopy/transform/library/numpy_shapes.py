@@ -10,9 +10,9 @@ from zygopy.transform import ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import apply_function
 from zygopy.transform.ir import Const, Value
-from zygopy.transform.library import elementwise, joining, reductions, shaping
+from zygopy.transform.library import elementwise, followed, joining, reductions, shaping
 from zygopy.transform.library.numpy_functions import is_none
-from zygopy.transform.library.reductions import axis_of, need_array
+from zygopy.transform.library.reductions import axis_of, flag, need_array
 from zygopy.transform.reading import arrays, indexing
 from zygopy.transform.reading.calls import dtype_of
 from zygopy.transform.reading.handlers import builtin, method
@@ -419,6 +419,37 @@ def sort(s, a, axis=None, kind=None):
     a = flat(s, a) if isinstance(axis, Static) else a
     at = known_axis(s, axis, a.ndim, -1)
     return joining.taken_along(s, a, joining.argsort(s, a, at), at)
+
+
+@builtin(np.partition)
+def partition(s, a, kth, axis=None):
+    """All of the array sorted: kth is where it belongs, and what is before and behind it has no order of its own."""
+    return sort(s, a, axis)
+
+
+@builtin(np.unique)
+def unique(s, ar, return_index=None, return_inverse=None, return_counts=None):
+    """The gradient of a value goes to the first of its elements."""
+    wanted = [flag(s, given, "a return_ option") for given in (return_index, return_inverse, return_counts)]
+    found = s.follow(followed.unique, [need_array(s, ar)], {})
+    chosen = (found[0], *(item for item, want in zip(found[1:], wanted, strict=True) if want))
+    return chosen if len(chosen) > 1 else found[0]
+
+
+@builtin(np.fill_diagonal)
+def fill_diagonal(s, a, val):
+    a = need_array(s, a)
+    if a.ndim != 2:
+        raise UnsupportedError("np.fill_diagonal needs a matrix", s.loc, help="write a loop")
+    n = s.b.apply(ops.INT_MIN, *a.shape) if a.shape[0] != a.shape[1] else a.shape[0]
+    if isinstance(val, View):
+        val = arrays.copy(s, arrays.broadcast_to(s, val, (n,)))
+
+    def store(ks):
+        arrays.store(s, arrays.element_at(s, a, (*ks, *ks)), elementwise.element_of(s, val, ks))
+
+    arrays.nest(s, (n,), store)
+    return Static(None)
 
 
 @builtin(np.take_along_axis)

@@ -6,6 +6,7 @@ They are declared when a program that uses them is met: zygopy does not import S
 import math
 import operator
 import sys
+from functools import partial
 
 import numpy as np
 
@@ -53,6 +54,9 @@ def _declare_special(special) -> None:
     composed(special.expit)(_operation(ops.EXPIT))
     composed(special.xlogy)(_operation(ops.XLOGY))
     composed(special.digamma, special.psi)(_in_own_precision(ops.DIGAMMA))
+    for order, (j, i) in enumerate([(special.j0, special.i0), (special.j1, special.i1)]):
+        composed(j)(partial(bessel, ops.BESSEL_J, order))
+        composed(i)(partial(bessel, ops.BESSEL_I, order))
     composed(special.logit)(logit)
     composed(special.log_expit)(log_expit)
     composed(special.ndtr)(ndtr)
@@ -77,6 +81,11 @@ def _in_own_precision(op: ops.Op):
         return cast(apply(op, *args), inexact(promote(*(a.value.type for a in args))))
 
     return body
+
+
+def bessel(op: ops.Op, order: int, x):
+    """A Bessel function of an order that is an integer, computed in float64."""
+    return cast(apply(op, float(order), x), inexact(x.value.type))
 
 
 def logit(p):

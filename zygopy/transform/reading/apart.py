@@ -96,4 +96,4 @@ def late_errors(s):
         if not (s.apart and error.sure):
             raise
         s.check(constant(False), DtypeError, error.what)
-        raise Raises from None
+        raise Raises(error) from None

@@ -14,6 +14,7 @@ from zygopy.transform.affine import Affine
 from zygopy.transform.build import Builder, constant, integer
 from zygopy.transform.ir import Const, For, Let, Value, Var, new_key
 from zygopy.transform.reading import bounds
+from zygopy.transform.reading.maybe_views import MaybeView
 from zygopy.transform.reading.values import Fixed, Repeated, Span, Static, View, Window, describe, is_number
 from zygopy.transform.types import INT, Array, is_supported
 
@@ -39,7 +40,10 @@ def materialise(s, view: View) -> Var:
     if view.is_whole and not view.frozen:
         return view.base
     if view.frozen or view.part or any(_is_repeated(a) for a in view.spans):
-        return copy(s, view).base
+        made = copy(s, view).base
+        if not view.read_only:
+            s.maybe_views.append(MaybeView(made, made, view.base, s.loc, for_sure=True))
+        return made
     plain = view.ordered(tuple(k for k, a in enumerate(view.axes) if isinstance(a, Span)))
     var = _slice(s, plain) if not plain.is_whole else plain.base
     if view.order is not None:
@@ -166,32 +170,47 @@ def _place(s, axis: Span, k: Value) -> Value:
 
 def _slice_axis(s, axis: Span, item: slice) -> Span:
     step = item.step if item.step is not None else integer(1)
-    if not isinstance(step, Const) or step.value == 0:
-        raise UnsupportedError("the step of a slice must be a constant other than 0", s.loc, help="write the loop out")
-    if item.start is None and item.stop is None and step.value == 1:
+    if not (is_number(step) and step.type.is_integer):
+        raise DtypeError(f"the step of a slice must be an int, not {describe(step)}", s.loc)
+    if step == integer(0):
+        raise UnsupportedError("the step of a slice must be other than 0", s.loc)
+    if item.start is None and item.stop is None and step == integer(1):
         return axis
-    start, length = slice_range(s, item.start, item.stop, step.value, axis.length)
+    start, length = slice_range(s, item.start, item.stop, step, axis.length)
     return Span(_place(s, axis, start), s.b.mul(axis.step, step), s.canonical(length))
 
 
-def slice_range(s, start: Value | None, stop: Value | None, step: int, n: Value) -> tuple[Value, Value]:
-    """First index and number of elements of a slice of an axis of length n (Python's rules).
+def slice_range(s, start: Value | None, stop: Value | None, step: Value, n: Value) -> tuple[Value, Value]:
+    """First index and number of elements of a slice of an axis of length n (Python's rules)."""
+    b = s.b
+    if isinstance(step, Const):
+        first, count = _extent(s, start, stop, step.value > 0, n)
+        size: Value = integer(abs(step.value))
+    else:
+        s.check(b.apply(ops.NE, step, integer(0)), ValueError, "slice step cannot be zero")
+        upward = b.apply(ops.GT, step, integer(0))
+        up, down = (_extent(s, start, stop, direction, n) for direction in (True, False))
+        first, count = (b.select(upward, x, y) for x, y in zip(up, down, strict=True))
+        size = b.select(upward, step, b.apply(ops.NEG, step))
+    if size != integer(1):
+        count = b.apply(ops.FLOORDIV, b.add(count, b.sub(size, integer(1))), size)
+    return first, _at_least(s, count, 0)
+
+
+def _extent(s, start: Value | None, stop: Value | None, upward: bool, n: Value) -> tuple[Value, Value]:
+    """First index of a slice, and how far its end is from it.
 
     Bounds are clipped only on the side where the count, which is never negative, does not do it.
     """
     b = s.b
-    if step > 0:
+    if upward:
         first = integer(0) if start is None else _at_least(s, _from_end(s, start, n), 0)
         end = n if stop is None else _at_most(s, _from_end(s, stop, n), n)
-        count = b.sub(end, first)
-    else:
-        last = b.sub(n, integer(1))
-        first = last if start is None else _at_most(s, _from_end(s, start, n), last)
-        end = integer(-1) if stop is None else _at_least(s, _from_end(s, stop, n), -1)
-        count = b.sub(first, end)
-    if abs(step) > 1:
-        count = b.apply(ops.FLOORDIV, b.add(count, integer(abs(step) - 1)), integer(abs(step)))
-    return first, _at_least(s, count, 0)
+        return first, b.sub(end, first)
+    last = b.sub(n, integer(1))
+    first = last if start is None else _at_most(s, _from_end(s, start, n), last)
+    end = integer(-1) if stop is None else _at_least(s, _from_end(s, stop, n), -1)
+    return first, b.sub(first, end)
 
 
 def _from_end(s, bound: Value, n: Value) -> Value:

@@ -340,6 +340,8 @@ def compare(s, op: ast.cmpop, a: object, b: object) -> Value:
         same = a.value is b.value if isinstance(a, Static) and isinstance(b, Static) else a is b
         return constant(same is isinstance(op, ast.Is))
     if isinstance(op, ast.In | ast.NotIn):
+        if isinstance(a, Static) and isinstance(b, Static) and type(a.value) is type(b.value) is str:
+            return constant((a.value in b.value) is isinstance(op, ast.In))
         found = any_of(s, [lambda item=item: compare(s, ast.Eq(), a, item) for item in items_of(s, b)])
         return found if isinstance(op, ast.In) else negate(s, found)
     function = _COMPARE[type(op)]
@@ -715,8 +717,11 @@ def assign(s, target: ast.expr, value: object) -> None:
 
 
 def _unpack(s, targets: list[ast.expr], value: object) -> None:
-    values = list(items_of(s, value))
     star = next((k for k, t in enumerate(targets) if isinstance(t, ast.Starred)), None)
+    if isinstance(value, View) and value.ndim and star is None:
+        values = _as_many(s, value, len(targets))
+    else:
+        values = list(items_of(s, value))
     if star is not None:
         count = len(values) - len(targets) + 1
         if count >= 0:
@@ -727,6 +732,17 @@ def _unpack(s, targets: list[ast.expr], value: object) -> None:
         raise DtypeError(f"cannot unpack {len(values)} values into {len(targets)} names", s.loc)
     for target, item in zip(targets, values, strict=True):
         assign(s, target, item)
+
+
+def _as_many(s, view: View, count: int) -> list:
+    """The items of an array that is unpacked into so many names."""
+    length = view.spans[0].length
+    if isinstance(length, Const):
+        return list(items_of(s, view))
+    fits = s.b.apply(ops.EQ, length, integer(count))
+    s.check(fits, ValueError, f"the array does not have {count} items to unpack")
+    s.facts.assume(s.facts.affine(length).shift(-count))
+    return [at(s, view, (integer(k),)) for k in range(count)]
 
 
 def assign_item(s, owner: object, items: tuple, value: object) -> None:

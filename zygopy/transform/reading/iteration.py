@@ -112,15 +112,7 @@ def _apart(s, node: ast.For, iterable: object, then: Callable) -> None:
         _range_loop(s, node, iterable, rest, trip)
         then()
 
-    s.branch(_runs(s, range_), trips, then)
-
-
-def _runs(s, range_: Range) -> Value:
-    """Whether a range has a first number."""
-    up, down = (s.b.apply(op, range_.start, range_.stop) for op in (ops.LT, ops.GT))
-    if isinstance(range_.step, Const):
-        return up if range_.step.value > 0 else down
-    return s.b.select(s.b.apply(ops.GT, range_.step, integer(0)), up, down)
+    s.branch(loops.has_trip(s, range_), trips, then)
 
 
 def _trips(s, node: ast.For, iterable: object) -> tuple[Range, Callable]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from zygopy.errors import Loc, TypeJoinError, UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import Builder, constant, integer, zero
-from zygopy.transform.ir import Const, For, Value, Var, While, new_key
+from zygopy.transform.ir import Check, Const, For, Value, Var, While, new_key
 from zygopy.transform.reading import apart, arrays, lists
 from zygopy.transform.reading.values import (
     Conflict,
@@ -221,7 +221,7 @@ def while_loop(
             go = constant(False)
         s.b.emit(While(params, inits, test_b.block((go,)), body_b.block(yields), results, s.loc, new_key()))
 
-    loop(s, names, build, finish, fresh=fresh)
+    loop(s, names, whole_test, build, finish, fresh=fresh)
 
 
 def counted_loop(
@@ -249,14 +249,29 @@ def counted_loop(
 
     runs = s.facts.never_negative(s.facts.affine(range_.stop) - s.facts.affine(range_.start).shift(1))
     sure = runs and isinstance(range_.step, Const) and range_.step.value > 0
-    loop(s, names, build, finish, sure, fresh)
+    loop(s, names, lambda: has_trip(s, range_), build, finish, sure, fresh)
+
+
+def has_trip(s, range_: Range) -> Value:
+    """Whether a range has a first number."""
+    up, down = (s.b.apply(op, range_.start, range_.stop) for op in (ops.LT, ops.GT))
+    if isinstance(range_.step, Const):
+        return up if range_.step.value > 0 else down
+    return s.b.select(s.b.apply(ops.GT, range_.step, integer(0)), up, down)
 
 
 def loop(
-    s, names: list[str], build: Callable, finish: Callable, sure: bool = False, fresh: Collection[str] = ()
+    s,
+    names: list[str],
+    runs: Callable[[], Value],
+    build: Callable,
+    finish: Callable,
+    sure: bool = False,
+    fresh: Collection[str] = (),
 ) -> None:
     """Interpret a loop until the kinds of its variables are stable, then emit it.
 
+    `runs()` is whether it has a first trip.
     `build(enter, run)` interprets the blocks: `enter()` binds the loop's variables, `run(body)` does that and
     interprets the body. `finish` emits the loop; `sure`: it runs at least once.
     """
@@ -293,8 +308,14 @@ def loop(
                 del builder.statements[length:]
             s.frame.names = before
             return
-        except Raises:
-            raise UnsupportedError("a loop whose body always raises is not supported", s.loc) from None
+        except Raises as raised:
+            if raised.error is None:
+                raise UnsupportedError("a loop whose body always raises is not supported", s.loc) from None
+            for builder, length in marks:
+                del builder.statements[length:]
+            s.frame.names = before
+            s.b.emit(Check(s.b.apply(ops.NOT, runs()), type(raised.error), raised.error.what, raised.error.loc))
+            return
         after = ends["names"]
         s.objects_of_loop = before, after
         s.unrolls = unrolls

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from zygopy.errors import Loc, UnsupportedError
+from zygopy.errors import Loc, UnsupportedError, ZygopyError
 from zygopy.transform.build import constant, integer, zero
 from zygopy.transform.ir import Const, Value, Var
 from zygopy.transform.reading.parse import Parsed
@@ -464,7 +464,10 @@ class StartAgain(Exception):
 
 
 class Raises(Exception):
-    """The path being interpreted always raises at run time."""
+    """The path being interpreted always raises at run time; `error` if it is one of ours."""
+
+    def __init__(self, error: ZygopyError | None = None):
+        self.error = error
 
 
 class Unknown(Raises):

@@ -279,6 +279,11 @@ composed(math.lgamma)(_in_double(ops.LGAMMA))
 composed(math.remainder)(_in_double(ops.IEEE_REMAINDER))
 
 
+@composed(np.i0)
+def i0(x):
+    return cast(apply(ops.BESSEL_I, 0.0, x), inexact(x.value.type))
+
+
 @composed(np.sinc)
 def sinc(x):
     return cast(apply(ops.SINC, 0.0, x), inexact(x.value.type))

@@ -1,4 +1,4 @@
-"""Derivative rules of the error function, the gamma function and sinc."""
+"""Derivative rules of the error function, the gamma function, sinc and Bessel functions."""
 
 import math
 
@@ -53,3 +53,15 @@ def polygamma(ans, order, x):
 @elementwise(ops.SINC)
 def sinc(ans, order, x):
     return 0, apply(ops.SINC, order + 1, x)
+
+
+@elementwise(ops.BESSEL_J)
+def bessel_j(ans, order, x):
+    """DLMF 10.6.1."""
+    return 0, 0.5 * (apply(ops.BESSEL_J, order - 1, x) - apply(ops.BESSEL_J, order + 1, x))
+
+
+@elementwise(ops.BESSEL_I)
+def bessel_i(ans, order, x):
+    """DLMF 10.29.1."""
+    return 0, 0.5 * (apply(ops.BESSEL_I, order - 1, x) + apply(ops.BESSEL_I, order + 1, x))
