@@ -22,7 +22,7 @@ def bessel_j(order, x):
     if not x < np.inf:
         return np.float64(0.0) if x == np.inf else x
     if x < 1.0:
-        term = np.float64(1.0)
+        term = 1.0
         for k in range(1, n + 1):
             term *= 0.5 * x / k
         total, k = term, 0
@@ -74,7 +74,7 @@ def bessel_i(order, x):
     if not x < np.inf:
         return sign * x
     if x < 30.0 + n * n:
-        term = np.float64(1.0)
+        term = 1.0
         for k in range(1, n + 1):
             term *= 0.5 * x / k
         total, k = term, 0
