@@ -692,7 +692,24 @@ SPECIAL = """
     scipy.special.j1(x + 1.0)
     np.i0(x)
     np.fft.fft(x).real
+    abs(np.fft.fft(x, axis=0, norm="ortho")) ** 2
+    np.fft.fft(x, 5).imag * np.fft.fft(x, n=2)[:, 1:].real
+    np.fft.ifft(x * 1j).imag * x
+    np.fft.ifft(x + 1j * x**2, norm="forward").real
     np.fft.rfft(x).imag
+    np.fft.rfft(x, 6, axis=0).real
+    np.fft.irfft(x)
+    np.fft.irfft(x + 1j * x, 5)
+    np.fft.irfft(np.fft.rfft(x) * (1 + 1j * x[0, 0]), n=x.shape[1]) * x
+    np.fft.fft2(x).imag
+    np.fft.ifft2(x + 0j).real
+    np.fft.fftn(x).real * np.fft.ifftn(x, axes=(1,)).real
+    np.fft.fftshift(x)
+    np.fft.fftshift(x, axes=1) * np.fft.ifftshift(x, 0)
+    np.fft.ifftshift(x)
+    x * np.fft.fftfreq(x.shape[1], 0.5)
+    np.fft.fftfreq(5)
+    np.fft.rfftfreq(5, d=x[0, 0] + 3)
 """
 
 
@@ -812,7 +829,7 @@ def other_rows() -> Iterable[Row]:
 
 NOT_YET = set(
     """
-    np.fft.fft np.fft.rfft scipy.linalg.sqrtm
+    scipy.linalg.sqrtm
     """.split()
 )  # functions whose rows are refused
 NOT_YET_FORMS = {

@@ -19,6 +19,7 @@ from zygopy.backends import (
     arena,
     callees,
     checks,
+    fourier,
     generated,
     intrinsics,
     matrices_native,
@@ -87,7 +88,7 @@ def helpers() -> dict[str, Callable]:
         _compiled["stack_end"] = stack_end
         _compiled["exp2"] = intrinsics.exp2
         _compiled.update(sums.HELPERS)
-        _compiled.update(matrices_native.KERNELS | systems_native.KERNELS | sorting.KERNELS)
+        _compiled.update(matrices_native.KERNELS | systems_native.KERNELS | sorting.KERNELS | fourier.KERNELS)
     return _compiled
 
 

@@ -1,4 +1,4 @@
-"""The kernels of linear algebra, and sorting, as plain Python: what emitted text calls on the python backend."""
+"""The kernels as plain Python: what emitted text calls on the python backend."""
 
 import numpy as np
 from scipy import linalg
@@ -122,8 +122,20 @@ def argsort(order, x):
     order[...] = np.argsort(x, kind="stable")
 
 
+def fourier(out, x):
+    """out[...] = the discrete Fourier transform of x"""
+    out[...] = np.fft.fft(x)
+
+
+def fourier_back(out, x):
+    """out[...] = the same with exp(+2 pi i j k / n), and not divided by n"""
+    out[...] = np.fft.ifft(x, norm="forward")
+
+
 _FUNCTIONS = (
     argsort,
+    fourier,
+    fourier_back,
     eigh,
     svd,
     qr,

@@ -112,6 +112,8 @@ EIGH = _kernel("eigh", 3)  # w, v; a: eigenvalues going up, a @ v = v * w; the l
 SVD = _kernel("svd", 4)  # u, s, vt; a = (u * s) @ vt, of min(m, n) singular values; both: nan where none are found
 QR = _kernel("qr", 3)  # q, r; a = q @ r, of at least as many rows as columns; r is zero below the diagonal
 ARGSORT = _kernel("argsort", 2)  # order; x: the indices that sort a vector
+FOURIER = _kernel("fourier", 2)  # out; x: the discrete Fourier transform of a vector of complex numbers
+FOURIER_BACK = _kernel("fourier_back", 2)  # the same with exp(+2 pi i j k / n), and not divided by n
 ROOM = _kernel("room", 2)  # has a list end behind item n, which is at most its length; nothing that it holds changes
 ADDING = (ADD_MATMUL, SUB_MATMUL, ADD_CHOLESKY_ADJOINT, ROOM)  # kernels that keep what is in their outs
 

@@ -50,6 +50,7 @@ from zygopy.transform.ir import (
     with_reachable,
 )
 from zygopy.transform.library import (  # noqa: F401  (functions register themselves)
+    fourier,
     linear_algebra_functions,
     numpy_functions,
     numpy_samples,

@@ -301,14 +301,15 @@ def argsort(s, view: View, axis: int) -> View:
     rest = tuple(n for k, n in enumerate(view.shape) if k != axis)
 
     def sort_line(ks):
-        out, line = (_line(s, v, axis, ks) for v in (order, view))
+        out, line = (line_of(s, v, axis, ks) for v in (order, view))
         s.b.emit(Kernel(ops.ARGSORT, (arrays.materialise(s, out),), (arrays.materialise(s, line),), s.loc))
 
     arrays.nest(s, rest, sort_line)
     return order
 
 
-def _line(s, view: View, axis: int, ks: tuple[Value, ...]) -> View:
+def line_of(s, view: View, axis: int, ks: tuple[Value, ...]) -> View:
+    """A line of an array along an axis, at indices of the other axes."""
     own = view.own_axes
     moved = view.ordered((*own[:axis], *own[axis + 1 :], own[axis]))
     for k in ks:
