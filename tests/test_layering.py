@@ -35,7 +35,8 @@ LAYERS |= {
     "__main__": 9,
 }  # the package, and its users
 
-READ_PYTHON = {"decorators", "parse", "specialise", "expressions", "iteration", "comprehensions", "apart"}  # the user's syntax
+# The modules that see the user's syntax.
+READ_PYTHON = {"decorators", "parse", "specialise", "expressions", "iteration", "comprehensions", "apart"}
 
 # Within transform: the grammar knows nothing of what is done with it, and passes nothing of the Python it came from.
 GRAMMAR = {"types", "ir", "ops", "records"}

@@ -115,7 +115,13 @@ def build(
     if taken is not None:
         taken.functions += _with_kept(found.function)
     guarded = checked(refuse_overlaps(found.function, stored_parameters(found.function)))
-    passes = (simplify, *((winners, detach) if task.kind != "primal" else ()), double_buffer, _FUSE[target], reassociate)
+    passes = (
+        simplify,
+        *((winners, detach) if task.kind != "primal" else ()),
+        double_buffer,
+        _FUSE[target],
+        reassociate,
+    )
     primal = _through(passes, guarded)
     if taken is not None:
         taken.fused += _with_kept(primal)

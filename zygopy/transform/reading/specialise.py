@@ -61,6 +61,7 @@ from zygopy.transform.reading.values import (
     Static,
     Unbound,
     View,
+    describe,
     is_number,
     is_object_name,
     optional,
@@ -772,7 +773,7 @@ class Specialiser:
         """What a list holds that is not as long on both paths, or stands in other columns."""
         columns = lists.columns_for_both(self, a, b, own=is_object_name(name))
         if columns is None:
-            return Conflict(*(f"{describe(v)} of other items" for v in (a, b)))
+            return apart.conflict(self, *(f"{describe(v)} of other items" for v in (a, b)))
         with self.reopened(then):
             first = lists.move(self, a, columns)
         with self.reopened(orelse):
