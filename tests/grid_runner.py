@@ -9,12 +9,14 @@ import ast
 import math
 from collections.abc import Callable
 from contextlib import contextmanager
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import scipy.linalg
 
 from zygopy.backends import cuda_text, gpu, runtime_arrays
+from zygopy.backends.cublas import products
 from zygopy.backends.cuda_text import KernelText
 
 LIBDEVICE = SimpleNamespace(
@@ -122,7 +124,7 @@ class DeviceArray:
     """An array as a library for GPUs has it: nothing can be done with it but pass it on."""
 
     def __init__(self, array: np.ndarray):
-        self.array = array
+        self.array, self.dtype, self.shape = array, array.dtype, array.shape
 
     @property
     def __cuda_array_interface__(self) -> dict:
@@ -134,12 +136,33 @@ class _Taken(np.ndarray):
 
 
 class _Arrays:
-    """NumPy, with nan in memory that nothing has stored into."""
+    """NumPy, with nan in memory that nothing has stored into; zeros are a launch."""
 
     empty = staticmethod(_unset)
 
+    def __init__(self, runner: "Runner"):
+        self.runner = runner
+
+    def zeros(self, shape, dtype) -> np.ndarray:
+        array = np.zeros(shape, dtype)
+        if self.runner.captures is not None:
+            self.runner.calls.append(partial(array.fill, 0))
+        return array
+
     def __getattr__(self, name: str):
         return getattr(np, name)
+
+
+def _gemm(name, b_flipped, a_flipped, n, m, k, alpha, b, ldb, a, lda, beta, c, ldc) -> None:
+    """What cuBLAS does: c = alpha b a + beta c, of matrices by columns, n x k and k x m, or their transposes."""
+
+    def matrix(x, rows, columns, distance):
+        return np.lib.stride_tricks.as_strided(x, (rows, columns), (x.itemsize, distance * x.itemsize))
+
+    left = matrix(b, k, n, ldb).T if b_flipped else matrix(b, n, k, ldb)
+    right = matrix(a, m, k, lda).T if a_flipped else matrix(a, k, m, lda)
+    out = matrix(c, n, m, ldc)
+    out[...] = alpha * (left @ right) + (beta * out if beta else 0)
 
 
 class Runner:
@@ -147,9 +170,12 @@ class Runner:
 
     def __init__(self, seed: int = 0):
         self.random = np.random.default_rng(seed)
-        self.arrays, self.linalg = _Arrays(), scipy.linalg
+        self.arrays, self.linalg = _Arrays(self), scipy.linalg
         self.overlap = runtime_arrays.overlap
         self.launches: list[str] = []
+        self.captures: dict[str, Callable] | None = None
+        self.calls: list[Callable] = []  # while launches are captured
+        self.behind: list[Callable] = []
 
     def taken(self, value, name: str):
         if isinstance(value, np.ndarray) and not isinstance(value, _Taken):
@@ -165,6 +191,26 @@ class Runner:
     def get(self, array: "DeviceArray") -> np.ndarray:
         return array.array.copy()
 
+    def captured(self, run: Callable) -> Callable:
+        """Launches and products are kept, and made by each call."""
+
+        def kept(f: Callable) -> Callable:
+            return lambda *args: self.calls.append(partial(f, *args))
+
+        self.calls, self.behind = [], []
+        self.captures = {name: kept(f) for name, f in products(_gemm, np.ascontiguousarray).items()}
+        try:
+            result = run()
+        finally:
+            self.captures, calls, behind = None, self.calls, self.behind
+
+        def again():
+            for call in (*calls, *behind):
+                call()
+            return result
+
+        return again
+
     def compile(self, kernel: KernelText) -> Callable:
         tree = ast.parse(kernel.text)
         definition = tree.body[0]
@@ -173,6 +219,12 @@ class Runner:
         code = compile(tree, f"<{kernel.name}>", "exec")
 
         def run(grid, block, *args):
+            if self.captures is not None:
+                self.calls.append(partial(launched, grid, block, *args))
+            else:
+                launched(grid, block, *args)
+
+        def launched(grid, block, *args):
             self.launches.append(kernel.name)
             launch = Launch(grid, block)
             namespace = {"np": np, "math": math, "u32": int, "cuda": launch, "libdevice": LIBDEVICE}

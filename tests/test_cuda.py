@@ -209,6 +209,8 @@ def test_without_packages_the_message_says_what_is_missing(monkeypatch):
     with pytest.raises(zg.ArgumentError) as caught:
         zg.to_device(np.ones(3))
     assert str(caught.value) == ("backend cuda needs a package that is missing: cupy\nhelp: pip install zygopy[cuda]")
+    with pytest.raises(zg.ArgumentError, match="backend cuda needs a package that is missing: cupy"):
+        zg.cuda.graph(zg.grad(cuda_programs.chain))(np.ones(3))
 
 
 def test_arrays_in_the_hosts_memory_are_refused():

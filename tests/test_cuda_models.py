@@ -14,8 +14,9 @@ import benchmarks.array_programs
 import benchmarks.programs
 import zygopy as zg
 from tests.compare import assert_close
+from tests.grid_runner import Runner, on
 from tests.test_cuda import on_runner
-from zygopy import models, nn
+from zygopy import models, nn, optim
 
 MODULES = [
     f"{package.__name__}.{name}"
@@ -90,6 +91,81 @@ def test_models(name):
     got, wanted = (models.destructure(g)[0] for g in (gradient, expected[1]))
     assert got.dtype == np.float32
     assert_close(got, wanted, 1e-5, "gradient")
+
+
+def step(state, model, x, labels):
+    value, gradient = zg.value_and_grad(classified)(model, x, labels)
+    optim.update(state, model, gradient)
+    return value
+
+
+def step_in_parts(state, model, x, labels):
+    value, gradient = zg.value_and_grad(classified, backend="cuda")(model, x, labels)
+    optim.update(state, model, gradient)
+    return value
+
+
+@pytest.mark.parametrize("taken", [zg.jit(step, backend="cuda"), step_in_parts], ids=["compiled", "called"])
+def test_ten_steps_of_adam(taken):
+    """A training step as one program of the GPU, and as calls of two; the model and its state live there."""
+    _, model, x, labels = MODELS["mlp"]
+    expected = copy.deepcopy(model)
+    state = optim.setup(optim.Adam(0.01), expected)
+    with on(Runner()):
+        on_device = zg.to_device((optim.setup(optim.Adam(0.01), model), model, x, labels))
+        got = [float(zg.to_host(taken(*on_device))) for _ in range(10)]
+        trained = zg.to_host(on_device[1])
+    run = zg.jit(step, backend="python")
+    losses = [run(state, expected, x, labels) for _ in range(10)]
+    assert losses[-1] < losses[0]
+    assert_close(np.array(got), np.array(losses), 1e-5, "losses")
+    assert_close(zg.leaves(trained), zg.leaves(expected), 1e-5, "parameters")
+
+
+def test_a_training_step_as_a_graph():
+    """Sees that calls change the model as the function itself does; not how a GPU captures launches."""
+    _, model, x, labels = MODELS["mlp"]
+    with on(Runner()) as runner:
+        own, captured = (zg.to_device((optim.setup(optim.Adam(0.01), model), model, x, labels)) for _ in range(2))
+        run = zg.jit(step, backend="cuda")
+        graph = zg.cuda.graph(run)
+        losses = [(zg.to_host(run(*own)), float(zg.to_host(graph(*captured)))) for _ in range(4)]
+        assert runner.calls
+        np.testing.assert_array_equal(*zip(*losses, strict=True))
+        first, second = (zg.leaves(zg.to_host(args[1])) for args in (own, captured))
+        assert_close(first, second, 1e-6)
+
+
+def test_what_waits_is_refused_in_a_graph():
+    def halved(x, y):
+        while y > 1.0:
+            y *= 0.5 * x[0]
+        return y
+
+    factored = zg.grad(lambda a: np.sum(np.linalg.cholesky(a)), backend="cuda")
+    message = "cannot be part of a graph\nhelp: call the function without zygopy.cuda.graph"
+    with on(Runner()):
+        a = zg.to_device(np.eye(2))
+        for what, function, args in (
+            ("a program with tapes that grow", zg.grad(halved, backend="cuda"), (zg.to_device(np.ones(2)), 9.0)),
+            ("cholesky", factored, (a,)),
+        ):
+            graph = zg.cuda.graph(function)
+            graph(*args)
+            with pytest.raises(zg.UnsupportedError) as caught:
+                graph(*args)
+            assert str(caught.value) == f"{what} {message}"
+
+
+def test_indices_are_tested_behind_a_graph():
+    graph = zg.cuda.graph(zg.grad(lambda x, index: np.sum(x[index] ** 2), backend="cuda"))
+    with on(Runner()):
+        x, index = zg.to_device((np.ones(3), np.array([0, 2, 2])))
+        graph(x, index)
+        assert_close(zg.to_host(graph(x, index)), np.array([2.0, 0.0, 4.0]))
+        index.array[0] = 3
+        with pytest.raises(zg.OutOfBoundsError):
+            graph(x, index)
 
 
 def test_kernels_do_whole_batches():

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from zygopy.backends.gpu import lives_on_gpu
 from zygopy.errors import ArgumentError
 from zygopy.structures import remade
 from zygopy.transform.ir import Const, Var
@@ -125,10 +126,15 @@ def _named(name: str, members: tuple, key: object) -> str:
     return place(name, members, key).replace('"', "'").removeprefix(".")
 
 
-def _is_leaf(value: object, kind: type | None) -> bool:
+def _is_leaf(value: Any, kind: type | None) -> bool:
     if kind is None:
-        return isinstance(value, np.ndarray) and value.dtype.kind in "fc"
+        return _is_array(value) and value.dtype.kind in "fc"
     return isinstance(value, kind)
+
+
+def _is_array(value: Any) -> bool:
+    """Whether a value is an array of NumPy, or one in a GPU's memory of a library that has NumPy's dtypes."""
+    return isinstance(value, np.ndarray) or (lives_on_gpu(value) and isinstance(value.dtype, np.dtype))
 
 
 def _is_state(members: tuple, key: object, kind: type | None) -> bool:
@@ -193,7 +199,7 @@ def _walk(value: Any, name: str, kind: type | None, lines: list[str], found: lis
         return
     members = record_of(value)
     if members is None:
-        if kind is None and isinstance(value, np.ndarray):
+        if kind is None and _is_array(value):
             lines.append(f"if {name}.dtype.kind in 'fc': return None")
         return
     parts = [f"{name}_{k}" for k in range(len(members))]

@@ -13,7 +13,7 @@ from zygopy.backends import cuda_text, gpu, python
 from zygopy.backends.cuda_text import HostWriter, KernelText, Printer, combining, kernel_text
 from zygopy.backends.gpu import Device
 from zygopy.backends.gpu_matrices import kernels
-from zygopy.errors import ArgumentError, TapeFullError, ZygopyError
+from zygopy.errors import ArgumentError, TapeFullError, UnsupportedError, ZygopyError
 from zygopy.transform.emit import Source, emit
 from zygopy.transform.gpu.launch import launch
 from zygopy.transform.gpu.stacks import grows
@@ -64,28 +64,34 @@ class Program:
             return start
 
         names = {kernel.name: launcher(kernel) for kernel in self.kernels}
-        names |= {"cp": device.arrays, "overlap": device.overlap, **kernels(device.arrays, device.linalg)}
+        names |= {"cp": device.arrays, "overlap": device.overlap}
+        names |= {name: _capturable(name, f, device) for name, f in kernels(device.arrays, device.linalg).items()}
         host = python.compile(self.source, names)
 
         def tested(*args):
             if not checked:
                 return host(*args)
-            failed.append(device.arrays.zeros(len(checked), np.int32))
+            failed.append(found := device.arrays.zeros(len(checked), np.int32))
             try:
                 result = host(*args)
-                _raise(checked, failed[-1].tolist())
+                if device.captures is None:
+                    _raise(checked, found.tolist())
+                else:
+                    device.behind.append(lambda: _raise(checked, found.tolist()))
                 return result
             finally:
                 failed.pop()
 
-        return self.growing(tested) if self.grows else tested
+        return self.growing(tested, device) if self.grows else tested
 
-    def growing(self, run: Callable) -> Callable:
+    def growing(self, run: Callable, device: Device) -> Callable:
         """A program that starts again with longer tapes where they have been too short."""
         rows = _FEWEST_ROWS
 
         def call(*args):
             nonlocal rows
+            if device.captures is not None:
+                _refuse("a program with tapes that grow")
             given = {k: args[k].copy() for k in self.stored}
             while True:
                 try:
@@ -96,6 +102,23 @@ class Program:
                     args[k][...] = array
 
         return call
+
+
+def _capturable(name: str, f: Callable, device: Device) -> Callable:
+    """A function of the library, or what stands for it while launches are captured."""
+
+    def call(*args):
+        if device.captures is None:
+            return f(*args)
+        if name not in device.captures:
+            _refuse(name)
+        return device.captures[name](*args)
+
+    return call
+
+
+def _refuse(what: str) -> None:
+    raise UnsupportedError(f"{what} cannot be part of a graph", help="call the function without zygopy.cuda.graph")
 
 
 def _start(kernel: KernelText, run: Callable, joins: dict, arrays: Any, extents: tuple, args: list) -> None:

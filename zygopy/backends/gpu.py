@@ -25,6 +25,12 @@ class Device(Protocol):
     def compile(self, kernel: "KernelText") -> Callable:
         """A function of grid, block and arguments that runs a kernel."""
 
+    def captured(self, run: Callable) -> Callable:
+        """What puts the launches that `run` makes, once more in each call, into the current stream."""
+
+    captures: dict[str, Callable] | None  # while `captured` runs: the library's kernels that may be used then
+    behind: list[Callable]  # what is to be done after each run of what is captured
+
     def overlap(self, a: Any, b: Any) -> bool:
         """Whether the memory ranges of two arrays meet."""
 
@@ -54,6 +60,8 @@ class Gpu:
             ) from error
         self.arrays, self.cuda = cupy, cuda
         self.linalg = import_module("cupyx.scipy.linalg")
+        self.captures: dict[str, Callable] | None = None
+        self.behind: list[Callable] = []
 
     def compile(self, kernel: "KernelText") -> Callable:
         """A kernel that Numba-CUDA compiles when it is first called."""
@@ -68,6 +76,31 @@ class Gpu:
             made[grid, block, stream](*given)
 
         return run
+
+    def captured(self, run: Callable) -> Callable:
+        """A graph of the launches that `run` makes; its arrays are in a pool of the graph's own."""
+        from zygopy.backends.cublas import cublas_gemm, products
+
+        cuda, pool = self.arrays.cuda, self.arrays.cuda.MemoryPool()
+        stream = cuda.Stream(non_blocking=True)
+        with cuda.using_allocator(pool.malloc), stream:
+            self.captures, self.behind = products(cublas_gemm(stream.ptr), self.arrays.ascontiguousarray), []
+            stream.begin_capture()
+            try:
+                result = run()
+            finally:
+                self.captures = None
+                graph = stream.end_capture()
+        behind = self.behind
+
+        def again():
+            graph.launch(cuda.get_current_stream())
+            for f in behind:
+                f()
+            return result
+
+        again.pool = pool  # type: ignore[attr-defined]  # it lives as long as the graph
+        return again
 
     def overlap(self, a: Any, b: Any) -> bool:
         """Whether the memory ranges of two arrays meet."""
