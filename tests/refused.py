@@ -1412,6 +1412,11 @@ def recursion_on_a_gpu(x, n):
     return x[n] if n == 0 else np.sin(recursion_on_a_gpu(x, n - 1)) * x[n]
 
 
+@refused("Fourier transforms", zg.UnsupportedError, call=_for_gpu(X))
+def fourier_on_a_gpu(x):
+    return np.sum(np.abs(np.fft.rfft(x)) ** 2)
+
+
 @refused("functions that kernels do not have", zg.UnsupportedError, call=_for_gpu(X))
 def gamma_on_a_gpu(x):
     total = 0.0

@@ -12,12 +12,12 @@ import numpy as np
 from zygopy.backends import cuda_text, gpu, python
 from zygopy.backends.cuda_text import HostWriter, KernelText, Printer, combining, kernel_text
 from zygopy.backends.gpu import Device
-from zygopy.backends.gpu_matrices import kernels
+from zygopy.backends.gpu_matrices import OFFERED, kernels
 from zygopy.errors import ArgumentError, TapeFullError, UnsupportedError, ZygopyError
 from zygopy.transform.emit import Source, emit
 from zygopy.transform.gpu.launch import launch
 from zygopy.transform.gpu.stacks import grows
-from zygopy.transform.ir import Function, Launch, param_vars, walk
+from zygopy.transform.ir import Function, Kernel, Launch, param_vars, walk
 from zygopy.transform.memory import stored_parameters
 
 _BLOCKS = 1024  # of a kernel whose blocks leave sums
@@ -33,6 +33,11 @@ class Program:
         self.grows = grows(divided)
         self.stored = [k for k, v in enumerate(param_vars(function)) if v in stored_parameters(function)]
         self.kernels = [printer(s.kernel) for s in walk(divided.body) if isinstance(s, Launch)]
+        for s in walk(divided.body):
+            if isinstance(s, Kernel) and s.op.name not in OFFERED:
+                raise UnsupportedError(
+                    f"{s.op.name} is not supported on backend cuda", s.loc, help='use backend="cpu" for this function'
+                )
         self.source: Source = emit(divided, writing=HostWriter)
         joined = {(op, dtype) for kernel in self.kernels for _, op, dtype in kernel.sums}
         ordered = sorted(joined, key=lambda pair: (pair[0].name, pair[1]))

@@ -93,3 +93,6 @@ def kernels(xp: Any, linalg: Any) -> dict[str, Callable]:
     of_systems += [cholesky, add_cholesky_adjoint, solve_lower, solve_lower_transposed]
     others: list[Callable] = [matmul, add_matmul, sub_matmul, eigh, svd, qr, argsort]
     return {f.__name__: f for f in (*of_systems, *others)}
+
+
+OFFERED = frozenset(kernels(None, None))  # the names of what there is
