@@ -8,7 +8,7 @@ import random
 from collections import Counter
 from contextlib import contextmanager
 
-from tests.generator import RandomProgram
+from tests.writing.base import RandomProgram
 
 PRELUDE = """\
 import numpy as np

@@ -8,7 +8,7 @@ import random
 from dataclasses import replace
 
 from tests import generator
-from tests.generator import RandomProgram
+from tests.writing.base import RandomProgram
 
 PRELUDE = generator.PRELUDE.replace("import numba\n", "import numba\nfrom zygopy import checkpointed\n", 1)
 

@@ -27,9 +27,9 @@ import numpy as np
 import zygopy as zg
 from tests import array_generator, generator, long_oracle, oracle, structure_generator
 from tests.compare import inner
-from tests.generator import RandomProgram
 from tests.long_oracle import Unstable
 from tests.shrink import shrink
+from tests.writing.base import RandomProgram
 
 _numbers = itertools.count()
 

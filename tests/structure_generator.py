@@ -8,7 +8,7 @@ import random
 from collections import Counter
 
 from tests import growing_generator
-from tests.generator import RandomProgram
+from tests.writing.base import RandomProgram
 
 PRELUDE = '''\
 from collections import namedtuple
