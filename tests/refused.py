@@ -657,6 +657,14 @@ def checkpointed_same_array(a):
     return np.sum(a)
 
 
+@refused("a list from outside that grows or changes in a checkpointed loop", zg.UnsupportedError, X)
+def checkpointed_list(a):
+    values = [a[0]]
+    for v in zg.checkpointed(a, snapshots=2):
+        values.append(values[-1] * v)
+    return values[-1]
+
+
 @refused("a tuple, whose loop is unrolled", zg.UnsupportedError, 1.0)
 def checkpointed_tuple(x):
     for v in zg.checkpointed((1.0, 2.0), snapshots=2):

@@ -383,7 +383,7 @@ class Writer:
                 self.statement_line(s, f"{self.names[s.array]}[{self.items(s.index)}] {sign} {value}")
             case Kernel() if s.op is ops.ROOM:
                 (items,), (n,) = s.outs, s.args
-                self.statement_line(s, f"if {self.value(n, 7)} == {self.names[items]}.shape[0]:")
+                self.statement_line(s, f"while {self.value(n, 7)} >= {self.names[items]}.shape[0]:")
                 self.line(f"    {self.names[items]} = grow({self.names[items]})")
             case Kernel():
                 self.statement_line(s, s.op.text.format(*(self.value(v) for v in (*s.outs, *s.args))))

@@ -114,7 +114,7 @@ QR = _kernel("qr", 3)  # q, r; a = q @ r, of at least as many rows as columns; r
 ARGSORT = _kernel("argsort", 2)  # order; x: the indices that sort a vector
 FOURIER = _kernel("fourier", 2)  # out; x: the discrete Fourier transform of a vector of complex numbers
 FOURIER_BACK = _kernel("fourier_back", 2)  # the same with exp(+2 pi i j k / n), and not divided by n
-ROOM = _kernel("room", 2)  # has a list end behind item n, which is at most its length; nothing that it holds changes
+ROOM = _kernel("room", 2)  # gives a list room for item n; nothing that it holds changes
 ADDING = (ADD_MATMUL, SUB_MATMUL, ADD_CHOLESKY_ADJOINT, ROOM)  # kernels that keep what is in their outs
 
 # Scalars.

@@ -147,6 +147,9 @@ class Operands:
 
     def lengths(self, array: Var, b: Builder) -> tuple[Value, ...]:
         """The shape of an array, asked for where its definition does not tell it."""
+        let = self.definitions.get(array)
+        if isinstance(let, Let) and let.op is ops.NEW_LIST:
+            return (b.let(ops.CAPACITY, (array,), INT, "room"), *let.args[1:])
         return tuple(b.dim(array, k) if n is None else n for k, n in enumerate(known_shape(array, self.definitions)))
 
     def shape(self, s: Kernel | Call | If | For, array: Var) -> tuple[Value, ...]:

@@ -133,6 +133,13 @@ class _Replay:
         roots = list(dict.fromkeys(self.operands.root(v) for v in changed))
         self.check_distinct(roots)
         for root in roots:
+            if isinstance(let := self.operands.definitions.get(root), Let) and let.op is ops.NEW_LIST:
+                raise UnsupportedError(
+                    "a checkpointed loop that changes a list from outside is not supported",
+                    s.loc,
+                    "snapshots of the list would be as long as it has become by then",
+                    "fill an array: np.zeros(n)",
+                )
             shape = self.operands.shape(s, root)
             type_ = Array(root.type.dtype, root.type.ndim)
             first = self.operands.copy(s, root, b)

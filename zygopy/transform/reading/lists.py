@@ -1,6 +1,6 @@
 """Lists of a length that only run time knows: their items stand in arrays with room for more.
 
-    xs.append(v)        if n == room: ...       the array is made longer (ops.ROOM), by doubling
+    xs.append(v)        while n >= room: ...    the array is made longer (ops.ROOM), by doubling
                         xs[n] = v; n = n + 1
 
 All items are of one kind: numbers of a type, arrays of a shape, tuples of such. To the passes, such an array is one
