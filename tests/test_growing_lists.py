@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import zygopy as zg
+from zygopy import checkpointed
 
 X = np.array([0.5, 1.0, -0.3, 0.7, 0.2, -0.8, 0.9])
 WAY = np.array([0.3, -1.0, 0.8, 0.2, -0.5, 0.7, 0.4])
@@ -402,3 +403,40 @@ def test_a_list_that_a_loop_goes_through_keeps_its_length():
 
     with pytest.raises(zg.UnsupportedError, match="grows or shrinks while a loop goes through it"):
         zg.grad(growing, backend="python")(X)
+
+
+def cubes(x):
+    return np.sum(x**3)
+
+
+@zg.adjoint(cubes)
+def adjoint_of_cubes(g, ans, x):
+    found = [v for v in x if v > 10]
+    for v in x:
+        found.append(3 * v * v * g)
+    return np.array(found)
+
+
+def test_lists_in_the_rule_of_a_function():
+    np.testing.assert_allclose(zg.grad(lambda x: 2 * cubes(x), backend="python")(X), 6 * X**2, rtol=1e-12)
+
+
+def test_lists_are_long():
+    """Longer than the room that there is at first, in both parts and in loops that are checkpointed."""
+
+    def long(x):
+        xs, total = [], 0.0
+        for v in x:
+            if v > -0.5:
+                xs.append(v * v)
+        for i in checkpointed(range(len(xs)), snapshots=2):
+            total = total * 0.5 + xs[i] * xs[-1]
+        for v in x:
+            xs.append(v * total)
+        return total + sum(v * v for v in xs)
+
+    x, way = np.cos(np.arange(40.0) * 1.7), np.sin(np.arange(40.0))
+    for backend in ("python", "cpu"):
+        found = zg.grad(long, backend=backend)(x) @ way
+        step = 1e-6
+        np.testing.assert_allclose(found, (long(x + step * way) - long(x - step * way)) / (2 * step), rtol=1e-7)

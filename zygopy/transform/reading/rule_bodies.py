@@ -25,6 +25,7 @@ from zygopy.transform.ir import (
     param_vars,
     replace,
 )
+from zygopy.transform.reading.list_memory import refuse_stores, with_room
 from zygopy.transform.reading.parse import Parsed, read
 from zygopy.transform.reading.signature import Lengths, argument, with_shape_errors
 from zygopy.transform.reading.specialise import Specialiser
@@ -136,7 +137,9 @@ def _specialised(
             "a rule reads the arguments of its function only",
             "make the array an argument of the function",
         )
-    body = with_shape_errors(s.b.block(tuple(leaves(tree))))
+    body = s.b.block(tuple(leaves(tree)))
+    refuse_stores(body, s.referred)
+    body = with_shape_errors(with_room(body))
     return simplify(Function(rule.__name__, params, body, tree, loc_of(rule)))
 
 
