@@ -203,6 +203,15 @@ def reshaped(x, v):
     return total + np.sum(x.reshape(2, 6) ** 2)
 
 
+def reshaped_of_lengths_by_tests(x, v):
+    """That both arrays have one shape follows from tests at entry: -1 + x.shape[1] is 2."""
+    if v[0] < 9.0:
+        x[0] *= 2.0
+        if v[1] < 9.0:
+            x = np.tanh(x[:, 1:] @ np.ones((2, 1)) * np.mean(np.ones((3, 4, 3)), axis=0))
+    return np.sum(np.tanh(x.reshape(2, 6)) * 0.3) + np.sum(x * v)
+
+
 def projected(x, v):
     """Products with vectors beside functions of their elements, by rows and by columns."""
     z = np.tanh(x @ v) * 2.0
@@ -244,6 +253,7 @@ PROGRAMS = (
     special_functions,
     projected,
     reshaped,
+    reshaped_of_lengths_by_tests,
 )
 
 

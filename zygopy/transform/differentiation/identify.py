@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from zygopy.errors import UnsupportedError
 from zygopy.transform import ops
+from zygopy.transform.affine import Affine, Facts
 from zygopy.transform.build import Builder, integer
 from zygopy.transform.ir import (
     Block,
@@ -83,7 +84,8 @@ class _Identify:
         self.numbers = Numbers(roots={c: [] for c in classes})
         self.fixed = dict.fromkeys(classes, 0)  # how many arrays are made outside loops
         self.definitions = {s.var: s for s in walk(function.body) if isinstance(s, Let)}
-        self.equal: dict[object, object] = {}
+        self.facts = Facts(self.definitions, sharing=True)
+        self.asked: dict[tuple[Var, int], Var] = {}  # the variables that hold lengths of arrays
 
     def run(self) -> tuple[Function, Numbers]:
         for var in param_vars(self.function):
@@ -176,26 +178,40 @@ class _Identify:
         if len({tuple(map(self.length, _lengths(root))) for root in roots}) > 1:
             raise _slice_of_another(view)
 
-    def length(self, n: object) -> object:
-        """What stands for a length and for all that are known to equal it; (a, k) is that of an axis."""
-        let = self.definitions.get(n) if isinstance(n, Var) else None
-        if let is not None and let.op is ops.DIM:
-            n = (let.args[0], let.args[1].value)
-        made = self.definitions.get(n[0]) if isinstance(n, tuple) else None
+    def length(self, n: Value | tuple[Var, int]) -> tuple[int, frozenset]:
+        """A length, the same for all that are known to equal it; (a, k) is that of an axis."""
+        form = self.facts.resolved(self.axis(*n) if isinstance(n, tuple) else self.form(n))
+        return form.constant, frozenset(form.terms)
+
+    def form(self, n: Value) -> Affine:
+        """A length by those of arguments, as far as it is known."""
+        form = self.facts.affine(n)
+        total = Affine(form.constant)
+        for symbol, coefficient in form.terms:
+            let = self.definitions.get(symbol)
+            is_asked = let is not None and let.op is ops.DIM
+            own = self.axis(let.args[0], let.args[1].value) if is_asked else Affine(0, ((symbol, 1),))
+            total += own.scale(coefficient)
+        return total
+
+    def axis(self, array: Var, k: int) -> Affine:
+        """The length of an axis of an array."""
+        if k in array.type.ones:
+            return Affine(1)
+        made = self.definitions.get(array)
         if made is not None and made.op.effect is Effect.ALLOCATES:
-            return self.length(made.args[n[1]])
-        if isinstance(n, tuple) and n[1] in n[0].type.ones:
-            return integer(1)
-        return self.length(self.equal[n]) if n in self.equal else n
+            return self.form(made.args[k])
+        return self.facts.affine(self.asked.setdefault((array, k), Var("n", INT)))
 
     def note_equal_lengths(self) -> None:
         """What the tests at entry say."""
+        for let in self.definitions.values():
+            if let.op is ops.DIM:
+                self.asked.setdefault((let.args[0], let.args[1].value), let.var)
         for s in self.function.body.statements:
             test = self.definitions.get(s.test) if isinstance(s, Check) else None
-            if test is not None and test.op is ops.EQ:
-                a, b = map(self.length, test.args)
-                if a != b:
-                    self.equal[b if isinstance(a, Const) else a] = a if isinstance(a, Const) else b
+            if test is not None and test.op is ops.EQ and all(a.type.is_integer for a in test.args):
+                self.facts.take_as_zero(self.facts.affine(test.args[0]) - self.facts.affine(test.args[1]))
 
     def number(self, array: Var) -> Value:
         if (view := self.numbers.views.get(array)) is not None:
