@@ -187,3 +187,28 @@ def read_again(x, v):
 
 def test_axes_of_length_0():
     assert np.all(zg.grad(read_again, (1,), backend="python")(np.zeros((0, 3)), V)[0] == 0.0)
+
+
+def stored_through(x, v):
+    w = x[0]
+    for k in range(1, 3):
+        w[0] = v[1] * w[1]
+        w = x[k]
+    return np.sum(x) + np.sum(w * w)
+
+
+def source_changes(x, v):
+    w, total = x[0], 0.0
+    for k in range(3):
+        w = x[k]
+        x[k, 0] = v[k]
+        total += np.sum(w)
+        x[k] *= w[1]
+    return total + np.sum(w * v)
+
+
+@pytest.mark.parametrize("f", [stored_through, source_changes])
+def test_slices_that_stores_tell_from_copies_are_refused(f):
+    """A copy would miss what is stored."""
+    with pytest.raises(zg.UnsupportedError, match="is here a slice of another array"):
+        zg.grad(f, (0, 1), backend="python")(X.copy(), V.copy())
