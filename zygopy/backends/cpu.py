@@ -32,7 +32,7 @@ from zygopy.backends import (
     systems_native,
     vector_functions,
 )
-from zygopy.backends.numba_private import stack_end
+from zygopy.backends.numba_private import stack_end, stay_above
 from zygopy.transform.emit import Source
 from zygopy.transform.naming import OWN
 
@@ -58,6 +58,8 @@ def function(source: Source, parameters: list[str] | None = None, calls: dict[st
     definition = rewriting.function(tree)
     if is_kept:
         definition.args.args.append(ast.arg(_STACK_END))
+        stays = _call("stay_above", definition.body[0], ast.Name(_STACK_END, ast.Load()))
+        definition.body.insert(0, ast.copy_location(ast.Expr(stays), definition.body[0]))
     elif calls:
         end = ast.Assign([ast.Name(_STACK_END, ast.Store())], _call("stack_end", definition.body[0]))
         definition.body.insert(0, ast.copy_location(end, definition.body[0]))
@@ -84,8 +86,9 @@ def helpers() -> dict[str, Callable]:
         own = {**runtime.HELPERS, **runtime_arrays.RANGES}
         _compiled.update({name: njit(error_model="numpy")(f) for name, f in own.items()})
         _compiled.update(scratch=scratch.scratch, grow=intrinsics.grow, empty=intrinsics.empty, zeros=intrinsics.zeros)
+        _compiled.update(transposed=intrinsics.transposed, reshaped=intrinsics.reshaped)
         _compiled.update(row=intrinsics.row, hold=intrinsics.hold, new=arena.new, push=arena.push)
-        _compiled["stack_end"] = stack_end
+        _compiled.update(stack_end=stack_end, stay_above=stay_above)
         _compiled["exp2"] = intrinsics.exp2
         _compiled.update(sums.HELPERS)
         _compiled.update(matrices_native.KERNELS | systems_native.KERNELS | sorting.KERNELS | fourier.KERNELS)
@@ -145,7 +148,9 @@ class _Replacements(ast.NodeTransformer):
                 return _call("push", node, tape, *_elements(node.args[0]))
             case ast.Attribute(value=ast.Name("np"), attr="empty" | "zeros" as name) | ast.Name("scratch" as name):
                 shape, *dtype = node.args
-                return _call(name, node, ast.Tuple(_elements(shape), ast.Load()), *(dtype or [_FLOAT64]))
+                return _call(name, node, *_elements(shape), *(dtype or [_FLOAT64]))
+            case ast.Attribute(value=ast.Name(), attr="reshape"):
+                return _call("reshaped", node, node.func.value, *_elements(node.args[0]))
             case ast.Attribute(value=ast.Name("np"), attr="exp2"):
                 return _call("exp2", node, *node.args)
             case ast.Attribute(value=ast.Name(module), attr=name):
@@ -188,7 +193,16 @@ class _Replacements(ast.NodeTransformer):
         self.names[name] = own
         return _call(name, like, *args)
 
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        """x.T as transposed(x)."""
+        if node.attr == "T" and isinstance(node.value, ast.Name):
+            return _call("transposed", node, node.value)
+        return node
+
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        match node:
+            case ast.Subscript(ast.Attribute(ast.Name() as array, "shape"), ast.Constant(int(axis))):
+                return self.own(intrinsics.length(axis), f"length_{axis}", node, array)
         self.generic_visit(node)
         if (row := self.row(node)) is not None:
             return row

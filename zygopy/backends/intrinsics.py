@@ -16,7 +16,7 @@ from numba.core import cgutils, types
 
 from zygopy.backends.numba_private import instruction
 
-_DATA, _SHAPE, _STRIDES = 4, 5, 6  # fields of the array descriptor
+_OWNER, _PARENT, _COUNT, _ITEMSIZE, _DATA, _SHAPE, _STRIDES = range(7)  # fields of the array descriptor
 _ZERO = ir.Constant(ir.IntType(64), 0)
 
 
@@ -133,53 +133,65 @@ exp2 = instruction(_exp2, _exp2_type)  # Numba's own fails where one function ta
 # -- arrays ----------------------------------------------------------------------------------------------------------
 
 
-def _arrays_of_numba():
-    """Numba's module of arrays, which takes 60 ms to import."""
-    from numba.np import arrayobj
-
-    return arrayobj
-
-
-def array_of(shape, dtype):
-    """The type of a new array of a shape and dtype, and the signature of the function that makes it."""
+def array_of(*shape_and_dtype):
+    """The type of a new array of lengths and a dtype, and the signature of the function that makes it."""
+    *shape, dtype = shape_and_dtype
     array = types.Array(dtype.dtype, len(shape), "C")
-    return array(types.UniTuple(types.intp, len(shape)), dtype)
+    return array(*(types.intp for _ in shape), dtype)
 
 
-def lengths_and_strides(context, builder, array_type, shape):
-    """The lengths, the strides and the number of bytes of a new array, as LLVM values.
+def size_of(context, array_type):
+    """The bytes of an element, as an LLVM value."""
+    return context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(array_type.dtype)))
 
-    Generated code raises ValueError, as NumPy does, where the number of bytes is no int64.
-    """
-    lengths = cgutils.unpack_tuple(builder, shape, array_type.ndim)
-    itemsize = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(array_type.dtype)))
+
+def strides_and_size(builder, itemsize, lengths):
+    """The strides and the number of bytes of a new array, and whether that number fits no int64, as LLVM values."""
     strides: list = []
-    size = itemsize
-    too_big = ir.Constant(ir.IntType(1), 0)
+    size, too_big = itemsize, None
     for n in reversed(lengths):
         strides.insert(0, size)
         product = builder.smul_with_overflow(size, n)
         size = builder.extract_value(product, 0)
-        too_big = builder.or_(too_big, builder.extract_value(product, 1))
+        overflow = builder.extract_value(product, 1)
+        too_big = overflow if too_big is None else builder.or_(too_big, overflow)
+    return strides, size, too_big
+
+
+def by_rows(builder, itemsize, lengths) -> list:
+    """The strides of an array by rows, of which it is known that it fits the memory."""
+    strides = [itemsize]
+    for n in reversed(lengths[1:]):
+        strides.insert(0, builder.mul(strides[0], n, flags=["nsw"]))
+    return strides
+
+
+def refuse_if(context, builder, too_big) -> None:
+    """Generated code that raises ValueError, as NumPy does, where the number of bytes is no int64."""
     with builder.if_then(too_big, likely=False):
         message = "the array is too big: its number of bytes does not fit an int64"
         context.call_conv.return_user_exc(builder, ValueError, (message,))
-    return lengths, strides, size
 
 
 def array_value(context, builder, array_type, lengths, strides, data, owner):
     """The descriptor of a new array."""
-    arrayobj = _arrays_of_numba()
-    array = arrayobj.make_array(array_type)(context, builder)
-    arrayobj.populate_array(
-        array,
-        data=builder.bitcast(data, context.get_data_type(array_type.dtype).as_pointer()),
-        shape=lengths,
-        strides=strides,
-        itemsize=context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(array_type.dtype))),
-        meminfo=owner,
-    )
-    return array._getvalue()
+    struct = context.get_value_type(array_type)
+    fields = [ir.Constant(type_, None if k == _PARENT else ir.Undefined) for k, type_ in enumerate(struct.elements)]
+    fields[_ITEMSIZE] = size_of(context, array_type)
+    if owner is None:
+        fields[_OWNER] = ir.Constant(struct.elements[_OWNER], None)
+    count = lengths[0]
+    for n in lengths[1:]:
+        count = builder.mul(count, n, flags=["nsw"])
+    data = builder.bitcast(data, struct.elements[_DATA])
+    value = builder.insert_value(ir.Constant(struct, fields), data, _DATA)
+    value = builder.insert_value(value, count, _COUNT)
+    if owner is not None:
+        value = builder.insert_value(value, owner, _OWNER)
+    for k, (n, step) in enumerate(zip(lengths, strides, strict=True)):
+        value = builder.insert_value(value, n, (_SHAPE, k))
+        value = builder.insert_value(value, step, (_STRIDES, k))
+    return value
 
 
 _LARGE = 4 << 20  # bytes, from which on NumPy too asks for large pages
@@ -201,19 +213,90 @@ def ask_for_large_pages(builder, data, size) -> None:
         builder.call(madvise, [builder.inttoptr(start, bytes_), length, ir.Constant(ir.IntType(32), _MADV_HUGEPAGE)])
 
 
+_TOO_BIG = 1  # in the place of a pointer
+
+
+def _allocating(context, module: ir.Module, ndim: int, filled: bool) -> ir.Function:
+    """A function that gives new memory for lengths, a size of elements and an alignment; 0 where there is none."""
+    name = f"zygopy.allocate.{'zeros' if filled else 'empty'}.{ndim}"
+    if name in module.globals:
+        return module.globals[name]
+    integer, bytes_ = ir.IntType(64), ir.IntType(8).as_pointer()
+    function = ir.Function(module, ir.FunctionType(bytes_, [integer] * (ndim + 1) + [ir.IntType(32)]), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    *lengths, size, align = function.args
+    _, size, too_big = strides_and_size(builder, size, lengths)
+    with builder.if_then(too_big, likely=False):
+        builder.ret(builder.inttoptr(ir.Constant(integer, _TOO_BIG), bytes_))
+    owner = context.nrt.meminfo_alloc_aligned_unchecked(builder, size, align)
+    with builder.if_then(cgutils.is_not_null(builder, owner), likely=True):
+        data = context.nrt.meminfo_data(builder, owner)
+        ask_for_large_pages(builder, data, size)
+        if filled:
+            cgutils.memset(builder, data, size, 0)
+    builder.ret(owner)
+    return function
+
+
 def _allocate(context, builder, signature, args, filled: bool):
-    array_type = signature.return_type
-    lengths, strides, size = lengths_and_strides(context, builder, array_type, args[0])
-    owner = context.nrt.meminfo_alloc_aligned(builder, size, context.get_preferred_array_alignment(array_type.dtype))
+    array_type, lengths = signature.return_type, args[:-1]
+    itemsize = size_of(context, array_type)
+    align = ir.Constant(ir.IntType(32), context.get_preferred_array_alignment(array_type.dtype))
+    owner = builder.call(_allocating(context, builder.module, len(lengths), filled), [*lengths, itemsize, align])
+    address = builder.ptrtoint(owner, itemsize.type)
+    with builder.if_then(builder.icmp_unsigned("<=", address, ir.Constant(address.type, _TOO_BIG)), likely=False):
+        refuse_if(context, builder, cgutils.is_not_null(builder, owner))
+        context.call_conv.return_user_exc(builder, MemoryError, ("Allocation failed (probably too large).",))
     data = context.nrt.meminfo_data(builder, owner)
-    ask_for_large_pages(builder, data, size)
-    if filled:
-        cgutils.memset(builder, data, size, 0)
-    return array_value(context, builder, array_type, lengths, strides, data, owner)
+    return array_value(context, builder, array_type, lengths, by_rows(builder, itemsize, lengths), data, owner)
 
 
 empty = instruction(lambda *at: _allocate(*at, filled=False), array_of)
 zeros = instruction(lambda *at: _allocate(*at, filled=True), array_of)
+
+
+@cache
+def length(axis: int) -> Callable:
+    """The length of an array along an axis."""
+
+    def generate(context, builder, signature, args):
+        return builder.extract_value(args[0], (_SHAPE, axis))
+
+    return instruction(generate, lambda array: types.intp(array))
+
+
+def _transposed(context, builder, signature, args):
+    axes = range(signature.return_type.ndim)
+    value = args[0]
+    for field in (_SHAPE, _STRIDES):
+        found = [builder.extract_value(args[0], (field, k)) for k in axes]
+        for k, n in zip(axes, reversed(found), strict=True):
+            value = builder.insert_value(value, n, (field, k))
+    context.nrt.incref(builder, signature.return_type, value)
+    return value
+
+
+transposed = instruction(  # array.T
+    _transposed, lambda array: array.copy(layout={"C": "F", "F": "C"}.get(array.layout, "A"))(array)
+)
+
+
+def _reshaped(context, builder, signature, args):
+    array_type, (array, *lengths) = signature.return_type, args
+    strides = by_rows(builder, size_of(context, array_type), lengths)
+    owner, data = (builder.extract_value(array, k) for k in (_OWNER, _DATA))
+    value = array_value(context, builder, array_type, lengths, strides, data, owner)
+    value = builder.insert_value(value, builder.extract_value(array, _PARENT), _PARENT)
+    context.nrt.incref(builder, array_type, value)
+    return value
+
+
+reshaped = instruction(  # a contiguous array of other lengths
+    _reshaped,
+    lambda array, *shape: array.copy(ndim=len(shape), layout="C")(array, *(types.intp for _ in shape)),
+)
 
 
 @cache
@@ -239,11 +322,10 @@ def on_stack(shape: tuple[int, ...], filled: bool) -> Callable:
 
 def _row(context, builder, signature, args):
     array_type, result = signature.args[0], signature.return_type
-    old = _arrays_of_numba().make_array(array_type)(context, builder, args[0])
     fixed, zeros_ = args[1:], [_ZERO] * result.ndim
     data = _address(builder, array_type, args[0], [*fixed, *zeros_])
-    lengths = cgutils.unpack_tuple(builder, old.shape, array_type.ndim)[len(fixed) :]
-    strides = cgutils.unpack_tuple(builder, old.strides, array_type.ndim)[len(fixed) :]
+    rest = range(len(fixed), array_type.ndim)
+    lengths, strides = ([builder.extract_value(args[0], (f, k)) for k in rest] for f in (_SHAPE, _STRIDES))
     return array_value(context, builder, result, lengths, strides, data, None)
 
 
@@ -263,14 +345,15 @@ hold = instruction(_hold, lambda *arrays: types.void(*arrays))  # does nothing, 
 
 def _grow(context, builder, signature, args):
     array_type = signature.return_type
-    old = _arrays_of_numba().make_array(array_type)(context, builder, args[0])
-    rows, *width = cgutils.unpack_tuple(builder, old.shape, array_type.ndim)
-    doubled = cgutils.pack_array(builder, [builder.mul(rows, ir.Constant(rows.type, 2)), *width])
-    lengths, strides, size = lengths_and_strides(context, builder, array_type, doubled)
+    rows, *width = (builder.extract_value(args[0], (_SHAPE, k)) for k in range(array_type.ndim))
+    old = builder.extract_value(args[0], _DATA)
+    lengths = [builder.mul(rows, ir.Constant(rows.type, 2)), *width]
+    strides, size, too_big = strides_and_size(builder, size_of(context, array_type), lengths)
+    refuse_if(context, builder, too_big)
     owner = context.nrt.meminfo_alloc_aligned(builder, size, context.get_preferred_array_alignment(array_type.dtype))
     data = context.nrt.meminfo_data(builder, owner)
     used = builder.udiv(size, ir.Constant(size.type, 2))
-    cgutils.raw_memcpy(builder, data, builder.bitcast(old.data, data.type), used, ir.Constant(size.type, 1))
+    cgutils.raw_memcpy(builder, data, builder.bitcast(old, data.type), used, ir.Constant(size.type, 1))
     return array_value(context, builder, array_type, lengths, strides, data, owner)
 
 

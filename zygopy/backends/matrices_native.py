@@ -28,7 +28,7 @@ def leading(x):
 @inline
 def copied(x):
     """A new array by rows, typed as one with any strides."""
-    new = intrinsics.empty(x.shape, x.dtype)
+    new = intrinsics.empty(x.shape[0], x.shape[1], x.dtype)
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
             new[i, j] = x[i, j]

@@ -1,4 +1,4 @@
-"""The only file that touches Numba's private interfaces.
+"""Numba's private interfaces, which only this file and `numba_lowering` touch.
 
 A dispatcher that generates its code for each signature; the passes that emitted code needs; functions that are written
 as LLVM instructions.
@@ -26,8 +26,7 @@ from numba.core import (
     compiler_machinery,
     config,
     errors,
-    ir,
-    lowering,
+    rewrites,
     serialize,
     typed_passes,
     types,
@@ -41,6 +40,7 @@ from numba.extending import lower_builtin
 
 from zygopy.backends import cache as files
 from zygopy.backends.fingerprint import OF_BACKENDS, OF_PACKAGE, Fingerprint
+from zygopy.backends.numba_lowering import Library, Lower
 from zygopy.errors import DtypeError, ZygopyError
 from zygopy.transform.arguments import LONGEST, ArgumentType, with_lengths
 from zygopy.transform.reading.values import Static
@@ -168,14 +168,8 @@ def _address_of_routine(what: str) -> int:
 
 
 def call_through(context, builder, symbol: str, result: types.Type, takes: list[types.Type], args: list):
-    """Call the function whose address stands at a symbol of ours; what it returns belongs to the caller.
-
-    The last argument is the address that the stack may grow down to.
-    """
+    """Call the function whose address stands at a symbol of ours; what it returns belongs to the caller."""
     use(builder.module, symbol)
-    here = builder.ptrtoint(cgutils.alloca_once(builder, llvm_ir.IntType(8)), args[-1].type)
-    with builder.if_then(builder.icmp_unsigned("<", here, args[-1]), likely=False):
-        context.call_conv.return_user_exc(builder, RecursionError, ("maximum recursion depth exceeded",))
     convention = context.call_conv
     pointer = convention.get_function_type(result, takes).as_pointer()
     slot = builder.module.globals.get(symbol)
@@ -196,6 +190,16 @@ def _stack_end(context, builder, signature, args):
 
 
 stack_end = instruction(_stack_end, lambda: types.int64())  # the address that the stack may grow down to
+
+
+def _stay_above(context, builder, signature, args):
+    here = builder.ptrtoint(cgutils.alloca_once(builder, llvm_ir.IntType(8)), args[0].type)
+    with builder.if_then(builder.icmp_unsigned("<", here, args[0]), likely=False):
+        context.call_conv.return_user_exc(builder, RecursionError, ("maximum recursion depth exceeded",))
+    return context.get_dummy_value()
+
+
+stay_above = instruction(_stay_above, lambda end: types.none(end))  # raises where the stack has grown to that address
 
 
 def compile_kept(function: Callable, signature, symbol: str, stays: bool) -> tuple[object, int]:
@@ -316,6 +320,27 @@ class _Typing:
 
 
 @compiler_machinery.register_pass(mutates_CFG=True, analysis_only=False)
+class _Rewrites(untyped_passes.GenericRewrites):
+    """What Numba writes otherwise before it looks for types: subscripts and exceptions that are constants.
+
+    Numba finds out behind this, and before it, where variables are last used; legalization does so again.
+    """
+
+    _name = "zygopy_rewrites"
+
+    def run_pass(self, state):
+        blocks = state.func_ir.blocks
+        for kind in rewrites.rewrite_registry.rewrites["before-inference"]:
+            rewrite, waiting = kind(state), list(blocks.items())
+            while waiting:
+                label, block = waiting.pop()
+                if rewrite.match(state.func_ir, block, state.typemap, state.calltypes):
+                    blocks[label] = rewrite.apply()
+                    waiting.append((label, blocks[label]))
+        return True
+
+
+@compiler_machinery.register_pass(mutates_CFG=True, analysis_only=False)
 class _TypeInference(typed_passes.NopythonTypeInference):
     _name = "zygopy_type_inference"
 
@@ -328,22 +353,16 @@ class _TypeInference(typed_passes.NopythonTypeInference):
             state.typingctx = context
 
 
-class _Lower(lowering.Lower):
-    def lower_binop(self, resty, expr, op):
-        """As Numba does, with the signature that type inference found, which Numba looks up twice more."""
-        if expr.static_lhs is not ir.UNDEFINED or expr.static_rhs is not ir.UNDEFINED:
-            return super().lower_binop(resty, expr, op)
-        found = self.fndesc.calltypes[expr]
-        sides = zip((expr.lhs.name, expr.rhs.name), found.args, strict=True)
-        args = [self.context.cast(self.builder, self.loadvar(n), self.typeof(n), t) for n, t in sides]
-        function = self.context.get_function(self.context.typing_context.resolve_value_type(op), found)
-        return self.context.cast(self.builder, function(self.builder, args), found.return_type, resty)
-
-
 @compiler_machinery.register_pass(mutates_CFG=True, analysis_only=False)
 class _Lowering(typed_passes.BaseNativeLowering):
     _name = "zygopy_lowering"
-    lowering_class = _Lower
+    lowering_class = Lower
+
+    def run_pass(self, state):
+        if state.library is None:
+            state.library = Library(state.targetctx.codegen(), state.func_id.func_qualname)
+            state.library.enable_object_caching()
+        return super().run_pass(state)
 
 
 class _Passes(compiler.CompilerBase):
@@ -358,8 +377,7 @@ class _Passes(compiler.CompilerBase):
         for step in (
             untyped_passes.TranslateByteCode,
             untyped_passes.FixupArgs,
-            untyped_passes.IRProcessing,
-            untyped_passes.GenericRewrites,
+            _Rewrites,
             _TypeInference,
             typed_passes.IRLegalization,
             typed_passes.AnnotateTypes,

@@ -9,7 +9,14 @@ A buffer starts with a header: its capacity in bytes and the address of its slot
 from llvmlite import ir
 from numba.core import cgutils
 
-from zygopy.backends.intrinsics import array_of, array_value, ask_for_large_pages, lengths_and_strides
+from zygopy.backends.intrinsics import (
+    array_of,
+    array_value,
+    ask_for_large_pages,
+    refuse_if,
+    size_of,
+    strides_and_size,
+)
 from zygopy.backends.numba_private import instruction
 
 _HEADER = 64  # bytes, which also keeps the data aligned
@@ -18,8 +25,9 @@ _I64, _BYTES = ir.IntType(64), ir.IntType(8).as_pointer()
 
 
 def _scratch(context, builder, signature, args):
-    array_type = signature.return_type
-    lengths, strides, size = lengths_and_strides(context, builder, array_type, args[0])
+    array_type, lengths = signature.return_type, args[:-1]
+    strides, size, too_big = strides_and_size(builder, size_of(context, array_type), lengths)
+    refuse_if(context, builder, too_big)
     data = _take(context, builder, size)
     owner = context.nrt.meminfo_alloc_dtor(builder, ir.Constant(_I64, 8), _put_back(builder.module))
     held = builder.bitcast(context.nrt.meminfo_data(builder, owner), _BYTES.as_pointer())

@@ -11,7 +11,7 @@ def _argsort(order, x):
     n = x.shape[0]
     for i in range(n):
         order[i] = i
-    merged = intrinsics.empty((n,), np.int64)
+    merged = intrinsics.empty(n, np.int64)
     width = 1
     while width < n:
         for start in range(0, n, 2 * width):

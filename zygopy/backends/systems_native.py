@@ -60,7 +60,7 @@ def _factor(lu, pivots, a):
             pivots[k] = k
         return
     if n > _FEW:
-        info = intrinsics.empty((1,), np.int32)
+        info = intrinsics.empty(1, np.int32)
         blas.getrf(n, n, lu, n, pivots, info)
         for k in range(n):
             pivots[k] -= 1
@@ -161,7 +161,7 @@ def _cholesky(l, a):  # noqa: E741
         for j in range(n):
             work[i, j] = a[i, j] if j <= i else 0
     if n > _FEW:
-        info = intrinsics.empty((1,), np.int32)
+        info = intrinsics.empty(1, np.int32)
         blas.potrf(blas.UPPER, n, work, leading(work), info)
         if info[0] > 0:
             work[info[0] - 1, info[0] - 1] = np.nan
@@ -184,7 +184,7 @@ def _add_cholesky_adjoint(a_bar, l, l_bar):  # noqa: E741
     """
     n = l.shape[0]
     l = l if leading(l) > 0 else copied(l)  # noqa: E741
-    bar, both = copied(l_bar), intrinsics.empty((_BLOCK, _BLOCK), l.dtype)
+    bar, both = copied(l_bar), intrinsics.empty(_BLOCK, _BLOCK, l.dtype)
     one = l.dtype.type(1)
     stop = n
     while stop > 0:
@@ -280,9 +280,9 @@ def _eigh(w, v, a):
     n = a.shape[0]
     if n == 0:
         return
-    work, found = copied(a.T), intrinsics.empty((n,), a.dtype)
+    work, found = copied(a.T), intrinsics.empty(n, a.dtype)
     memory, numbers = 1 + 6 * n + 2 * n * n, 3 + 5 * n
-    info = intrinsics.empty((1,), np.int32)
+    info = intrinsics.empty(1, np.int32)
     blas.syevd(
         blas.VECTORS,
         blas.LOWER,
@@ -290,9 +290,9 @@ def _eigh(w, v, a):
         work,
         n,
         found,
-        intrinsics.empty((memory,), a.dtype),
+        intrinsics.empty(memory, a.dtype),
         memory,
-        intrinsics.empty((numbers,), np.int32),
+        intrinsics.empty(numbers, np.int32),
         numbers,
         info,
     )
@@ -306,10 +306,10 @@ def _svd(u, s, vt, a):
     k = min(m, n)
     if k == 0:
         return
-    found = intrinsics.empty((k,), a.dtype)
-    left, right = intrinsics.empty((k, m), a.dtype), intrinsics.empty((n, k), a.dtype)
+    found = intrinsics.empty(k, a.dtype)
+    left, right = intrinsics.empty(k, m, a.dtype), intrinsics.empty(n, k, a.dtype)
     memory = 5 * k * k + 10 * k + 64 * (m + n)
-    info = intrinsics.empty((1,), np.int32)
+    info = intrinsics.empty(1, np.int32)
     blas.gesdd(
         blas.SMALL,
         m,
@@ -321,9 +321,9 @@ def _svd(u, s, vt, a):
         m,
         right,
         k,
-        intrinsics.empty((memory,), a.dtype),
+        intrinsics.empty(memory, a.dtype),
         memory,
-        intrinsics.empty((8 * k,), np.int32),
+        intrinsics.empty(8 * k, np.int32),
         info,
     )
     _assign(u, left.T)
@@ -336,9 +336,9 @@ def _qr(q, r, a):
     m, n = a.shape
     if n == 0:
         return
-    work, scales = copied(a.T), intrinsics.empty((n,), a.dtype)
-    memory, info = 64 * n, intrinsics.empty((1,), np.int32)
-    buffer = intrinsics.empty((memory,), a.dtype)
+    work, scales = copied(a.T), intrinsics.empty(n, a.dtype)
+    memory, info = 64 * n, intrinsics.empty(1, np.int32)
+    buffer = intrinsics.empty(memory, a.dtype)
     blas.geqrf(m, n, work, m, scales, buffer, memory, info)
     for i in range(n):
         for j in range(n):
