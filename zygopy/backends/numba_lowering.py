@@ -179,6 +179,78 @@ class _Wrapper(PyCallWrapper):
         self.build_wrapper(api, builder, *wrapper.args)
         return wrapper, api
 
+    def build_wrapper(self, api, builder, closure, args, kws):
+        """As Numba does where all arguments are numbers and arrays, with one way out for all that may fail."""
+        takes = self.fndesc.argtypes
+        if not all(_is_array(t) or isinstance(t, types.Number | types.Boolean | types.Omitted) for t in takes):
+            super().build_wrapper(api, builder, closure, args, kws)
+            return
+        objects = [api.alloca_obj() for _ in takes]
+        parsed = api.unpack_tuple(args, self.fndesc.qualname, len(takes), len(takes), *objects)
+        with builder.if_then(cgutils.is_null(builder, parsed), likely=False):
+            builder.ret(api.get_null_object())
+        environment = self.get_env(api, builder)
+        values: list = []
+        failed = cgutils.false_bit
+        for place, type_ in zip(objects, takes, strict=True):
+            if isinstance(type_, types.Omitted):
+                values.append(None)
+                continue
+            native = api.to_native_value(type_, builder.load(place))
+            values.append(native.value)
+            failed = builder.or_(failed, native.is_error)
+        with builder.if_then(failed, likely=False):
+            self._give_up(builder, values)
+            builder.ret(api.get_null_object())
+        thread = api.save_thread() if self.release_gil else None
+        status, result = self._call(builder, values)
+        if thread is not None:
+            api.restore_thread(thread)
+        self._give_up(builder, values)
+        with builder.if_then(status.is_ok, likely=True):
+            with builder.if_then(status.is_none):
+                api.return_none()
+            builder.ret(self._object(api, self._simplified_return_type(), result, environment))
+        self.context.call_conv.raise_error(builder, api, status)
+        builder.ret(api.get_null_object())
+
+    def _give_up(self, builder: llvm_ir.IRBuilder, values: list) -> None:
+        for type_, value in zip(self.fndesc.argtypes, values, strict=True):
+            if _is_array(type_):
+                self.context.nrt.decref(builder, type_, value)
+
+    def _call(self, builder: llvm_ir.IRBuilder, values: list):
+        """The status of a call, and where its result stands."""
+        convention = self.context.call_conv
+        type_ = convention.get_return_type(self.fndesc.restype).pointee
+        result = cgutils.alloca_once(builder, type_, zfill=True)
+        error = cgutils.alloca_once(builder, convention.get_function_type(types.none, ()).args[1].pointee)
+        given = convention._get_arg_packer(self.fndesc.argtypes).as_arguments(builder, values)
+        code = builder.call(self.func, [result, error, *given], attrs=("noinline",))
+        return convention._get_return_status(builder, code, builder.load(error)), result
+
+    def _object(self, api: "_Python", type_: types.Type, place: llvm_ir.Value, environment) -> llvm_ir.Value:
+        """The object for a result; arrays are read where they stand."""
+        if _is_array(type_):
+            return api.array(type_, place, environment)
+        if _lies_alike(type_):
+            made = api.tuple_new(len(_items(type_)))
+            for k, item in enumerate(_items(type_)):
+                part = cgutils.gep_inbounds(api.builder, place, 0, k)
+                api.tuple_setitem(made, k, self._object(api, item, part, environment))
+            return made
+        value = api.builder.load(place)
+        if not isinstance(type_, types.Number):
+            value = self.context.get_returned_value(api.builder, type_, value)
+        return api.from_native_value(type_, value, environment)
+
+
+def _lies_alike(type_: types.Type) -> bool:
+    """Whether a type is a tuple of arrays, numbers and such tuples, which lie in memory as Numba holds them."""
+    if not isinstance(type_, types.Tuple | types.UniTuple):
+        return False
+    return all(_is_array(t) or isinstance(t, types.Number) or _lies_alike(t) for t in _items(type_))
+
 
 class _Python(PythonAPI):
     """Objects to values and back; arrays of a kind by one function, which all of them call."""
@@ -213,18 +285,21 @@ class _Python(PythonAPI):
     def from_native_value(self, typ, val, env_manager=None):
         if not _is_array(typ):
             return super().from_native_value(typ, val, env_manager)
-        struct = self.context.get_value_type(typ)
-        function, builder = self._function("give", typ, self.pyobj, struct.as_pointer(), self.pyobj)
+        place = cgutils.alloca_once(self.builder, self.context.get_value_type(typ))
+        self.builder.store(val, place)
+        return self.array(typ, place, env_manager)
+
+    def array(self, type_: types.Array, place: llvm_ir.Value, environment) -> llvm_ir.Value:
+        """The object for the array that stands in a place, which is given up."""
+        function, builder = self._function("give", type_, self.pyobj, place.type, self.pyobj)
         if builder is not None:
             value = builder.load(function.args[0])
-            made = PythonAPI(self.context, builder).nrt_adapt_ndarray_to_python(typ, value, function.args[1])
-            self.context.nrt.decref(builder, typ, value)
+            made = PythonAPI(self.context, builder).nrt_adapt_ndarray_to_python(type_, value, function.args[1])
+            self.context.nrt.decref(builder, type_, value)
             builder.ret(made)
-        dtype = as_dtype(typ.dtype)
+        dtype = as_dtype(type_.dtype)
         if dtype not in self._dtypes:
-            self._dtypes[dtype] = env_manager.read_const(env_manager.add_const(dtype))
-        place = cgutils.alloca_once(self.builder, struct)
-        self.builder.store(val, place)
+            self._dtypes[dtype] = environment.read_const(environment.add_const(dtype))
         return self.builder.call(function, [place, self._dtypes[dtype]])
 
 
