@@ -1,5 +1,6 @@
 """The cpu backend as callers meet it: dispatch, surroundings, errors, threads; canaries for Numba's private parts."""
 
+import sys
 import threading
 import traceback
 
@@ -220,3 +221,45 @@ def test_names_assigned_in_many_places():
     expected, wanted = zg.value_and_grad(rebound, backend="python")(x, 4)
     np.testing.assert_allclose((value, expected), rebound(x, 4), rtol=1e-14)
     np.testing.assert_allclose(gradient, wanted, rtol=1e-14)
+
+
+def steps(x, n):
+    total = 0.0
+    for k in range(n - 1, -1, -1):
+        total = total * x + k
+    for k in range(0, n, 3):
+        total += x * k
+    for k in range(n, 0, -4):
+        total -= x * k
+    for _ in range(n, 0):
+        total += np.nan
+    return total
+
+
+def test_ranges_up_and_down():
+    """Canary: the iterator of a range is where its number stands, the stop, the step and where the trips left stand."""
+    for n in (0, 1, 2, 3, 4, 5, 7, 8, 9):
+        assert zg.jit(steps)(1.5, n) == steps(1.5, n)
+
+
+def several(x, y):
+    return x.T @ y, (x.sum(), y.reshape(y.size), True), 2
+
+
+def test_arguments_and_results_of_all_kinds():
+    """Canary: what the function that Python calls takes, gives and gives up."""
+    function = zg.jit(several)
+    x, y = np.ones((2, 3)), np.arange(6.0).reshape(2, 3)
+    function(x, y)
+    counts = sys.getrefcount(x), sys.getrefcount(y)
+    product, (total, flat, yes), two = function(x, y)
+    assert np.array_equal(product, x.T @ y) and np.array_equal(flat, y.ravel())
+    assert (total, yes, two) == (6.0, True, 2)
+    del product, flat
+    assert (sys.getrefcount(x), sys.getrefcount(y)) == counts
+    (compiled,) = function.overloads.values()
+    for wrong in ((object(), y), (x, object())):
+        with pytest.raises(TypeError, match="can't unbox array"):
+            compiled.entry_point(*wrong)
+    del wrong
+    assert (sys.getrefcount(x), sys.getrefcount(y)) == counts

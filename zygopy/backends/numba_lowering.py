@@ -289,7 +289,7 @@ class _Python(PythonAPI):
         self.builder.store(val, place)
         return self.array(typ, place, env_manager)
 
-    def array(self, type_: types.Array, place: llvm_ir.Value, environment) -> llvm_ir.Value:
+    def array(self, type_: Any, place: llvm_ir.Value, environment) -> llvm_ir.Value:
         """The object for the array that stands in a place, which is given up."""
         function, builder = self._function("give", type_, self.pyobj, place.type, self.pyobj)
         if builder is not None:
