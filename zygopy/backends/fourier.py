@@ -31,7 +31,7 @@ def _passes(data, spare, n, sign):
     Before a pass data[j * m * r + m * q + b] is number j of the transform, of length l, of every (m r)-th element
     from b + m q on; it joins r of these to one of length l r.
     """
-    turns = intrinsics.empty((n,), np.complex128)
+    turns = intrinsics.empty(n, np.complex128)
     for k in range(n):
         angle = sign * 2.0 * math.pi * k / n
         turns[k] = complex(math.cos(angle), math.sin(angle))
@@ -62,19 +62,19 @@ def _convolved(x, n, sign):
     size = 1
     while size < 2 * n - 1:
         size *= 2
-    chirp = intrinsics.empty((n,), np.complex128)
+    chirp = intrinsics.empty(n, np.complex128)
     for k in range(n):
         angle = sign * math.pi * (k * k % (2 * n)) / n
         chirp[k] = complex(math.cos(angle), math.sin(angle))
-    a, b = intrinsics.zeros((size,), np.complex128), intrinsics.zeros((size,), np.complex128)
+    a, b = intrinsics.zeros(size, np.complex128), intrinsics.zeros(size, np.complex128)
     for k in range(n):
         a[k] = x[k] * chirp[k]
         b[k] = b[(size - k) % size] = chirp[k].conjugate()
-    a = _passes(a, intrinsics.empty((size,), np.complex128), size, -1.0)
-    b = _passes(b, intrinsics.empty((size,), np.complex128), size, -1.0)
+    a = _passes(a, intrinsics.empty(size, np.complex128), size, -1.0)
+    b = _passes(b, intrinsics.empty(size, np.complex128), size, -1.0)
     for k in range(size):
         a[k] *= b[k] / size
-    a = _passes(a, intrinsics.empty((size,), np.complex128), size, 1.0)
+    a = _passes(a, intrinsics.empty(size, np.complex128), size, 1.0)
     for k in range(n):
         a[k] *= chirp[k]
     return a
@@ -84,10 +84,10 @@ def _fourier(out, x, constant):
     n, sign = x.shape[0], np.float64(constant.real)  # a constant of a kernel has the dtype of its arrays
     if n > 0:
         if _rest(n) == 1:
-            data = intrinsics.empty((n,), np.complex128)
+            data = intrinsics.empty(n, np.complex128)
             for k in range(n):
                 data[k] = x[k]
-            data = _passes(data, intrinsics.empty((n,), np.complex128), n, sign)
+            data = _passes(data, intrinsics.empty(n, np.complex128), n, sign)
         else:
             data = _convolved(x, n, sign)
         for k in range(n):
