@@ -98,7 +98,16 @@ def steps(x, n):
     return s
 
 
+def tells_numbers(x, n):
+    if n > 2:
+        raise zg.ArgumentError(f"{'n'} is {n}, which is {n > 2}ly more than {2:.1f} {{}}")
+    for k in range(n):
+        assert x > k, f"{k} of {(k, n)}, {(x,)} and {n:3}"
+    return x * n
+
+
 RAISING = [
+    (tells_numbers, (0.5, 2), AssertionError, "1 of (1, 2), (0.5,) and {n}"),
     (asserts, (-1.0,), AssertionError, "x must be positive"),
     (raises, (-1.0,), ValueError, "x is negative"),
     (divides, (1.0, 0), ZeroDivisionError, "integer division or modulo by zero"),
@@ -118,6 +127,18 @@ def test_errors_of_the_program(operator, f, args, error, message):
     with pytest.raises(error) as caught:
         operator(f, backend="python")(*args)
     assert str(caught.value) == message
+
+
+def test_native_code_tells_numbers():
+    with pytest.raises(AssertionError) as caught:
+        zg.grad(tells_numbers)(0.5, 2)
+    assert str(caught.value) == "1 of (1, 2), (0.5,) and {n}"
+    with pytest.raises(zg.ArgumentError) as own:
+        zg.grad(tells_numbers)(0.5, 3)
+    what, place, *_ = str(own.value).split("\n")
+    assert what == "n is 3, which is Truely more than 2.0 {}"
+    assert place.startswith("  --> ")
+    assert place.endswith(", in tells_numbers")
 
 
 def third_in_loop_and_after(a, n):

@@ -1,4 +1,6 @@
-"""Tests that stand one behind the other, such as those of lengths at entry, as one branch of compiled code.
+"""Errors that compiled code raises: with numbers of run time in their message, and by many tests as one branch.
+
+Tests that stand one behind the other, such as those of lengths at entry, become one branch:
 
 if a != b:                          if any_of(a != b, c != d):
     raise Error("...")       ->         first(a != b, c != d)     # raises the error of the first test that holds
@@ -73,3 +75,26 @@ def first(raised: tuple[tuple[type[Exception], str], ...]) -> Callable:
         return context.get_dummy_value()
 
     return instruction(generate, lambda *tests: types.none(*(types.boolean for _ in tests)))
+
+
+class _Formatted(Exception):
+    """Makes an exception of another class, whose message has values in it; one that is made it leaves as it is."""
+
+    def __new__(cls, error, texts=(), *values):
+        if isinstance(error, Exception):
+            return error
+        rest = iter(values)
+        return error("".join(str(next(rest)) if text is None else text for text in texts))
+
+
+@cache
+def raising(error: type[Exception], texts: tuple[str | None, ...]) -> Callable:
+    """What raises an error with a message of texts, and of values in the place of None."""
+
+    def generate(context, builder: ir.IRBuilder, signature, args):
+        kinds = (None, None, *signature.args)
+        context.call_conv.return_dynamic_user_exc(builder, _Formatted, (error, texts, *args), kinds)
+        builder.position_at_end(builder.append_basic_block("unreachable"))
+        return context.get_dummy_value()
+
+    return instruction(generate, lambda *values: types.none(*values))

@@ -107,7 +107,7 @@ class _Replacements(ast.NodeTransformer):
     """Replaces element accesses of named arrays (slices and shapes are left alone) and functions that we have."""
 
     def __init__(self, source: Source, calls: dict[str, Callable]):
-        self.calls, self.records = calls, source.records
+        self.calls, self.records, self.errors = calls, source.records, source.errors
         self.classes, self.parallel, self.local = source.classes, source.parallel, source.local
         self.in_parallel = False  # the innermost loop is one of an array expression
         self.names: dict[str, object] = {"sum": intrinsics.sum_of}
@@ -218,6 +218,20 @@ class _Replacements(ast.NodeTransformer):
                     self.held[name] = None
                     return _call("row", node, node.value, *at)
         return None
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST | list[ast.stmt]:
+        """raise E(f"...{n}") as a call that raises, and a raise that tells Numba so."""
+        self.generic_visit(node)
+        match node.exc:
+            case ast.Call(ast.Name(name), [ast.JoinedStr(parts)]):
+                texts = tuple(p.value if isinstance(p, ast.Constant) else None for p in parts)
+                values = [p.value for p in parts if isinstance(p, ast.FormattedValue)]
+                own = checks.raising(self.errors[name], texts)
+                call = self.own(own, f"raise_{len(self.names)}", node.exc, *values)
+                plain = ast.copy_location(ast.Call(node.exc.func, [], []), node.exc)
+                raises = ast.copy_location(ast.Raise(plain, None), node)
+                return [ast.copy_location(ast.Expr(call), node), raises]
+        return node
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
         target = node.targets[0]

@@ -59,6 +59,9 @@ def locate_errors(tree: ast.Module, source: Source) -> ast.Module:
             case ast.Raise(exc=ast.Call(func=ast.Name(name), args=[ast.Constant(str() as what)]) as call):
                 if issubclass(source.errors[name], ZygopyError):
                     call.args = [ast.Constant(str(ZygopyError(what, source.lines[node.lineno])))]
+            case ast.Raise(exc=ast.Call(func=ast.Name(name), args=[ast.JoinedStr(values)])):
+                if issubclass(source.errors[name], ZygopyError):
+                    values.append(ast.Constant(str(ZygopyError("", source.lines[node.lineno]))))
     return tree
 
 

@@ -400,7 +400,7 @@ class Writer:
             case Check():
                 self.statement_line(s, f"if {self.negated(s.test)}:")
                 self.depth += 1
-                self.line(f"raise {s.error.__name__}({s.message!r})")
+                self.line(f"raise {s.error.__name__}({self.message(s)})")
                 self.depth -= 1
             case Print():
                 args = iter(s.args)
@@ -410,6 +410,14 @@ class Writer:
                 self.push(s)
             case Pop():
                 self.pop(s)
+
+    def message(self, s: Check) -> str:
+        """The text of an error, formatted where it has parts."""
+        if all(isinstance(p, str) for p in s.parts):
+            return repr("".join(map(str, s.parts)) or s.message)
+        escaped = str.maketrans({"{": "{{", "}": "}}"})
+        text = [p.translate(escaped) if isinstance(p, str) else f"{{{self.value(p)}}}" for p in s.parts]
+        return "f" + repr("".join(text))
 
     def added_to(self, name: str, s: Let) -> str | None:
         """For x = x + a + b of adjoints, x called `name`: the text of what is added, a + b."""

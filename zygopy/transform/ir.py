@@ -9,7 +9,7 @@
               | For(index, start, stop, step, params, inits, body, results)
               | While(params, inits, test, body, results)
               | If(test, then, orelse, results)
-              | Check(test, error, message)            raises unless test holds
+              | Check(test, error, message, parts)     raises unless test holds; parts: a message with numbers in it
               | Print(args)
               | Push(stack, values) | Pop(vars, stack) a growing tape, its rows or records read back in reverse order
               | Launch(kernel, extents, args)          a function whose outer loops threads of a GPU share out
@@ -218,10 +218,13 @@ class If:
 
 @dataclass(frozen=True)
 class Check:
+    """`parts` is the message with the numbers that only run time knows; they stand as their source in `message`."""
+
     test: Value
     error: type[Exception]
     message: str
     loc: Loc
+    parts: tuple[str | Value, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -398,8 +401,10 @@ def operands(statement: Statement) -> tuple[Value, ...]:
             return (statement.start, statement.stop, statement.step, *statement.inits, *kept)
         case While():
             return statement.inits
-        case If() | Check():
+        case If():
             return (statement.test,)
+        case Check():
+            return (statement.test, *(p for p in statement.parts if not isinstance(p, str)))
         case Print():
             return statement.args
         case Push():
@@ -581,7 +586,8 @@ class Substitution:
                     s, test=test, then=then, orelse=orelse, results=self._defines(s.results), key=fresh()
                 )
             case Check():
-                return self._changed(s, test=self.value(s.test))
+                parts = tuple(p if isinstance(p, str) else self.value(p) for p in s.parts)
+                return self._changed(s, test=self.value(s.test), parts=parts)
             case Print():
                 return self._changed(s, args=self.all(s.args))
             case Push():

@@ -45,7 +45,7 @@ from zygopy.transform.memory import AliasClasses, alias_classes, allocations, re
 from zygopy.transform.types import Array, Scalar
 
 _ROUNDS = 4
-_ORDER = {ops.LT, ops.LE, ops.GT, ops.GE, ops.EQ}
+_ORDER = {ops.LT, ops.LE, ops.GT, ops.GE, ops.EQ, ops.NE}
 
 
 def simplify(function: Function, open_program: bool = False) -> Function:
@@ -137,7 +137,7 @@ class _Forward:
             case If():
                 self.branch(s, out)
             case Check():
-                s = replace(s, test=self.values.value(s.test))
+                s = self.values.statement(s)
                 key = ("check", s.test)
                 if not (isinstance(s.test, Const) and s.test.value) and key not in self.available:
                     self.available[key] = s.test
@@ -267,8 +267,8 @@ class _Forward:
         gap = self.facts.affine(b) - self.facts.affine(a)
         if op in (ops.GE, ops.GT):
             gap = gap.scale(-1)
-        if op is ops.EQ:
-            return constant(True) if not gap.terms and not gap.constant else None
+        if op in (ops.EQ, ops.NE):
+            return constant(op is ops.EQ) if not gap.terms and not gap.constant else None
         if op in (ops.LT, ops.GT):
             gap = gap.shift(-1)
         if self.facts.never_negative(gap):

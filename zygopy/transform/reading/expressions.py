@@ -676,8 +676,39 @@ def _part_text(s, part: ast.FormattedValue) -> str:
     return "{" + ast.unparse(part.value) + "}"
 
 
-def raised(s, node: ast.Raise) -> tuple[type[Exception], str]:
-    """The exception class and the message of a raise statement."""
+def message_parts(s, node: ast.expr | None) -> tuple[str | Value, ...]:
+    """The text of an error message, with the numbers in it that only run time knows; () if there are none."""
+    if not isinstance(node, ast.JoinedStr):
+        return ()
+    found: list[str | Value] = []
+    for part in node.values:
+        if isinstance(part, ast.Constant):
+            found.append(str(part.value))
+            continue
+        assert isinstance(part, ast.FormattedValue)
+        value = evaluate(s, part.value)
+        bare = part.format_spec is None and part.conversion == -1
+        if isinstance(value, Const) or isinstance(value, Static) and type(value.value) is str:
+            found.append(_text(s, ast.JoinedStr([part])))
+        else:
+            found += (_shown_parts(value) if bare else []) or [_part_text(s, part)]
+    return tuple(found) if any(isinstance(p, Var) for p in found) else ()
+
+
+def _shown_parts(value: object) -> list[str | Value]:
+    """How Python shows an integer, a bool or a float64, or a tuple of these; [] for all else."""
+    if isinstance(value, Const):
+        return [repr(value.value)]
+    if isinstance(value, Var) and (value.type.is_integer or value.type.is_bool or value.type.dtype == np.float64):
+        return [value]
+    if type(value) is not tuple or not all(items := [_shown_parts(v) for v in value]):
+        return []
+    between = [part for item in items for part in (", ", *item)]
+    return ["(", *between[1:], ",)" if len(items) == 1 else ")"]
+
+
+def raised(s, node: ast.Raise) -> tuple[type[Exception], str, tuple[str | Value, ...]]:
+    """The exception class and the message of a raise statement, also in parts."""
     if node.exc is None:
         raise UnsupportedError("a bare raise is not supported", s.loc, help="name the exception")
     call = node.exc if isinstance(node.exc, ast.Call) else ast.Call(node.exc, [], [])
@@ -685,7 +716,8 @@ def raised(s, node: ast.Raise) -> tuple[type[Exception], str]:
     s.at(node)
     if not (isinstance(error, Static) and isinstance(error.value, type) and issubclass(error.value, Exception)):
         raise UnsupportedError("raise needs an exception class", s.loc)
-    return error.value, " ".join(message_text(s, arg) for arg in call.args)
+    parts = message_parts(s, call.args[0]) if len(call.args) == 1 else ()
+    return error.value, " ".join(message_text(s, arg) for arg in call.args), parts
 
 
 # -- targets ---------------------------------------------------------------------------------------------------------

@@ -254,11 +254,11 @@ class Specialiser:
 
     # -- checks ------------------------------------------------------------------------------------------------------
 
-    def check(self, test: Value, error: type[Exception], message: str) -> None:
+    def check(self, test: Value, error: type[Exception], message: str, parts: tuple = ()) -> None:
         """Raise at run time unless test holds."""
         if isinstance(test, Const) and test.value:
             return
-        self.b.emit(Check(test, error, message, self.loc))
+        self.b.emit(Check(test, error, message, self.loc, parts))
 
     def may_overlap(self, a: View, b: View) -> bool:
         """Whether two views may share memory."""
@@ -581,10 +581,10 @@ class Specialiser:
                 pass
             case ast.Assert():
                 test = expressions.truth(self, expressions.evaluate(self, node.test))
-                self.check(test, AssertionError, expressions.message_text(self, node.msg))
+                message = expressions.message_text(self, node.msg)
+                self.check(test, AssertionError, message, expressions.message_parts(self, node.msg))
             case ast.Raise():
-                error, message = expressions.raised(self, node)
-                self.check(constant(False), error, message)
+                self.check(constant(False), *expressions.raised(self, node))
                 raise Raises
             case ast.FunctionDef():
                 self.define_function(node)
