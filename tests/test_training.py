@@ -153,10 +153,32 @@ def test_the_layer_of_a_loss_that_is_not_finite_is_named():
     assert all(np.array_equal(a, b) for a, b in zip(before, zg.leaves(model), strict=True))
 
 
-def not_finite(model, *batch) -> str:
+def not_finite(model, *batch, of=loss) -> str:
     from zygopy.training.nonfinite import non_finite_error
 
-    return str(non_finite_error(loss, model, batch, np.inf, 7)).split("\n")[0]
+    return str(non_finite_error(of, model, batch, np.inf, 7)).split("\n")[0]
+
+
+def trained_loss(model, x):
+    return np.sum(nn.train(model, x, 1)[0])
+
+
+def run_loss(model, x):
+    return np.sum(model[0].run(x, np.full((len(x), 2), 1e308))[0])
+
+
+def test_the_layer_is_named_in_nested_models():
+    deep = nn.Chain(nn.Scale(1), nn.SkipConnection(nn.Chain(a=nn.MaxPool((1,)), b=nn.Scale(1, activation=np.log))))
+    told = "the loss is inf at update 7: it arose in model.layers[1].layer.layers['b'], a Scale"
+    assert not_finite(deep, -np.ones((2, 3, 1)), of=lambda model, x: np.sum(model(x))) == told
+    assert not_finite(deep, -np.ones((2, 3, 1)), of=trained_loss) == told
+    recurrent = nn.Chain(nn.RNN(1, 2, lambda x: 2.0 * x, rng=0))
+    recurrent[0].recurrent[:] = 9.0
+    told = "the loss is inf at update 7: it arose in model.layers[0], a RNN"
+    assert not_finite(recurrent, np.ones((1, 2, 1)), of=run_loss) == told
+    batch_norm = nn.Chain(nn.BatchNorm(1), nn.BatchNorm(1, eps=-2.0))
+    told = "the loss is inf at update 7: it arose in model.layers[1], a BatchNorm"
+    assert not_finite(batch_norm, np.array([[1.0], [3.0]]), of=trained_loss) == told
 
 
 def test_other_causes_of_a_loss_that_is_not_finite():

@@ -45,7 +45,7 @@ def _told(value: Any) -> str | None:
 
 
 class _Watch:
-    """Runs a function, and notes the first part of the model whose call gives what is not finite."""
+    """Runs a function, and notes the first part of the model of which a method gives what is not finite."""
 
     def __init__(self, model: Any):
         self.names = {id(part): (name, part) for name, part in _parts(model, "model")}
@@ -64,11 +64,12 @@ class _Watch:
                 sys.setprofile(before)
 
     def see(self, frame: Any, event: str, result: Any) -> None:
-        if event != "return" or self.found is not None or frame.f_code.co_name != "__call__":
-            return
         code = frame.f_code
-        owner = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
-        if id(owner) not in self.names:
+        if event != "return" or self.found is not None or not code.co_argcount:
+            return
+        owner = frame.f_locals.get(code.co_varnames[0])
+        method = getattr(type(owner), code.co_name, None)
+        if id(owner) not in self.names or getattr(method, "__code__", None) is not code:
             return
         for array in zg.leaves((result,)):
             if (told := _told(array)) is not None:
