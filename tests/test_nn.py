@@ -11,7 +11,7 @@ import pytest
 
 import zygopy as zg
 from tests.nn_rows import ROWS
-from zygopy import nn
+from zygopy import models, nn
 
 
 def converted(value, leaf):
@@ -145,15 +145,91 @@ def tensors_in(value) -> list:
     return [t for v in value for t in tensors_in(v)] if isinstance(value, tuple | list) else []
 
 
-@pytest.mark.parametrize("backend", [None, "python", "cpu"])
-def test_images_without_a_batch(backend):
-    layer = nn.Conv((3, 3), 1, 2, rng=0)
-    call = layer if backend is None else zg.jit(layer, backend=backend)
-    message = "a kernel of 2 lengths takes x of 4 axes .batch, .lengths, channels., not of 3"
-    with pytest.raises(ValueError, match=message):
-        call(np.zeros((8, 8, 1), np.float32))
+DENSE, OTHER = nn.Dense(3, 4, rng=0), nn.Dense(5, 4, rng=0)
+MISFITS = [
+    (DENSE, [(2, 5)], "Dense(3, 4) takes x of shape (..., 3), not (2, 5)"),
+    (nn.Scale(4), [(2, 1)], "Scale of (4,) takes x whose last axes are (4,), not (2, 1)"),
+    (
+        nn.Bilinear((2, 3), 4),
+        [(5, 2), (5, 2)],
+        "Bilinear((2, 3), 4) takes x of shape (..., 2) and y of shape (..., 3), not (5, 2) and (5, 2)",
+    ),
+    (nn.Embedding(5, 3), [np.array([[1, 7]])], "Embedding(5, 3) takes integers below 5, not 7"),
+    (nn.Conv((3, 3), 1, 2), [(8, 8, 1)], "Conv((3, 3), 1, 2) takes x of 4 axes, (batch, *lengths, 1), not (8, 8, 1)"),
+    (
+        nn.Conv((3,), 4, 2, groups=2),
+        [(1, 8, 2)],
+        "Conv((3,), 4, 2) takes x of 3 axes, (batch, *lengths, 4), not (1, 8, 2)",
+    ),
+    (
+        nn.ConvTranspose((3,), 1, 2),
+        [(1, 8, 3)],
+        "ConvTranspose((3,), 1, 2) takes x of 3 axes, (batch, *lengths, 1), not (1, 8, 3)",
+    ),
+    (nn.MaxPool((2, 2)), [(8, 8, 1)], "MaxPool((2, 2)) takes x of 4 axes, (batch, *lengths, channels), not (8, 8, 1)"),
+    (nn.MeanPool((2,)), [(8, 1)], "MeanPool((2,)) takes x of 3 axes, (batch, *lengths, channels), not (8, 1)"),
+    (nn.LayerNorm(3, 4), [(2, 4)], "LayerNorm of (3, 4) takes x whose last axes are (3, 4), not (2, 4)"),
+    (nn.RMSNorm(4), [(2, 1)], "RMSNorm of (4,) takes x whose last axes are (4,), not (2, 1)"),
+    (nn.GroupNorm(4, 2), [(2, 6)], "GroupNorm of (4,) takes x whose last axes are (4,), not (2, 6)"),
+    (nn.InstanceNorm(4), [(2, 3, 1)], "InstanceNorm of (4,) takes x whose last axes are (4,), not (2, 3, 1)"),
+    (nn.BatchNorm(4), [(2, 3)], "BatchNorm of (4,) takes x whose last axes are (4,), not (2, 3)"),
+    (nn.RNN(3, 4), [(2, 5, 2)], "RNN(3, 4) takes x of shape (..., 3), not (2, 5, 2)"),
+    (nn.LSTM(3, 4), [(2, 5, 2)], "LSTM(3, 4) takes x of shape (..., 3), not (2, 5, 2)"),
+    (nn.GRU(3, 4), [(2, 5, 2)], "GRU(3, 4) takes x of shape (..., 3), not (2, 5, 2)"),
+    (
+        nn.MultiHeadAttention(6, 2),
+        [(2, 3, 6), (2, 4, 5)],
+        "MultiHeadAttention(6, 2) takes tokens of shape (batch, tokens, 6), not (2, 4, 5)",
+    ),
+    (nn.TransformerBlock(4, 2), [(2, 4)], "TransformerBlock(4, 2) takes x of shape (batch, tokens, 4), not (2, 4)"),
+    (nn.Chain(DENSE, OTHER), [(2, 3)], "layers[1]: Dense(5, 4) takes x of shape (..., 5), not (2, 4)"),
+    (
+        nn.Chain(a=nn.Parallel(np.add, nn.SkipConnection(nn.Chain(np.tanh)), nn.Maxout(DENSE, OTHER))),
+        [(2, 3)],
+        "layers['a'].layers[1].layers[1]: Dense(5, 4) takes x of shape (..., 5), not (2, 3)",
+    ),
+]
+
+
+@pytest.mark.parametrize("how", ["plain", "python", "cpu"])
+@pytest.mark.parametrize(("layer", "inputs", "message"), MISFITS, ids=lambda v: str(v)[:30])
+def test_sizes_that_a_layer_does_not_take(layer, inputs, message, how):
+    """The whole message, in Python and in compiled code; native code for a sample."""
+    if how == "cpu" and type(layer) not in (nn.Dense, nn.Embedding, nn.Conv):
+        pytest.skip("the same text")
+    inputs = [i if isinstance(i, np.ndarray) else np.zeros(i, np.float32) for i in inputs]
+    call = layer if how == "plain" else zg.jit(lambda layer, *inputs: layer(*inputs), backend=how)
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        call(*inputs) if how == "plain" else call(layer, *inputs)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("call", [lambda layer, h, x: layer.step(h, x), lambda layer, h, x: layer.run(x, h)])
+def test_a_state_of_another_size(call):
+    with pytest.raises(ValueError, match=r"^GRU\(3, 4\) takes a state of shape \(batch, 4\), not \(2, 3\)$"):
+        zg.jit(call, backend="python")(nn.GRU(3, 4), np.zeros((2, 3)), np.zeros((2, 5, 3)))
+
+
+def test_fitting_sizes_are_not_tested_again():
+    """That x has as many columns as the weight has rows is known from the entry: no test and no text is left."""
+    source = zg.grad(lambda layer, x: np.sum(layer(x))).source(nn.Chain(DENSE), np.ones((2, 3), np.float32))
+    assert "takes x" not in source.split("def ")[1].replace("# raise", "")
+
+
+def test_sizes_while_a_model_is_trained():
+    model = nn.Chain(nn.Dropout(0.5), nn.Chain(nn.BatchNorm(4)))
+    with pytest.raises(ValueError, match=r"layers\[1\].layers\[0\]: BatchNorm of \(4,\)"):
+        nn.train(model, np.ones((2, 3)), 1)
 
 
 def test_every_layer_has_a_row():
     layers = {name for name in nn.__all__ if isinstance(getattr(nn, name), type)}
     assert layers - {type(row.layer).__name__ for row in ROWS} == {"Dropout"}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_size_of_the_output(row):
+    """As the layer's own for a batch of 5."""
+    inputs = [np.resize(i, (5, *i.shape[1:])) for i in inputs_of(row, np.float32)]
+    wanted = row.layer(*inputs).shape
+    assert models.outputsize(row.layer, *(i.shape for i in inputs), dtype=inputs[0].dtype) == wanted

@@ -1,5 +1,7 @@
 """Activations, losses, initialisers, layers while they are trained: beside PyTorch and finite differences."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -209,6 +211,40 @@ def test_training_of_a_chain(backend):
     np.testing.assert_allclose(found["second"].layer[0].mean, after["second"].layer[0].mean, rtol=1e-5)
     assert repr(found) == repr(model) == repr(gradient)
     assert not model["second"].layer[0].mean.any()
+
+
+def product(a, b, c):
+    return a * b * c
+
+
+@pytest.mark.parametrize("make", [nn.Maxout, partial(nn.Parallel, product)], ids=["Maxout", "Parallel"])
+def test_training_side_by_side(make):
+    """Each layer has a key of its own, and the states of all come back."""
+    model, x = make(nn.Chain(nn.BatchNorm(3)), nn.Dropout(0.5), nn.Dropout(0.5)), RANDOM.normal(size=(40, 3)) + 2.0
+    value, after = trained_loss(model, x, 3)
+    (found, compiled), _ = zg.value_and_grad(trained_loss, has_aux=True, backend="python")(model, x, 3)
+    np.testing.assert_allclose(found, value)
+    np.testing.assert_allclose(compiled.layers[0][0].mean, after.layers[0][0].mean)
+    assert after.layers[0][0].mean.all()
+    parts = [nn.train(layer, x, key)[0] for layer, key in zip(model.layers, nn.split(3, 3), strict=True)]
+    assert (parts[1] != parts[2]).any()
+    np.testing.assert_allclose(nn.train(model, x, 3)[0], np.max(parts, 0) if make is nn.Maxout else np.prod(parts, 0))
+
+
+def test_training_of_a_block():
+    """Elements of what attention and network give are left out; without dropout it is the block as it is."""
+    x = RANDOM.normal(size=(2, 3, 4)).astype(np.float32)
+    block = nn.TransformerBlock(4, 2, dropout=0.5, rng=0)
+    assert repr(block) == "TransformerBlock(4, 2, 16, dropout=0.5)"
+    y, after = nn.train(block, x, 1)
+    assert after is block
+    attended, _ = block.dropout.train(block.attention(block.attention_norm(x)), nn.split(1, 2)[0])
+    made, _ = block.dropout.train(block.network(block.network_norm(x + attended)), nn.split(1, 2)[1])
+    np.testing.assert_allclose(y, x + attended + made, rtol=1e-6)
+    value, _ = zg.grad(trained_loss, has_aux=True, backend="python")(block, x, 1)
+    assert np.isfinite(value.attention.query.weight).all()
+    plain = nn.TransformerBlock(4, 2, rng=0)
+    np.testing.assert_array_equal(nn.train(plain, x)[0], plain(x))
 
 
 def test_dropout():

@@ -8,7 +8,8 @@ import numpy as np
 
 from zygopy.nn.activations import gelu, softmax
 from zygopy.nn.basic import Dense
-from zygopy.nn.combined import Chain
+from zygopy.nn.combined import Chain, keys_for
+from zygopy.nn.dropout import Dropout
 from zygopy.nn.fields import call_text, static
 from zygopy.nn.normalisation import LayerNorm
 
@@ -54,10 +55,21 @@ class MultiHeadAttention:
         self.query, self.key, self.value, self.out = (Dense(width, width, bias=bias, rng=rng) for _ in range(4))
         self.heads, self.causal = heads, causal
 
+    def check(self, x, place=""):
+        """As of `Dense`."""
+        width = self.query.weight.shape[0]
+        if x.ndim != 3 or x.shape[-1] != width:
+            raise ValueError(
+                f"{place}MultiHeadAttention({width}, {self.heads}) takes tokens of shape (batch, tokens, {width}), "
+                f"not {x.shape}"
+            )
+
     def __call__(self, x, keys=None, values=None, mask=None):
         """The mask, of bools, has the shape of `weights`, or one that is repeated to it: False is not attended to."""
         keys = x if keys is None else keys
         values = keys if values is None else values
+        for tokens in (x, keys, values):
+            self.check(tokens)
         found = self.weights(x, keys, mask) @ in_heads(self.value(values), self.heads)
         return self.out(np.swapaxes(found, 1, 2).reshape(x.shape))
 
@@ -96,6 +108,8 @@ class TransformerBlock:
         Behind the first of them.
     causal : bool
         Whether a token attends to itself and earlier ones only.
+    dropout : float
+        The probability that, in `train`, an element of what the attention or the network gives is left out.
     rng : numpy.random.Generator or int
         What the weights are drawn with.
 
@@ -109,19 +123,41 @@ class TransformerBlock:
     attention_norm: LayerNorm
     network: Chain
     network_norm: LayerNorm
+    dropout: Dropout
 
-    def __init__(self, width, heads, hidden=None, activation: Callable = gelu, *, causal=False, rng=None):
+    def __init__(self, width, heads, hidden=None, activation: Callable = gelu, *, causal=False, dropout=0.0, rng=None):
         rng, hidden = np.random.default_rng(rng), 4 * width if hidden is None else hidden
         self.attention = MultiHeadAttention(width, heads, causal=causal, rng=rng)
         self.attention_norm, self.network_norm = LayerNorm(width), LayerNorm(width)
         self.network = Chain(Dense(width, hidden, activation, rng=rng), Dense(hidden, width, rng=rng))
+        self.dropout = Dropout(dropout)
+
+    def check(self, x, place=""):
+        """As of `Dense`."""
+        width = self.network_norm.scale.shape[0]
+        if x.ndim != 3 or x.shape[-1] != width:
+            raise ValueError(
+                f"{place}TransformerBlock({width}, {self.attention.heads}) takes x of shape (batch, tokens, {width}), "
+                f"not {x.shape}"
+            )
 
     def __call__(self, x, mask=None):
+        self.check(x)
         x = x + self.attention(self.attention_norm(x), mask=mask)
         return x + self.network(self.network_norm(x))
+
+    def train(self, x, key=None, mask=None):
+        """As `nn.train`."""
+        self.check(x)
+        first, second = keys_for((self.attention, self.network), key)
+        y, _ = self.dropout.train(self.attention(self.attention_norm(x), mask=mask), first)
+        x = x + y
+        y, _ = self.dropout.train(self.network(self.network_norm(x)), second)
+        return x + y, self
 
     def __repr__(self):
         first, width = self.network[0], self.network_norm.scale.shape[0]
         causal = True if self.attention.causal else None
         activation = () if first.activation is gelu else (first.activation,)
-        return call_text(self, width, self.attention.heads, first.weight.shape[1], *activation, causal=causal)
+        hidden, dropout = first.weight.shape[1], self.dropout.p or None
+        return call_text(self, width, self.attention.heads, hidden, *activation, causal=causal, dropout=dropout)

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from zygopy.nn.activations import identity
-from zygopy.nn.fields import call_text
+from zygopy.nn.fields import call_text, check_last_axes
 from zygopy.nn.initialisers import glorot_uniform, normal
 
 _UNIT_NORMAL = partial(normal, std=1.0)
@@ -45,7 +45,14 @@ class Dense:
         self.bias = np.zeros(outputs, np.float32) if bias else None
         self.activation = activation
 
+    def check(self, x, place=""):
+        """Refuse x of another width; `place` is where in a model the layer stands."""
+        inputs, outputs = self.weight.shape
+        if x.shape[-1] != inputs:
+            raise ValueError(f"{place}Dense({inputs}, {outputs}) takes x of shape (..., {inputs}), not {x.shape}")
+
     def __call__(self, x):
+        self.check(x)
         y = x @ self.weight
         return self.activation(y if self.bias is None else y + self.bias)
 
@@ -81,7 +88,12 @@ class Scale:
         self.shift = np.zeros(shape, np.float32) if bias else None
         self.activation = activation
 
+    def check(self, x, place=""):
+        """As of `Dense`."""
+        check_last_axes("Scale", self.scale.shape, x, place)
+
     def __call__(self, x):
+        self.check(x)
         y = x * self.scale
         return self.activation(y if self.shift is None else y + self.shift)
 
@@ -118,6 +130,12 @@ class Bilinear:
         self.activation = activation
 
     def __call__(self, x, y):
+        outputs, m, n = self.weight.shape
+        if x.shape[-1] != m or y.shape[-1] != n:
+            raise ValueError(
+                f"Bilinear(({m}, {n}), {outputs}) takes x of shape (..., {m}) and y of shape (..., {n}), "
+                f"not {x.shape} and {y.shape}"
+            )
         z = np.einsum("...i,oij,...j->...o", x, self.weight, y)
         return self.activation(z if self.bias is None else z + self.bias)
 
@@ -149,7 +167,14 @@ class Embedding:
     def __init__(self, count, width, *, init=_UNIT_NORMAL, rng=None):
         self.weight = init((count, width), rng)
 
+    def check(self, k, place=""):
+        """Refuse integers that are no rows; `place` is where in a model the layer stands."""
+        count, width = self.weight.shape
+        if np.any(k >= count):
+            raise ValueError(f"{place}Embedding({count}, {width}) takes integers below {count}, not {np.max(k)}")
+
     def __call__(self, k):
+        self.check(k)
         return self.weight[k]
 
     def __repr__(self):

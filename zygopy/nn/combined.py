@@ -12,7 +12,25 @@ from zygopy.nn.fields import call_text
 from zygopy.nn.random import split
 
 
-def train(layer, x, key=None):
+class Combined:
+    """A layer made of layers: it is told where in a model it stands, for the messages of those in it."""
+
+
+def call(layer, x, place):
+    """layer(x); if x has a size that the layer does not take, the message names the place, such as "layers[1]"."""
+    if isinstance(layer, Combined):
+        return layer(x, f"{place}.")
+    check(layer, x, place)
+    return layer(x)
+
+
+def check(layer, x, place):
+    """Refuse x of a size that a layer does not take."""
+    if hasattr(layer, "check"):
+        layer.check(x, f"{place}: ")
+
+
+def train(layer, x, key=None, place=""):
     """What a layer gives while it is trained, and the layer with its new state.
 
     That is `layer.train(x, key)` where a layer has this method, such as `Dropout` and `BatchNorm` and what is made of
@@ -24,19 +42,25 @@ def train(layer, x, key=None):
     x : array
     key : int, optional
         The key of the layer's random numbers; None will do where it draws none.
+    place : str
+        Where in a model the layer stands, for messages.
 
     Returns
     -------
     tuple
         (y, layer): nothing is changed in place.
     """
+    if isinstance(layer, Combined):
+        return layer.train(x, key, place and f"{place}.")
+    if place:
+        check(layer, x, place)
     if hasattr(layer, "train"):
         return layer.train(x, key)
     return layer(x), layer
 
 
 @dataclass(eq=False)
-class Chain:
+class Chain(Combined):
     """Layers one after the other: `Chain(f, g)(x)` is g(f(x)).
 
     Parameters
@@ -60,16 +84,16 @@ class Chain:
             raise ValueError("give all layers of a Chain names, or none")
         self.layers = named or layers
 
-    def __call__(self, x):
-        for layer in members(self.layers):
-            x = layer(x)
+    def __call__(self, x, place=""):
+        for name, layer in named(self.layers):
+            x = call(layer, x, f"{place}layers[{name!r}]")
         return x
 
-    def train(self, x, key=None):
+    def train(self, x, key=None, place=""):
         """As `nn.train`: the last layer's result, and the Chain of the layers with their new state."""
         trained = []
-        for layer, own_key in zip(members(self.layers), keys_for(self.layers, key), strict=True):
-            x, layer = train(layer, x, own_key)
+        for (name, layer), own_key in zip(named(self.layers), keys_for(self.layers, key), strict=True):
+            x, layer = train(layer, x, own_key, f"{place}layers[{name!r}]")
             trained.append(layer)
         return x, with_layers(self, trained)
 
@@ -83,9 +107,17 @@ class Chain:
         return call_text(self, **self.layers) if isinstance(self.layers, dict) else call_text(self, *self.layers)
 
 
-def members(layers):
-    """The layers of a tuple or dict."""
-    return tuple(layers.values()) if isinstance(layers, dict) else layers
+def named(layers):
+    """The layers of a tuple or dict, with their numbers or names."""
+    return tuple(layers.items()) if isinstance(layers, dict) else tuple(enumerate(layers))
+
+
+def largest(arrays):
+    """The largest of several arrays, element by element."""
+    found = arrays[0]
+    for array in arrays[1:]:
+        found = np.maximum(found, array)
+    return found
 
 
 def keys_for(layers, key):
@@ -101,7 +133,7 @@ def with_layers(model, layers):
 
 
 @dataclass(eq=False)
-class SkipConnection:
+class SkipConnection(Combined):
     """connection(layer(x), x)
 
     Parameters
@@ -119,12 +151,12 @@ class SkipConnection:
     layer: Any
     connection: Callable = operator.add
 
-    def __call__(self, x):
-        return self.connection(self.layer(x), x)
+    def __call__(self, x, place=""):
+        return self.connection(call(self.layer, x, f"{place}layer"), x)
 
-    def train(self, x, key=None):
+    def train(self, x, key=None, place=""):
         """As `nn.train`."""
-        y, layer = train(self.layer, x, key)
+        y, layer = train(self.layer, x, key, f"{place}layer")
         return self.connection(y, x), SkipConnection(layer, self.connection)
 
     def __repr__(self):
@@ -132,7 +164,7 @@ class SkipConnection:
 
 
 @dataclass(eq=False)
-class Parallel:
+class Parallel(Combined):
     """connection(f(x), g(x), ...), the layers side by side; connection(f(x), g(y), ...) for a tuple (x, y, ...).
 
     Parameters
@@ -156,16 +188,16 @@ class Parallel:
             raise ValueError("give all layers of a Parallel names, or none")
         self.connection, self.layers = connection, named or layers
 
-    def __call__(self, x):
-        layers = members(self.layers)
-        inputs = x if isinstance(x, tuple) else (x,) * len(layers)
-        return self.connection(*[layer(v) for layer, v in zip(layers, inputs, strict=True)])
+    def __call__(self, x, place=""):
+        inputs = x if isinstance(x, tuple) else (x,) * len(self.layers)
+        given = zip(named(self.layers), inputs, strict=True)
+        return self.connection(*[call(layer, v, f"{place}layers[{name!r}]") for (name, layer), v in given])
 
-    def train(self, x, key=None):
+    def train(self, x, key=None, place=""):
         """As `nn.train`."""
-        layers = members(self.layers)
-        inputs = x if isinstance(x, tuple) else (x,) * len(layers)
-        pairs = [train(*given) for given in zip(layers, inputs, keys_for(layers, key), strict=True)]
+        inputs = x if isinstance(x, tuple) else (x,) * len(self.layers)
+        given = zip(named(self.layers), inputs, keys_for(self.layers, key), strict=True)
+        pairs = [train(layer, v, own_key, f"{place}layers[{name!r}]") for (name, layer), v, own_key in given]
         return self.connection(*[y for y, _ in pairs]), with_layers(self, [layer for _, layer in pairs])
 
     def __repr__(self):
@@ -175,7 +207,7 @@ class Parallel:
 
 
 @dataclass(eq=False)
-class Maxout:
+class Maxout(Combined):
     """The largest of what several layers give, element by element (Goodfellow et al. 2013).
 
     Parameters
@@ -193,11 +225,14 @@ class Maxout:
     def __init__(self, *layers):
         self.layers = layers
 
-    def __call__(self, x):
-        y = self.layers[0](x)
-        for layer in self.layers[1:]:
-            y = np.maximum(y, layer(x))
-        return y
+    def __call__(self, x, place=""):
+        return largest([call(layer, x, f"{place}layers[{k}]") for k, layer in enumerate(self.layers)])
+
+    def train(self, x, key=None, place=""):
+        """As `nn.train`."""
+        given = zip(named(self.layers), keys_for(self.layers, key), strict=True)
+        pairs = [train(layer, x, own_key, f"{place}layers[{k}]") for (k, layer), own_key in given]
+        return largest([y for y, _ in pairs]), with_layers(self, [layer for _, layer in pairs])
 
     def __repr__(self):
         return call_text(self, *self.layers)

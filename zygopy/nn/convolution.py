@@ -17,11 +17,6 @@ from zygopy.nn.initialisers import glorot_uniform
 def windows(x, kernel, stride, dilation):
     """The windows of x that a kernel sees, of shape (batch, *places, *kernel, channels): a view."""
     rank = len(kernel)
-    if x.ndim != rank + 2:
-        places, given = rank + 2, x.ndim
-        raise ValueError(
-            f"a kernel of {rank} lengths takes x of {places} axes (batch, *lengths, channels), not of {given}"
-        )
     reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
     seen = sliding_window_view(x, reach, axis=tuple(range(1, rank + 1)))
     steps = tuple(slice(None, None, n) for n in (1, *stride, 1, *dilation))
@@ -109,6 +104,10 @@ class Conv:
         init=glorot_uniform,
         rng=None,
     ):
+        if inputs % groups or outputs % groups:
+            raise ValueError(
+                f"channels, {inputs} and {outputs}, that are no multiples of the number of groups, {groups}"
+            )
         self.weight = init((*kernel, inputs // groups, outputs), rng)
         self.bias = np.zeros(outputs, np.float32) if bias else None
         self.activation = activation
@@ -116,7 +115,12 @@ class Conv:
         self.stride, self.dilation = each(stride, kernel), each(dilation, kernel)
         self.padding = paddings(padding, kernel, self.dilation)
 
+    def check(self, x, place=""):
+        """As of `Dense`."""
+        _check("Conv", self, x, place)
+
     def __call__(self, x):
+        self.check(x)
         x = padded(x, self.padding)
         y = convolved(x, self.weight, self.kernel, self.stride, self.dilation, self.groups)
         return self.activation(y if self.bias is None else y + self.bias)
@@ -154,7 +158,12 @@ class ConvTranspose:
 
     __init__ = Conv.__init__
 
+    def check(self, x, place=""):
+        """As of `Dense`."""
+        _check("ConvTranspose", self, x, place)
+
     def __call__(self, x):
+        self.check(x)
         x = padded(spread(x, self.stride), _transposed(self.padding, self.kernel, self.dilation))
         rank = len(self.kernel)
         once = (1,) * rank
@@ -163,6 +172,15 @@ class ConvTranspose:
 
     def __repr__(self):
         return _text(self)
+
+
+def _check(name, layer, x, place):
+    kernel, inputs, outputs = layer.kernel, layer.weight.shape[-2] * layer.groups, layer.weight.shape[-1]
+    if x.ndim != len(kernel) + 2 or x.shape[-1] != inputs:
+        raise ValueError(
+            f"{place}{name}({kernel}, {inputs}, {outputs}) takes x of {len(kernel) + 2} axes, "
+            f"(batch, *lengths, {inputs}), not {x.shape}"
+        )
 
 
 def spread(x, stride):

@@ -33,3 +33,9 @@ def _shown(value: Any) -> str:
 def each(value, kernel):
     """A setting for each length of a kernel: a number stands for all of them."""
     return value if isinstance(value, tuple) else (value,) * len(kernel)
+
+
+def check_last_axes(name, shape, x, place):
+    """Refuse x whose last axes are not those of a layer; `place` is where in a model that stands."""
+    if x.shape[-len(shape) :] != shape:
+        raise ValueError(f"{place}{name} of {shape} takes x whose last axes are {shape}, not {x.shape}")

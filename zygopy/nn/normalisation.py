@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zygopy.nn.fields import call_text, state, static
+from zygopy.nn.fields import call_text, check_last_axes, state, static
 
 
 def normalised(x, axes, eps):
@@ -37,7 +37,12 @@ class LayerNorm:
     def __init__(self, *shape, eps=1e-5):
         self.scale, self.shift, self.eps = np.ones(shape, np.float32), np.zeros(shape, np.float32), eps
 
+    def check(self, x, place=""):
+        """As of `Dense`."""
+        check_last_axes("LayerNorm", self.scale.shape, x, place)
+
     def __call__(self, x):
+        self.check(x)
         axes = tuple(range(-self.scale.ndim, 0))
         return normalised(x, axes, self.eps) * self.scale + self.shift
 
@@ -66,7 +71,12 @@ class RMSNorm:
     def __init__(self, width, *, eps=1e-6):
         self.scale, self.eps = np.ones(width, np.float32), eps
 
+    def check(self, x, place=""):
+        """As of `Dense`."""
+        check_last_axes("RMSNorm", self.scale.shape, x, place)
+
     def __call__(self, x):
+        self.check(x)
         return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + self.eps) * self.scale
 
     def __repr__(self):
@@ -98,7 +108,12 @@ class GroupNorm:
         self.scale, self.shift = np.ones(channels, np.float32), np.zeros(channels, np.float32)
         self.groups, self.eps = groups, eps
 
+    def check(self, x, place=""):
+        """As of `Dense`."""
+        check_last_axes("GroupNorm", self.scale.shape, x, place)
+
     def __call__(self, x):
+        self.check(x)
         parts = x.reshape(*x.shape[:-1], self.groups, x.shape[-1] // self.groups)
         axes = (*range(1, x.ndim - 1), x.ndim)
         return normalised(parts, axes, self.eps).reshape(x.shape) * self.scale + self.shift
@@ -125,7 +140,12 @@ class InstanceNorm:
     def __init__(self, channels, *, eps=1e-5):
         self.scale, self.shift, self.eps = np.ones(channels, np.float32), np.zeros(channels, np.float32), eps
 
+    def check(self, x, place=""):
+        """As of `Dense`."""
+        check_last_axes("InstanceNorm", self.scale.shape, x, place)
+
     def __call__(self, x):
+        self.check(x)
         return normalised(x, tuple(range(1, x.ndim - 1)), self.eps) * self.scale + self.shift
 
     def __repr__(self):
@@ -167,11 +187,17 @@ class BatchNorm:
         self.mean, self.variance = np.zeros(channels, np.float32), np.ones(channels, np.float32)
         self.momentum, self.eps = momentum, eps
 
+    def check(self, x, place=""):
+        """As of `Dense`."""
+        check_last_axes("BatchNorm", self.scale.shape, x, place)
+
     def __call__(self, x):
+        self.check(x)
         return (x - self.mean) / np.sqrt(self.variance + self.eps) * self.scale + self.shift
 
     def train(self, x, key):
         """The batch normalised by its own statistics, and the layer with new running ones."""
+        self.check(x)
         axes = tuple(range(x.ndim - 1))
         mean = np.mean(x, axis=axes)
         variance = np.mean((x - mean) ** 2, axis=axes)

@@ -36,7 +36,12 @@ class MaxPool:
         self.stride = each(kernel if stride is None else stride, kernel)
         self.padding = paddings(padding, kernel, (1,) * len(kernel))
 
+    def check(self, x, place=""):
+        """As of `Dense`."""
+        _check("MaxPool", self.kernel, x, place)
+
     def __call__(self, x):
+        self.check(x)
         return np.max(_windows(self, padded(x, self.padding, -np.inf)), axis=_last(self.kernel))
 
     def __repr__(self):
@@ -64,11 +69,22 @@ class MeanPool:
 
     __init__ = MaxPool.__init__
 
+    def check(self, x, place=""):
+        """As of `Dense`."""
+        _check("MeanPool", self.kernel, x, place)
+
     def __call__(self, x):
+        self.check(x)
         return np.mean(_windows(self, padded(x, self.padding)), axis=_last(self.kernel))
 
     def __repr__(self):
         return _text(self)
+
+
+def _check(name, kernel, x, place):
+    axes = len(kernel) + 2
+    if x.ndim != axes:
+        raise ValueError(f"{place}{name}({kernel}) takes x of {axes} axes, (batch, *lengths, channels), not {x.shape}")
 
 
 def _windows(layer, x):

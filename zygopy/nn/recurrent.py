@@ -45,16 +45,24 @@ class RNN:
 
     def step(self, h, x):
         """The state (batch, hidden) after an input (batch, inputs)."""
+        self.check(x)
+        _check_state("RNN", self, h)
         return self.activation(x @ self.weight + self.bias + h @ self.recurrent)
 
     def run(self, x, h):
         """All states of a sequence from a first one, and the last."""
+        self.check(x)
+        _check_state("RNN", self, h)
         given = x @ self.weight + self.bias
         found = np.empty((*x.shape[:2], h.shape[1]), x.dtype)
         for t in range(x.shape[1]):
             h = self.activation(given[:, t] + h @ self.recurrent)
             found[:, t] = h
         return found, h
+
+    def check(self, x, place=""):
+        """As of `Dense`."""
+        _check("RNN", self, x, place)
 
     def __call__(self, x):
         return self.run(x, zero_state(self, x))[0]
@@ -97,6 +105,8 @@ class LSTM:
 
     def step(self, state, x):
         """The state (h, c) after an input (batch, inputs)."""
+        self.check(x)
+        _check_state("LSTM", self, state[0])
         return self.gated(state, x @ self.weight + self.bias)
 
     def gated(self, state, given):
@@ -108,12 +118,18 @@ class LSTM:
 
     def run(self, x, state):
         """All h of a sequence from a first state, and the last state."""
+        self.check(x)
+        _check_state("LSTM", self, state[0])
         given = x @ self.weight + self.bias
         found = np.empty((*x.shape[:2], self.recurrent.shape[0]), x.dtype)
         for t in range(x.shape[1]):
             state = self.gated(state, given[:, t])
             found[:, t] = state[0]
         return found, state
+
+    def check(self, x, place=""):
+        """As of `Dense`."""
+        _check("LSTM", self, x, place)
 
     def __call__(self, x):
         return self.run(x, (zero_state(self, x), zero_state(self, x)))[0]
@@ -155,6 +171,8 @@ class GRU:
 
     def step(self, h, x):
         """The state (batch, hidden) after an input (batch, inputs)."""
+        self.check(x)
+        _check_state("GRU", self, h)
         return self.gated(h, x @ self.weight + self.bias)
 
     def gated(self, h, given):
@@ -166,12 +184,18 @@ class GRU:
 
     def run(self, x, h):
         """All states of a sequence from a first one, and the last."""
+        self.check(x)
+        _check_state("GRU", self, h)
         given = x @ self.weight + self.bias
         found = np.empty((*x.shape[:2], h.shape[1]), x.dtype)
         for t in range(x.shape[1]):
             h = self.gated(h, given[:, t])
             found[:, t] = h
         return found, h
+
+    def check(self, x, place=""):
+        """As of `Dense`."""
+        _check("GRU", self, x, place)
 
     def __call__(self, x):
         return self.run(x, zero_state(self, x))[0]
@@ -183,3 +207,15 @@ class GRU:
 def zero_state(layer, x):
     """The state of zeros for a sequence x."""
     return np.zeros((x.shape[0], layer.recurrent.shape[0]), x.dtype)
+
+
+def _check(name, layer, x, place):
+    inputs, hidden = layer.weight.shape[0], layer.recurrent.shape[0]
+    if x.shape[-1] != inputs:
+        raise ValueError(f"{place}{name}({inputs}, {hidden}) takes x of shape (..., {inputs}), not {x.shape}")
+
+
+def _check_state(name, layer, h):
+    inputs, hidden = layer.weight.shape[0], layer.recurrent.shape[0]
+    if h.shape[-1] != hidden:
+        raise ValueError(f"{name}({inputs}, {hidden}) takes a state of shape (batch, {hidden}), not {h.shape}")
