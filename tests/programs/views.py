@@ -230,3 +230,16 @@ def rows_from_one_row(a, b):
     u[:] = b
     u[1:, :2] = b[2:]
     return u[0, 0] * u[1, 1] + u[2, 3] * u[2, 0] * a[1, 0]
+
+
+@program(numbers(6), 0.6, tags="slice view if", smooth=True, cpu=True)
+def views_of_what_a_branch_makes(a, x):
+    if x > 0.5:
+        own = a.copy()
+        own[2] *= x
+        b, c = own[1:4], own[3:]
+    else:
+        b, c = a[:3].copy(), np.zeros_like(a[3:])
+    for i in range(3):
+        b[i] *= x
+    return b[0] * b[1] + b[2] * x + c[0] * c[2]

@@ -328,27 +328,39 @@ class _Sweep:
             self.shadow[s.results[k]] = result
 
     def shadow_branch_results(self, s: If, b: Builder) -> None:
-        """Shadows of the arrays that a branch leaves: those of the side that ran."""
+        """Shadows of the arrays that a branch leaves: those of the side that ran.
+
+        Of a view of an array that this side makes, the shadow of that array leaves the branch, too.
+        """
         slots = [k for k, r in enumerate(s.results) if isinstance(r.type, Array) and self.has_shadow(r)]
         if not slots:
             return
         sides = []
+        viewed: list[Var] = []
         for block in (s.then, s.orelse):
             inner = Builder(s.loc)
             fresh: dict[Value, Var] = {}
             for k in slots:
                 y = block.yields[k]
                 if y not in self.shadow and y not in fresh:
-                    fresh[y] = self.shadow_in_branch(y, s.results[k], block, inner, s)
-            sides.append(inner.block(tuple(self.shadow.get(block.yields[k]) or fresh[block.yields[k]] for k in slots)))
-        results = tuple(
-            Var(_bar(s.results[k]), Array(s.results[k].type.dtype, s.results[k].type.ndim, "A")) for k in slots
-        )
-        b.emit(If(s.test, sides[0], sides[1], results, s.loc, new_key()))
-        for k, result in zip(slots, results, strict=True):
-            self.shadow[s.results[k]] = result
+                    fresh[y] = self.shadow_in_branch(y, s.results[k], block, inner, s, fresh)
+            sides.append((inner, [self.shadow.get(block.yields[k]) or fresh[block.yields[k]] for k in slots], fresh))
+            viewed += [v for v in fresh if v not in block.yields]
+        arrays = [*(s.results[k] for k in slots), *viewed]
+        results = tuple(Var(_bar(v), Array(v.type.dtype, v.type.ndim, "A")) for v in arrays)
+        blocks = []
+        for inner, left, fresh in sides:
+            left += [fresh.get(v) or self.nothing_like(v, inner) for v in viewed]
+            blocks.append(inner.block(tuple(left)))
+        b.emit(If(s.test, blocks[0], blocks[1], results, s.loc, new_key()))
+        self.shadow.update(zip(arrays, results, strict=True))
 
-    def shadow_in_branch(self, array: Var, joined: Var, block: Block, b: Builder, s: If) -> Var:
+    def nothing_like(self, array: Var, b: Builder) -> Var:
+        """An array without elements, where a side of a branch does not make the array."""
+        type_ = Array(array.type.dtype, array.type.ndim)
+        return b.let(ops.ZEROS, (integer(0),) * type_.ndim, type_, _bar(array))
+
+    def shadow_in_branch(self, array: Var, joined: Var, block: Block, b: Builder, s: If, fresh: dict) -> Var:
         """The shadow of an array that one side of a branch makes: a view of a shadow, or a new one."""
         let = next((t for t in block.statements if isinstance(t, Let) and t.var is array), None)
         if let is not None and let.op.effect is Effect.ALLOCATES:
@@ -361,9 +373,9 @@ class _Sweep:
             )
         if let is None or let.op not in ops.VIEWS:
             return self.zeros_like(array, joined, b)
-        base = self.shadow.get(let.args[0])
+        base = self.shadow.get(let.args[0]) or fresh.get(let.args[0])
         if base is None:
-            base = self.shadow_in_branch(let.args[0], let.args[0], block, b, s)
+            base = fresh[let.args[0]] = self.shadow_in_branch(let.args[0], let.args[0], block, b, s, fresh)
         args = tuple(self.again(a, block, b) for a in let.args[1:])
         return b.let(let.op, (base, *args), array.type, _bar(array))
 
