@@ -107,7 +107,8 @@ class _Replacements(ast.NodeTransformer):
     """Replaces element accesses of named arrays (slices and shapes are left alone) and functions that we have."""
 
     def __init__(self, source: Source, calls: dict[str, Callable]):
-        self.calls, self.records, self.errors = calls, source.records, source.errors
+        self.calls, self.records = calls, source.records
+        self.errors: dict[str, Any] = dict(source.errors)
         self.classes, self.parallel, self.local = source.classes, source.parallel, source.local
         self.in_parallel = False  # the innermost loop is one of an array expression
         self.names: dict[str, object] = {"sum": intrinsics.sum_of}

@@ -15,6 +15,9 @@ from zygopy.nn.random import split
 class Combined:
     """A layer made of layers: it is told where in a model it stands, for the messages of those in it."""
 
+    __call__: Callable
+    train: Callable
+
 
 def call(layer, x, place):
     """layer(x); if x has a size that the layer does not take, the message names the place, such as "layers[1]"."""

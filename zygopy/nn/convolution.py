@@ -30,13 +30,61 @@ def padded(x, padding, value=0):
     return np.pad(x, ((0, 0), *padding, (0, 0)), constant_values=value)
 
 
-def convolved(x, weight, kernel, stride, dilation, groups):
-    """The sums over the windows of x times the kernel; each group of channels has kernels of its own."""
+def places_of(lengths, kernel, stride, dilation):
+    """How many windows there are along each length."""
+    settings = zip(lengths, kernel, stride, dilation, strict=True)
+    return [(n - apart * (k - 1) - 1) // step + 1 for n, k, step, apart in settings]
+
+
+def met(k, kernel, stride, dilation, places):
+    """What element k of the kernel meets in x, one element in each window, as slices."""
+    found: tuple = ()
+    for n, step, apart, count in reversed(tuple(zip(kernel, stride, dilation, places, strict=True))):
+        start = k % n * apart
+        k //= n
+        found = (slice(start, start + (count - 1) * step + 1, step), *found)
+    return (slice(None), *found)
+
+
+def convolved(x, weight, kernel, stride, dilation):
+    """The sums over the windows of x times the kernel, as one matrix product."""
+    return np.tensordot(windows(x, kernel, stride, dilation), weight, len(kernel) + 1)
+
+
+def by_channel(x, weight, kernel, stride, dilation):
+    """The same where each channel is a group: no product of matrices, but a sum over the elements of the kernel."""
+    kernels, places = weight.reshape(-1, weight.shape[-1]), places_of(x.shape[1:-1], kernel, stride, dilation)
+    y = np.zeros((x.shape[0], *places, x.shape[-1]), x.dtype)
+    for k in range(len(kernels)):
+        y += x[met(k, kernel, stride, dilation, places)] * kernels[k]
+    return y
+
+
+def spread(x, weight, kernel, stride, dilation):
+    """The transpose of `convolved`: x times each element of the kernel, added up where windows have that element."""
+    places, rows, kernels = x.shape[1:-1], x.reshape(-1, x.shape[-1]), weight.reshape(-1, *weight.shape[-2:])
+    y = np.zeros((x.shape[0], *spread_lengths(places, kernel, stride, dilation), weight.shape[-1]), x.dtype)
+    for k in range(len(kernels)):
+        y[met(k, kernel, stride, dilation, places)] += (rows @ kernels[k]).reshape(*x.shape[:-1], weight.shape[-1])
+    return y
+
+
+def spread_lengths(places, kernel, stride, dilation):
+    """The lengths that have so many windows."""
+    settings = zip(places, kernel, stride, dilation, strict=True)
+    return [(n - 1) * step + apart * (k - 1) + 1 for n, k, step, apart in settings]
+
+
+def grouped(f, lengths, x, weight, groups):
+    """f(x, weight), whose result has some lengths; each group of channels has weights of its own."""
     if groups == 1:
-        return np.tensordot(windows(x, kernel, stride, dilation), weight, len(kernel) + 1)
-    inputs, kernels = np.split(x, groups, axis=-1), np.split(weight, groups, axis=-1)
-    seen = [windows(part, kernel, stride, dilation) for part in inputs]
-    return np.concatenate([np.tensordot(*pair, len(kernel) + 1) for pair in zip(seen, kernels, strict=True)], axis=-1)
+        return f(x, weight)
+    inputs, outputs = weight.shape[-2], weight.shape[-1] // groups
+    y = np.empty((x.shape[0], *lengths, weight.shape[-1]), x.dtype)
+    for g in range(groups):
+        own = slice(g * outputs, (g + 1) * outputs)
+        y[..., own] = f(x[..., g * inputs : (g + 1) * inputs].copy(), weight[..., own].copy())
+    return y
 
 
 def paddings(padding, kernel, dilation):
@@ -88,6 +136,7 @@ class Conv:
     padding: tuple = static()
     dilation: tuple = static()
     groups: int = static()
+    by_channel: bool = static()  # whether each channel is a group
 
     def __init__(
         self,
@@ -111,7 +160,7 @@ class Conv:
         self.weight = init((*kernel, inputs // groups, outputs), rng)
         self.bias = np.zeros(outputs, np.float32) if bias else None
         self.activation = activation
-        self.kernel, self.groups = kernel, groups
+        self.kernel, self.groups, self.by_channel = kernel, groups, groups == inputs == outputs > 1
         self.stride, self.dilation = each(stride, kernel), each(dilation, kernel)
         self.padding = paddings(padding, kernel, self.dilation)
 
@@ -121,8 +170,12 @@ class Conv:
 
     def __call__(self, x):
         self.check(x)
-        x = padded(x, self.padding)
-        y = convolved(x, self.weight, self.kernel, self.stride, self.dilation, self.groups)
+        x, settings = padded(x, self.padding), (self.kernel, self.stride, self.dilation)
+        if self.by_channel:
+            y = by_channel(x, self.weight, *settings)
+        else:
+            lengths = places_of(x.shape[1:-1], *settings)
+            y = grouped(lambda x, weight: convolved(x, weight, *settings), lengths, x, self.weight, self.groups)
         return self.activation(y if self.bias is None else y + self.bias)
 
     def __repr__(self):
@@ -155,6 +208,7 @@ class ConvTranspose:
     padding: tuple = static()
     dilation: tuple = static()
     groups: int = static()
+    by_channel: bool = static()
 
     __init__ = Conv.__init__
 
@@ -164,10 +218,10 @@ class ConvTranspose:
 
     def __call__(self, x):
         self.check(x)
-        x = padded(spread(x, self.stride), _transposed(self.padding, self.kernel, self.dilation))
-        rank = len(self.kernel)
-        once = (1,) * rank
-        y = convolved(x, np.flip(self.weight, tuple(range(rank))), self.kernel, once, self.dilation, self.groups)
+        settings = (self.kernel, self.stride, self.dilation)
+        lengths = spread_lengths(x.shape[1:-1], *settings)
+        y = grouped(lambda x, weight: spread(x, weight, *settings), lengths, x, self.weight, self.groups)
+        y = y[(slice(None), *(slice(p, n - q) for n, (p, q) in zip(y.shape[1:-1], self.padding, strict=True)))]
         return self.activation(y if self.bias is None else y + self.bias)
 
     def __repr__(self):
@@ -181,19 +235,6 @@ def _check(name, layer, x, place):
             f"{place}{name}({kernel}, {inputs}, {outputs}) takes x of {len(kernel) + 2} axes, "
             f"(batch, *lengths, {inputs}), not {x.shape}"
         )
-
-
-def spread(x, stride):
-    """x with stride - 1 zeros between its elements."""
-    lengths = [(n - 1) * step + 1 for n, step in zip(x.shape[1:-1], stride, strict=True)]
-    made = np.zeros((x.shape[0], *lengths, x.shape[-1]), x.dtype)
-    made[tuple(slice(None, None, n) for n in (1, *stride, 1))] = x
-    return made
-
-
-def _transposed(padding, kernel, dilation):
-    reach = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
-    return tuple((r - before, r - after) for r, (before, after) in zip(reach, padding, strict=True))
 
 
 def _text(layer):

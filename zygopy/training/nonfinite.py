@@ -64,12 +64,12 @@ class _Watch:
                 sys.setprofile(before)
 
     def see(self, frame: Any, event: str, result: Any) -> None:
-        code = frame.f_code
+        code: Any = frame.f_code
         if event != "return" or self.found is not None or not code.co_argcount:
             return
         owner = frame.f_locals.get(code.co_varnames[0])
         method = getattr(type(owner), code.co_name, None)
-        if id(owner) not in self.names or getattr(method, "__code__", None) is not code:
+        if id(owner) not in self.names or getattr(method, "__code__", None) != code:
             return
         for array in zg.leaves((result,)):
             if (told := _told(array)) is not None:
