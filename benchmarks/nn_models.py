@@ -3,22 +3,31 @@
     python -m benchmarks.nn_models [name ...]
 
 Each contender has the same weights and data, in its own layout. Calls alternate; times are CPU seconds of the process,
-shown as the median over rounds and as the median of the paired ratios.
+shown as the median over rounds and as the median of the paired ratios. The first gradient is measured beyond imports,
+each in a process of its own: `first` compiles the program (the routines of the library were compiled by an earlier
+process), `from disk` is a second such process.
 """
 
 import benchmarks.one_core  # noqa: F401, I001  (before NumPy)
 
 import argparse
+import importlib
+import json
+import os
+import shutil
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import zygopy as zg
+from benchmarks import fresh
 from benchmarks.harness import load, machine, relative_error, shown_ratio, shown_time, table
 from zygopy import nn
 
@@ -262,11 +271,38 @@ def calls_of(made: Model) -> dict[str, Callable]:
     return {"zygopy": partial(derivative, made.model, *made.data), "torch": made.torch(), "jax": made.jax()}
 
 
-def first_call_s(call: Callable) -> float:
-    """CPU seconds of the first call."""
+def first_gradient_s(name: str, contender: str) -> float:
+    """CPU seconds of the first gradient in this process, which must be fresh."""
+    made = MODELS[name]()
+    if contender == "zygopy":
+        import numba
+
+        for module in ("backends.cpu", "transform.pipeline"):  # what a first compilation loads: imports are not counted
+            importlib.import_module(f"zygopy.{module}")
+        numba.njit(lambda x: x[0] + 1.0)(np.ones(3))
+        call: Callable = partial(zg.value_and_grad(made.loss), made.model, *made.data)
+    else:
+        import jax
+
+        jax.jit(lambda x: (x * 2.0).sum())(np.ones(3)).block_until_ready()
+        call = made.jax()
     start = time.process_time()
     call()
     return time.process_time() - start
+
+
+def first_gradients(name: str) -> list[str]:
+    """The first gradient of zygopy, the one of a second process, and JAX's."""
+
+    def shown(contender: str) -> str:
+        record = fresh.record_of("benchmarks.nn_models", name, contender, limit_s=600.0)
+        return record.get("failure") or shown_time(record["cpu_s"])
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["ZYGOPY_CACHE_DIR"] = folder
+        shown("zygopy")  # compiles what it needs of the library
+        shutil.rmtree(Path(folder) / "programs")
+        return [shown("zygopy"), shown("zygopy"), shown("jax")]
 
 
 def samples(calls: dict[str, Callable], rounds: int) -> dict[str, list[float]]:
@@ -286,24 +322,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("words", nargs="*")
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--no-first", action="store_true", help="leave the first gradients out")
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.child:
+        print(json.dumps({"cpu_s": first_gradient_s(*options.child)}))
+        return
     rows = []
     for name, make in MODELS.items():
         if options.words and not any(word.lower() in name.lower() for word in options.words):
             continue
         calls = calls_of(make())
-        first = {who: first_call_s(call) for who, call in calls.items()}
         values = {who: call()[0] for who, call in calls.items()}
         assert relative_error(float(values["zygopy"]), float(values["torch"].detach())) < 1e-4, values
         assert relative_error(float(values["zygopy"]), float(values["jax"])) < 1e-4, values
         found = samples(calls, options.rounds)
         medians = [shown_time(statistics.median(found[who])) for who in calls]
         ratios = [statistics.median(a / b for a, b in zip(found[who], found["zygopy"], strict=True)) for who in calls]
-        starts = [shown_time(first[who]) for who in ("zygopy", "jax")]
+        starts = ["", "", ""] if options.no_first else first_gradients(name)
         rows.append([name, *medians, *map(shown_ratio, ratios[1:]), *starts])
     print(machine())
     print("load", load())
-    print(table(["model", "zygopy", "torch", "jax", "torch/zygopy", "jax/zygopy", "first call", "jax's"], rows))
+    print(
+        table(
+            ["model", "zygopy", "torch", "jax", "torch/zygopy", "jax/zygopy", "first", "from disk", "jax's first"], rows
+        )
+    )
 
 
 if __name__ == "__main__":

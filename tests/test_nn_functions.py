@@ -115,17 +115,58 @@ def test_loss(name):
     np.testing.assert_allclose(single, zg.grad(f, backend="python")(x, y), atol=2e-6)
 
 
+EPS = {"binary_crossentropy": 0.0, "kl_divergence": 0.0, "poisson": 1e-8, "focal": 0.0}  # as in PyTorch
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("name", LOSSES)
-def test_loss_against_torch(name):
+def test_loss_against_torch(name, dtype):
     torch = pytest.importorskip("torch")
     f, (x, y, other) = getattr(nn, name.split()[0]), LOSSES[name]
+    x, y = x.astype(dtype), y.astype(dtype) if y.dtype.kind == "f" else y
     t = torch.tensor(x, requires_grad=True)
     wanted = other(torch.nn.functional, t, torch.tensor(y))
     wanted.backward()
-    value, slope = zg.value_and_grad(f, backend="python")(x, y)
-    tolerance = 1e-5 if name in ("binary_crossentropy", "kl_divergence", "poisson", "focal") else 1e-10  # eps
+    f = partial(f, eps=EPS[name]) if name in EPS else f
+    value, slope = zg.value_and_grad(lambda x, y: f(x, y), backend="python")(x, y)
+    tolerance = 1e-10 if dtype == np.float64 else 1e-5
     np.testing.assert_allclose(value, wanted.item(), rtol=tolerance)
     np.testing.assert_allclose(slope, t.grad.numpy(), atol=tolerance)
+    assert slope.dtype == dtype
+
+
+def functions_of(module) -> set:
+    """The public functions that a module defines."""
+    defined = {name for name, f in vars(module).items() if getattr(f, "__module__", "") == module.__name__}
+    return defined & set(nn.__all__)
+
+
+def test_every_function_has_a_row():
+    assert functions_of(nn.activations) - {"identity"} == set(ACTIVATIONS)
+    assert functions_of(nn.losses) == {name.split()[0] for name in LOSSES}
+    others = {"fans", "zeros", "ones", "identity_matrix"}  # tested below
+    assert functions_of(nn.initialisers) - others == set(VARIANCES)
+
+
+UNIT = np.array([[0.0, 1.0, 0.5, 1.0, 0.0]], np.float32)
+WORST = {
+    **dict.fromkeys(("mse", "mae", "huber", "cosine_loss"), (EXTREME, EXTREME[:, ::-1].copy())),
+    **dict.fromkeys(("hinge", "squared_hinge"), (EXTREME, np.array([[1, -1, 1, -1, 1]], np.float32))),
+    **dict.fromkeys(("crossentropy", "binary_crossentropy", "kl_divergence", "focal"), (UNIT, 1 - UNIT)),
+    **dict.fromkeys(("msle", "poisson", "contrastive"), (np.abs(EXTREME), UNIT)),
+    "logit_crossentropy": (EXTREME, np.array([0])),
+    **dict.fromkeys(("logit_binary_crossentropy", "logit_binary_focal"), (EXTREME, UNIT)),
+}
+
+
+def test_losses_are_finite_where_it_is_hard():
+    """In float32: predictions and logits of 1e4 and -1e4, probabilities of 0 and 1."""
+    assert set(WORST) == {name.split()[0] for name in LOSSES}
+    for name, (x, y) in WORST.items():
+        value, slope = zg.value_and_grad(getattr(nn, name), backend="python")(x, y)
+        assert np.isfinite(value), name
+        assert np.isfinite(slope).all(), name
+        assert slope.dtype == np.float32
 
 
 @pytest.mark.parametrize(
@@ -156,6 +197,16 @@ def test_ctc():
     zg.check_grads(lambda x: nn.ctc(x, TEXTS, lengths, letters), (x,), order=1, backend="python")
     np.testing.assert_allclose(value, nn.ctc(x, TEXTS, lengths, letters))
     np.testing.assert_allclose(slope[1, 5], 0.0)
+
+
+def test_ctc_of_extreme_logits():
+    """In float32: as in float64, though paths of other letters have no probability."""
+    x = np.where(RANDOM.normal(size=(2, 6, 4)) > 0, 1e4, -1e4)
+    value, slope = zg.value_and_grad(nn.ctc, backend="python")(x.astype(np.float32), TEXTS)
+    wanted, wanted_slope = zg.value_and_grad(nn.ctc, backend="python")(x, TEXTS)
+    assert np.isfinite(wanted)
+    np.testing.assert_allclose(value, wanted, rtol=1e-5)
+    np.testing.assert_allclose(slope, wanted_slope, atol=1e-4)
 
 
 def test_ctc_against_torch():

@@ -95,6 +95,15 @@ def test_ten_updates_beside_pytorch(name, dtype):
     )
 
 
+def test_every_optimiser_has_a_row():
+    rules = {
+        name for name in optim.__all__ if isinstance(f := getattr(optim, name), type) and issubclass(f, optim.Rule)
+    }
+    apart = {"Rule", "Chain", "ClipNorm", "ClipValue", "Accumulate"}  # tested below
+    by_papers = {"AdaBelief", "Lion"}
+    assert rules - apart - by_papers == set(RULES)
+
+
 def test_adabelief_and_lion_follow_their_papers():
     x, m, s = START.copy(), 0.0, 0.0
     for t in range(1, 11):
