@@ -16,9 +16,12 @@ import zygopy as zg
 from tests import cuda_programs
 from tests.compare import assert_close
 from tests.grid_runner import Runner, on
+from zygopy import nn
 from zygopy.backends import gpu
+from zygopy.nn.convolution import convolved
 
 FLOAT = np.float32
+_SMALL = 12
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,23 @@ def _normal(*shape: int) -> np.ndarray:
 
 def _positive(*shape: int) -> np.ndarray:
     return 0.5 + np.random.default_rng(1).random(shape, FLOAT)
+
+
+_LAYERS = nn.Conv((5, 5), 1, 6, nn.relu, rng=0), nn.Conv((5, 5), 6, 16, nn.relu, rng=1), nn.Dense(256, 10, rng=2)
+
+
+def lenet(k1, b1, k2, b2, w, b, x, labels):
+    """LeNet's two convolutions and one dense layer, of images of 28 x 28."""
+    for kernel, bias in ((k1, b1), (k2, b2)):
+        x = nn.MaxPool((2, 2))(nn.relu(convolved(x, kernel, (5, 5), (1, 1), (1, 1), 1) + bias))
+    return nn.logit_crossentropy(nn.flatten(x) @ w + b, labels)
+
+
+def lenet_args(n: int) -> tuple:
+    """The weights, and so many images; two of them where that is few."""
+    count = n if n > _SMALL else 2
+    weights = [array for layer in _LAYERS for array in (layer.weight, layer.bias)]
+    return (*weights, _normal(count, 28, 28, 1), np.arange(count) % 10)
 
 
 CASES = [
@@ -97,9 +117,9 @@ CASES = [
         (0, 1, 2, 3),
         lambda n: 2 * 4 * n * 784,
     ),
+    Case("LeNet, batch", lenet, lenet_args, 4_096, tuple(range(6)), lambda n: 4 * n * 784),
     Case("launch overhead: chain of 16", cuda_programs.chain, lambda n: (_normal(16),) * 3, 16, (0, 1, 2), lambda n: 1),
 ]
-_SMALL = 12
 
 
 def check(case: Case) -> None:
