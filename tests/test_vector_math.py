@@ -192,7 +192,7 @@ def bell_sum(x):
 @pytest.mark.skipif(("math", "erf") not in vector_functions.IN_PLACE, reason="a processor without fused operations")
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_error_function_shares_its_exponential(dtype):
-    """In loops of array expressions one exponential serves erf and its derivative: LLVM's text has as many shifts."""
+    """In loops of array expressions one exponential serves erf and its derivative: LLVM's text scales as often."""
     x = np.linspace(-7.0, 7.0, 103).astype(dtype)
     derivative = zg.value_and_grad(bell_sum)
     value, x_bar = derivative(x)
@@ -201,5 +201,6 @@ def test_error_function_shares_its_exponential(dtype):
     np.testing.assert_allclose(x_bar, wanted, rtol=100 * np.finfo(dtype).eps)
     alone = zg.jit(bell_sum)
     alone(x)
-    shifts = [len(re.findall(r" shl <", next(iter(f.inspect_llvm().values())))) for f in (derivative, alone)]
-    assert shifts[0] == shifts[1] > 0
+    scaled = r" shl <|call <.*@llvm\.ldexp"  # by the exponent's bits, or by AVX-512
+    counts = [len(re.findall(scaled, next(iter(f.inspect_llvm().values())))) for f in (derivative, alone)]
+    assert counts[0] == counts[1] > 0

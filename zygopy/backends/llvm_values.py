@@ -5,11 +5,22 @@ depend on the surroundings, nor on whether a loop was vectorised.
 """
 
 from collections.abc import Callable
+from functools import cache
 
 from llvmlite import ir
+from numba.core.registry import cpu_target
 
 _BOOL = ir.IntType(1)
 _INTEGERS = {ir.FloatType(): ir.IntType(32), ir.DoubleType(): ir.IntType(64)}
+
+
+@cache
+def processor_has(feature: str) -> bool:
+    """Whether the processor that code is made for has a feature, by LLVM's name; other than x86 have `fma` alone."""
+    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
+    if not triple.startswith(("x86", "i386", "i686")):
+        return feature == "fma"
+    return f"+{feature}," in f"{features},"
 
 
 class Value:
@@ -146,6 +157,18 @@ class Value:
         """self * factor + term, rounded once."""
         return self.intrinsic("fma", factor, term)
 
+    def ldexp(self, exponent: "Value") -> "Value":
+        """self * 2**exponent, rounded once, for an exponent of 32 bits."""
+        texts = [{ir.FloatType(): "f32", ir.DoubleType(): "f64"}[self.element], "i32"]
+        if isinstance(self.llvm.type, ir.VectorType):
+            texts = [f"v{self.llvm.type.count}{text}" for text in texts]
+        module, name = self.builder.module, ".".join(["llvm.ldexp", *texts])
+        function = module.globals.get(name)
+        if function is None:
+            type_ = ir.FunctionType(self.llvm.type, [self.llvm.type, exponent.llvm.type])
+            function = ir.Function(module, type_, name)
+        return Value(self.builder, self.builder.call(function, [self.llvm, exponent.llvm]))
+
     def __abs__(self):
         return self.intrinsic("fabs")
 
@@ -157,6 +180,13 @@ class Value:
         """The float with the bits of this integer."""
         element = next(f for f, i in _INTEGERS.items() if i == self.element)
         return Value(self.builder, self.builder.bitcast(self.llvm, self.like(element)))
+
+    def low_bits(self) -> "Value":
+        """The lowest 32 bits of this integer."""
+        short = ir.IntType(32)
+        if self.element == short:
+            return self
+        return Value(self.builder, self.builder.trunc(self.llvm, self.like(short)))
 
     def one_by_one(self, function: Callable[["Value"], "Value"]) -> "Value":
         """The function of each number of this vector, or of this number."""

@@ -24,7 +24,7 @@ from numba.core import types
 from numba.core.registry import cpu_target
 
 from zygopy.backends import vector_math
-from zygopy.backends.llvm_values import Value
+from zygopy.backends.llvm_values import Value, processor_has
 from zygopy.backends.numba_private import instruction, kept_library, provider, use
 
 _WIDTHS = {ir.DoubleType(): (2, 4, 8), ir.FloatType(): (4, 8, 16)}  # of vectors of 16, 32 and 64 bytes
@@ -288,8 +288,7 @@ def _python_extremum(own: Callable, sign: str) -> Callable:
 
 def _fuses() -> bool:
     """Whether the processor has the instruction `fma`: without it the kernels are right, but slower than libm."""
-    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
-    return not triple.startswith(("x86", "i386", "i686")) or "+fma," in f"{features},"
+    return processor_has("fma")
 
 
 FUNCTIONS: dict[tuple[str, str], Callable] = {}  # what takes the place of a module's function

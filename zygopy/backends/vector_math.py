@@ -10,7 +10,7 @@ Errors are below 2 ulp for all arguments (`python -m benchmarks.vector_math` mea
 import math
 from dataclasses import dataclass
 
-from zygopy.backends.llvm_values import Value, polynomial
+from zygopy.backends.llvm_values import Value, polynomial, processor_has
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,15 @@ def _power_of_two(n: Value) -> Value:
 
 
 def _scaled(x: Value, n: Value) -> Value:
-    """x * 2**n in two steps, of which only the last one rounds, overflows or underflows."""
-    half = _nearest(n, 0.5)
-    return x * _power_of_two(half) * _power_of_two(n - half)
+    """x * 2**n, of x next to 1: by AVX-512's instruction, or in two steps, of which only the last one rounds."""
+    f = _format(x)
+    if processor_has("avx512f"):
+        magic = x.constant(f.magic)
+        return x.ldexp(((n + magic).bits() - magic.bits()).low_bits())
+    digits = 2.0 * f.mantissa
+    small = n < float(f.mantissa - f.bias)
+    last = small.where(x.constant(2.0 ** (1.0 - digits)), 2.0)
+    return x * _power_of_two(small.where(n + digits, n) - 1.0) * last
 
 
 def _exponential(x: Value, low: Value | None = None) -> tuple[Value, Value, Value]:
@@ -133,8 +139,16 @@ def _one_plus(r: Value, q: Value) -> Value:
 
 def exp(x: Value) -> Value:
     f = _format(x)
-    n, r, q = _exponential(_clipped(x, f.lowest, f.highest))
-    return _scaled(_one_plus(r, q), n)
+    y, n = _next_to_one(_clipped(x, f.lowest, f.highest))
+    return _scaled(y, n)
+
+
+def _next_to_one(x: Value) -> tuple[Value, Value]:
+    """y and n with exp(x) = y * 2**n."""
+    f = _format(x)
+    n = _nearest(x, 1.0 / math.log(2.0))
+    r = (-n).fma(f.log2_low, (-n).fma(f.log2_high, x))
+    return 1.0 + (r * r).fma(polynomial(r, *f.exponential), r), n
 
 
 def exp_is_usual(x: Value) -> Value:
@@ -142,8 +156,8 @@ def exp_is_usual(x: Value) -> Value:
 
 
 def usual_exp(x: Value) -> Value:
-    n, r, q = _exponential(x)
-    return _one_plus(r, q) * _power_of_two(n)
+    y, n = _next_to_one(x)
+    return y * _power_of_two(n)
 
 
 def expm1(x: Value) -> Value:
