@@ -42,6 +42,7 @@ from zygopy.transform.passes.jam import jam
 from zygopy.transform.passes.on_tape import on_tape
 from zygopy.transform.passes.orient import orient
 from zygopy.transform.passes.reassociate import reassociate
+from zygopy.transform.passes.reread import reread
 from zygopy.transform.passes.rotate import rotate
 from zygopy.transform.passes.share import share
 from zygopy.transform.passes.strips import strips
@@ -281,6 +282,53 @@ def test_orient_tells_a_variable_of_one_trip_from_that_of_another():
     """In each trip j > i - 1, and yet a trip adds to what the next one reads."""
     function = below(True)
     assert orient(function) == function
+
+
+def stencil(whole: bool, overwritten: bool) -> Function:
+    """A copy of u, or of all but its first element, perhaps a store into u, and u[i] = u[i] * u[i + 1] by way of t."""
+    u = Var("u", VECTOR)
+    b = Builder(Loc("", 1))
+    n = b.dim(u, 0)
+    tape = b.let(ops.SCRATCH, (integer(3), n), Array(FLOAT64, 2), "tape")
+    t = b.let(ops.EMPTY, (n,), VECTOR, "t")
+
+    def loop(start, stop, fill):
+        i, inner = Var("i", INT), Builder(Loc("", 1))
+        fill(inner, i)
+        b.emit(For(i, start, stop, integer(1), (), (), inner.block(), (), b.loc, new_key(), parallel=True))
+
+    loop(integer(0 if whole else 1), n, lambda c, i: c.store(tape, (integer(1), i), c.load(u, (i,))))
+    if overwritten:
+        b.store(u, (integer(0),), constant(1.0))
+    last = b.sub(n, integer(1))
+    loop(integer(0), last, lambda c, i: c.store(t, (i,), c.mul(c.load(u, (i,)), c.load(u, (c.add(i, integer(1)),)))))
+    loop(integer(0), last, lambda c, i: c.store(u, (i,), c.load(t, (i,))))
+    return Function("stencil", (Param("u", u),), b.block(), (), b.loc)
+
+
+def test_reread_reads_a_stencil_from_the_copy():
+    """The loops that compute and store then become one."""
+    assert text(fuse(reread(stencil(True, False)))) == wanted("""
+        function stencil(u: f8[:])
+          n: i8? = dim(u, 0)
+          tape: f8[:, :] = scratch(3, n)
+          for i in 0:n:1
+            t: f8 = load(u, i)
+            tape[1, i] = t
+          t.2: i8? = sub(n, 1)
+          for i.2 in 0:t.2:1
+            t.3: f8 = load(tape, 1, i.2)
+            t.4: i8? = add(i.2, 1)
+            t.5: f8 = load(tape, 1, t.4)
+            t.6: f8 = mul(t.3, t.5)
+            u[i.2] = t.6
+    """)
+
+
+@pytest.mark.parametrize("whole, overwritten", [(False, False), (True, True)])
+def test_reread_leaves_what_the_copy_does_not_have(whole, overwritten):
+    function = stencil(whole, overwritten)
+    assert reread(function) is function
 
 
 def test_distribute_makes_one_loop_of_both_neighbours():

@@ -73,6 +73,7 @@ from zygopy.transform.passes.overlaps import refuse_overlaps
 from zygopy.transform.passes.overwrite import overwrite
 from zygopy.transform.passes.promote import promote
 from zygopy.transform.passes.reassociate import reassociate
+from zygopy.transform.passes.reread import reread
 from zygopy.transform.passes.rotate import rotate
 from zygopy.transform.passes.share import share
 from zygopy.transform.passes.strips import strips
@@ -264,11 +265,12 @@ _TUNING: dict[str, tuple[Pass, ...]] = {
     "cuda": _SHARED,  # the others make one thread's loops vectorise, or have trips share memory
 }
 _FUSE: dict[str, Pass] = {"cpu": fuse, "cuda": partial(fuse, for_grids=True)}
+_FUSE_AGAIN: dict[str, tuple[Pass, ...]] = {"cpu": (reread, _FUSE["cpu"]), "cuda": (_FUSE["cuda"],)}
 
 
 def _tuned(function: Function, target: str = "cpu") -> Function:
     """The same program in the form that compiles to the fastest loops."""
-    return _through((simplify, _FUSE[target], *_TUNING[target], simplify), function)
+    return _through((simplify, *_FUSE_AGAIN[target], *_TUNING[target], simplify), function)
 
 
 def _with_kept(function: Function) -> list[Function]:
