@@ -14,7 +14,7 @@ from scipy import special
 
 import zygopy as zg
 from benchmarks import ulp
-from zygopy.backends import vector_functions
+from zygopy.backends import vector_functions, vector_math
 
 DTYPES = [np.float64, np.float32]
 UNARY = [name for name in ulp.INTERVALS if name != "power"]
@@ -74,6 +74,23 @@ def assert_same(actual, expected, *args):
 def test_errors_are_below_two_ulp(name, dtype):
     args = ulp.arguments(name, dtype, 3000)
     assert ulp.max_ulp(name, results(name, *args), args) < 2.0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_exponential_without_avx512(dtype, monkeypatch):
+    """Scaled in two steps, whatever the processor of the tests has."""
+    monkeypatch.setattr(vector_math, "processor_has", lambda feature: False)
+    own = vector_functions._in_place("exp", vector_math.exp)
+
+    @njit(error_model="numpy")
+    def values(y, x):
+        for i in range(x.shape[0]):
+            y[i] = own(x[i])
+
+    x = np.concatenate([ulp.arguments("exp", dtype, 900)[0], np.array(SPECIAL, dtype)])
+    y = np.empty_like(x)
+    values(y, x)
+    np.testing.assert_array_max_ulp(y, np.exp(x.astype(np.longdouble)).astype(dtype), 2)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
