@@ -430,3 +430,45 @@ BOUND = MODEL.loss
 @program(VECTOR)
 def captured(x):
     return SCALES["rates"][0] * np.sum(x[:2] * SCALES["rates"][1]) * SCALES["point"].norm() + BOUND(x, y=0.5)
+
+
+@program(0.6, -0.4)
+def changed_under_a_condition(x, y):
+    total = 0.0
+    for sign in (1.0, -1.0):
+        first, second = Span(x, 2.0 * y), Span(y, 3.0)
+        chosen = first if sign * x > 0 else second
+        chosen.low *= x + 2.0
+        first.high += 3.0 * chosen.low
+        chosen.high = chosen.high * y + 5.0 * second.low
+        second.low -= 7.0 * chosen.high
+        total += first.low + 2.0 * first.high + 3.0 * second.low + 4.0 * second.high + x * chosen.low * chosen.high
+    return total
+
+
+@program(0.6, -0.4)
+def one_of_three(x, y):
+    total = 0.0
+    for sign in (1.0, -1.0):
+        for other in (1.0, -1.0):
+            a, b, c = {"v": x, "w": y}, {"v": x * y, "w": 1.0}, {"v": 2.0 * x, "w": y * y}
+            two = a if sign * x > 0 else b
+            three = two if other * y > 0 else c
+            three["v"] = 3.0 * three["v"] * y
+            a["w"] = 2.0 * three["w"] + x
+            two["v"] -= three["v"] * c["w"]
+            total += a["v"] + 2 * a["w"] + 3 * b["v"] + 4 * b["w"] + 5 * c["v"] + 6 * c["w"] + two["v"] * three["w"]
+    return total
+
+
+@program(0.6, -0.4)
+def lists_under_a_condition(x, y):
+    total = 0.0
+    for sign in (1.0, -1.0):
+        xs, ys = [x, y, 1.0], [y, 2.0, x * y]
+        picked = xs if sign * x > 0 else ys
+        for k in range(2):
+            picked[k] += 0.5 * xs[k + 1] * picked[2]
+            ys[k + 1] *= picked[k]
+        total += xs[0] + 2 * xs[1] + 3 * xs[2] + 4 * ys[0] + 5 * ys[1] + 6 * ys[2] + picked[0] * picked[1]
+    return total
