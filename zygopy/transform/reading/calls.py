@@ -428,7 +428,7 @@ def int_(s, value=None):
 
 @builtin(bool)
 def bool_(s, value=None):
-    from zygopy.transform.reading.expressions import truth
+    from zygopy.transform.reading.conditions import truth
 
     return constant(False) if value is None else truth(s, value)
 
@@ -518,7 +518,7 @@ def sum_(s, items, start=None):
 
 @builtin(any)
 def any_(s, items):
-    from zygopy.transform.reading.expressions import any_of, truth
+    from zygopy.transform.reading.conditions import any_of, truth
 
     if (content := lists.of(s, items)) is not None:
         return handler_of(np.any)(s, lists.view_of(s, content))
@@ -527,7 +527,7 @@ def any_(s, items):
 
 @builtin(all)
 def all_(s, items):
-    from zygopy.transform.reading.expressions import all_of, truth
+    from zygopy.transform.reading.conditions import all_of, truth
 
     if (content := lists.of(s, items)) is not None:
         return handler_of(np.all)(s, lists.view_of(s, content))

@@ -50,7 +50,8 @@ def collected(s, node: ast.ListComp | ast.DictComp | ast.GeneratorExp) -> object
 
 def _listed(s, node: ast.ListComp, iterable: object) -> Object:
     """A list with an item for each item of what has as many as only run time knows: a loop that fills its columns."""
-    from zygopy.transform.reading.expressions import assign, evaluate
+    from zygopy.transform.reading.assignments import assign
+    from zygopy.transform.reading.expressions import evaluate
     from zygopy.transform.reading.iteration import count_of, nth_item
 
     generator = node.generators[0]
@@ -122,7 +123,9 @@ def with_own_names(s, node: ast.expr, run) -> object:
 
 
 def _walk(s, node: ast.expr, depth: int, visit, first: object) -> None:
-    from zygopy.transform.reading.expressions import assign, evaluate, truth
+    from zygopy.transform.reading.assignments import assign
+    from zygopy.transform.reading.conditions import truth
+    from zygopy.transform.reading.expressions import evaluate
     from zygopy.transform.reading.iteration import known_numbers, static_items
 
     if depth == len(node.generators):
@@ -178,7 +181,8 @@ def is_reduction(function: object, node: ast.Call) -> bool:
 
 def reduced(s, function: Callable, node: ast.Call) -> object:
     """The value of sum, max, min, any or all of a generator expression: a loop."""
-    from zygopy.transform.reading.expressions import evaluate, truth
+    from zygopy.transform.reading.conditions import truth
+    from zygopy.transform.reading.expressions import evaluate
 
     generators = node.args[0]
     names = {name: f"{name}@{node.lineno}:{node.col_offset}:{id(node)}" for name in ("total", "now", "bound")}

@@ -1,21 +1,29 @@
-"""Expressions and assignment targets: each Python expression node and the value that it has."""
+"""Expressions: each Python expression node and the value that it has."""
 
 import ast
 import operator
 import sys
 import types
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
-from zygopy.errors import ArgumentError, DtypeError, OutOfBoundsError, TypeJoinError, UnsupportedError
+from zygopy.errors import ArgumentError, DtypeError, OutOfBoundsError, UnsupportedError
 from zygopy.transform import ops
-from zygopy.transform.build import constant, integer
+from zygopy.transform.build import integer
 from zygopy.transform.functions import apply_function
-from zygopy.transform.ir import Block, Const, Effect, Let, Store, Value, Var, walk
+from zygopy.transform.ir import Const, Value, Var
 from zygopy.transform.library import elementwise, products, shaping
-from zygopy.transform.reading import apart, arrays, calls, comprehensions, indexing, lists, objects
+from zygopy.transform.reading import (
+    arrays,
+    calls,
+    comprehensions,
+    conditions,
+    indexing,
+    lists,
+    messages,
+    objects,
+)
 from zygopy.transform.reading.parse import parse_function
 from zygopy.transform.reading.values import (
     Attributes,
@@ -27,16 +35,14 @@ from zygopy.transform.reading.values import (
     Static,
     Super,
     Template,
-    Unknown,
     UnknownMemberError,
     View,
     describe,
     is_number,
 )
-from zygopy.transform.records import Record, is_equal_by_identity
-from zygopy.transform.types import BOOL
+from zygopy.transform.records import Record
 
-_BINARY = {
+BINARY = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -51,14 +57,6 @@ _BINARY = {
     ast.BitXor: operator.xor,
     ast.MatMult: operator.matmul,
 }
-_COMPARE = {
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-}
 
 
 def evaluate(s, node: ast.expr, name: str = "") -> object:
@@ -72,16 +70,16 @@ def evaluate(s, node: ast.expr, name: str = "") -> object:
         case ast.BinOp():
             a, b = evaluate(s, node.left), evaluate(s, node.right)
             s.at(node)
-            return named(binary(s, _BINARY[type(node.op)], a, b, node), name)
+            return named(binary(s, BINARY[type(node.op)], a, b, node), name)
         case ast.UnaryOp():
             return named(_unary(s, node), name)
         case ast.Compare():
-            return _comparison(s, node)
+            return conditions.comparison(s, node)
         case ast.BoolOp():
-            return _bool_op(s, node)
+            return conditions.bool_op(s, node)
         case ast.IfExp():
-            test = truth(s, evaluate(s, node.test))
-            return _value_of_branch(
+            test = conditions.truth(s, evaluate(s, node.test))
+            return conditions.value_of_branch(
                 s, s.branch(test, lambda: evaluate(s, node.body, name), lambda: evaluate(s, node.orelse, name)), node
             )
         case ast.Tuple():
@@ -102,11 +100,11 @@ def evaluate(s, node: ast.expr, name: str = "") -> object:
             defaults = default_values(s, node.args)
             return Closure(parse_function(node, s.frame.parsed.file), s.frame, defaults)
         case ast.JoinedStr():
-            return Static(_text(s, node))
+            return Static(formatted(s, node))
     return s.refuse(node)
 
 
-def _text(s, node: ast.JoinedStr) -> str:
+def formatted(s, node: ast.JoinedStr) -> str:
     parts: list[str] = []
     for part in node.values:
         if isinstance(part, ast.Constant):
@@ -114,9 +112,9 @@ def _text(s, node: ast.JoinedStr) -> str:
             continue
         assert isinstance(part, ast.FormattedValue)
         value = evaluate(s, part.value)
-        spec = "" if part.format_spec is None else _text(s, part.format_spec)
+        spec = "" if part.format_spec is None else formatted(s, part.format_spec)
         if not isinstance(value, Const | Static):
-            return Template(message_text(s, node))
+            return Template(messages.message_text(s, node))
         known = repr(value.value) if part.conversion == ord("r") else value.value
         parts.append(format(known, spec))
     return "".join(parts)
@@ -192,20 +190,20 @@ def binary(s, function: Callable, a: object, b: object, node: ast.AST) -> object
     if (found := _overloaded(s, function, a, b)) is not None:
         return found
     if lists.of(s, a) or lists.of(s, b):
-        if _is_list(a) and _is_list(b) and function is operator.add:
+        if is_list(a) and is_list(b) and function is operator.add:
             return _sum_of_lists(s, a, b)
-        _refuse_list_beside(s, a, b)
+        refuse_list_beside(s, a, b)
     if function is operator.matmul:
         return products.matmul(s, s.opened(a), s.opened(b))
     if isinstance(a, tuple) and isinstance(b, tuple) and function is operator.add:
         return (*a, *b)
     if isinstance(a, tuple) and isinstance(b, Const) and function is operator.mul:
         return tuple(a) * b.value
-    if _is_list(a) and _is_list(b) and function is operator.add:
+    if is_list(a) and is_list(b) and function is operator.add:
         return objects.make_list(s, (*s.content(a), *s.content(b)))
-    if _is_list(a) and isinstance(b, Const) and function is operator.mul:
+    if is_list(a) and isinstance(b, Const) and function is operator.mul:
         return objects.make_list(s, tuple(s.content(a)) * b.value)
-    if _is_dict(a) and _is_dict(b) and function is operator.or_:
+    if is_dict(a) and is_dict(b) and function is operator.or_:
         return objects.make_dict(s, objects.dict_pairs(s, a) + objects.dict_pairs(s, b))
     a, b = s.opened(a), s.opened(b)
     if isinstance(a, Static) and isinstance(b, Static) and isinstance(a.value, str):
@@ -223,7 +221,7 @@ def _sum_of_lists(s, a: Object, b: Object) -> Object:
     return made
 
 
-def _refuse_list_beside(s, a: object, b: object) -> None:
+def refuse_list_beside(s, a: object, b: object) -> None:
     """Refuse an operator on a list that stands in an array, but for those of an array, which makes one of the list."""
     if not any(isinstance(value, View) and value.ndim for value in (a, b)):
         raise UnsupportedError(
@@ -233,11 +231,11 @@ def _refuse_list_beside(s, a: object, b: object) -> None:
         )
 
 
-def _is_list(value: object) -> bool:
+def is_list(value: object) -> bool:
     return isinstance(value, Object) and value.cls is list
 
 
-def _is_dict(value: object) -> bool:
+def is_dict(value: object) -> bool:
     return isinstance(value, Object) and value.cls is dict
 
 
@@ -279,7 +277,7 @@ def _unary(s, node: ast.UnaryOp) -> object:
     value = evaluate(s, node.operand)
     s.at(node)
     if isinstance(node.op, ast.Not):
-        return negate(s, truth(s, value))
+        return conditions.negate(s, conditions.truth(s, value))
     function = {ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Invert: operator.invert}[type(node.op)]
     if isinstance(value, View):
         return elementwise.apply(s, function, [value])
@@ -290,219 +288,24 @@ def _unary(s, node: ast.UnaryOp) -> object:
     return apply_function(s.b, function, [value], False)
 
 
-def negate(s, test: Value) -> Value:
-    return s.b.apply(ops.NOT, test)
-
-
-def truth(s, value: object) -> Value:
-    """Python's truth value, as a bool of the IR."""
-    if is_number(value):
-        if value.type.is_bool:
-            return value
-        return constant(bool(value.value)) if isinstance(value, Const) else s.b.apply(ops.NE, value, integer(0))
-    if isinstance(value, tuple):
-        return constant(bool(value))
-    if (content := lists.of(s, value)) is not None:
-        return s.b.apply(ops.GT, content.length, integer(0))
-    if isinstance(value, Object) and value.cls in (list, dict):
-        return constant(bool(s.content(value)))
-    if objects.method_of(s, value, "__bool__") or objects.method_of(s, value, "__len__"):
-        raise UnsupportedError(f"the truth value of {describe(value)} is not supported", s.loc, help="call a method")
-    if isinstance(value, Static):
-        return constant(bool(value.value))
-    if isinstance(value, View):
-        raise DtypeError("the truth value of an array is ambiguous", s.loc, help="compare an element, or use len()")
-    return constant(True)
-
-
-def _comparison(s, node: ast.Compare) -> object:
-    pairs = list(zip(node.ops, node.comparators, strict=True))
-    left = evaluate(s, node.left)
-
-    def link(position: int, left: object) -> Value:
-        op, right_node = pairs[position]
-        right = evaluate(s, right_node)
-        s.at(node)
-        test = compare(s, op, left, right)
-        if position + 1 == len(pairs):
-            return test
-        return all_of(s, [lambda: test, lambda: link(position + 1, right)])
-
-    return link(0, left)
-
-
-def compare(s, op: ast.cmpop, a: object, b: object) -> Value:
-    """One comparison."""
-    if isinstance(op, ast.Is | ast.IsNot):
-        if isinstance(a, Object) and isinstance(b, Object):
-            is_same = objects.is_same(s, a, b)
-            return is_same if isinstance(op, ast.Is) else negate(s, is_same)
-        same = a.value is b.value if isinstance(a, Static) and isinstance(b, Static) else a is b
-        return constant(same is isinstance(op, ast.Is))
-    if isinstance(op, ast.In | ast.NotIn):
-        if isinstance(a, Static) and isinstance(b, Static) and type(a.value) is type(b.value) is str:
-            return constant((a.value in b.value) is isinstance(op, ast.In))
-        found = any_of(s, [lambda item=item: compare(s, ast.Eq(), a, item) for item in items_of(s, b)])
-        return found if isinstance(op, ast.In) else negate(s, found)
-    function = _COMPARE[type(op)]
-    if lists.of(s, a) or lists.of(s, b):
-        _refuse_list_beside(s, a, b)
-    if is_number(a) and is_number(b):
-        return apply_function(s.b, function, [a, b], False)
-    if (found := objects.method_of(s, a, f"__{function.__name__}__")) is not None:
-        return calls.call(s, found, [b], {})
-    if isinstance(op, ast.NotEq) and objects.method_of(s, a, "__eq__") is not None:
-        return negate(s, truth(s, compare(s, ast.Eq(), a, b)))
-    if isinstance(a, Object) and isinstance(b, Object):
-        if is_equal_by_identity(a.cls) and isinstance(op, ast.Eq | ast.NotEq):
-            equal = objects.is_same(s, a, b)
-            return equal if isinstance(op, ast.Eq) else negate(s, equal)
-        if a.cls is not b.cls or (a.cls is dict and {*s.content(a).keys} != {*s.content(b).keys}):
-            return constant(isinstance(op, ast.NotEq))
-        a, b = s.content(a), s.content(b)
-        if a.cls is dict:
-            b = Record((b.member(key) for key in a.keys), dict, a.keys)
-    if isinstance(a, Static) and isinstance(b, Static):
-        if isinstance(a.value, Template) or isinstance(b.value, Template):
-            raise UnknownMemberError("comparing a text that is known only at run time is not supported", s.loc)
-        return constant(bool(function(a.value, b.value)))
-    if isinstance(a, View) or isinstance(b, View):
-        return elementwise.apply(s, function, [a, b])
-    if isinstance(a, tuple) and isinstance(b, tuple) and isinstance(op, ast.Eq | ast.NotEq):
-        pairs = zip(a, b, strict=False)
-        same = constant(False)
-        if len(a) == len(b):
-            same = all_of(s, [lambda x=x, y=y: compare(s, ast.Eq(), x, y) for x, y in pairs])
-        return same if isinstance(op, ast.Eq) else negate(s, same)
-    if isinstance(op, ast.Eq | ast.NotEq):
-        return constant(isinstance(op, ast.NotEq))
-    raise DtypeError(f"cannot compare {describe(a)} and {describe(b)}", s.loc)
-
-
-def all_of(s, tests: list[Callable[[], Value]]) -> Value:
-    """`and` of bools: what follows a False is not evaluated."""
-    return _short_circuit(s, tests, ops.AND, stop=False)
-
-
-def any_of(s, tests: list[Callable[[], Value]]) -> Value:
-    """`or` of bools: what follows a True is not evaluated."""
-    return _short_circuit(s, tests, ops.OR, stop=True)
-
-
-def _short_circuit(s, tests: list, op: ops.Op, stop: bool) -> Value:
-    if not tests:
-        return constant(not stop)
-    first = tests[0]()
-    if len(tests) == 1:
-        return first
-    if isinstance(first, Const):
-        return first if bool(first.value) is stop else _short_circuit(s, tests[1:], op, stop)
-    names = s.frame.names
-    s.frame.names = dict(names)
-    try:
-        with s.nested() as builder:
-            second = _short_circuit(s, tests[1:], op, stop)
-    except Unknown:
-        s.frame.names = names
-        return first
-    if any(value is not names.get(name, value) for name, value in s.objects_now().items()):
-        raise UnsupportedError("changing an object behind `and` or `or` is not supported", s.loc, help="use an if")
-    if all(isinstance(x, Let) and x.op.effect is Effect.PURE and x.op.cheap for x in builder.statements):
-        s.frame.names = names
-        adopt(s, builder)
-        if isinstance(second, Const):
-            return constant(stop) if bool(second.value) is stop else first
-        return s.b.apply(op, first, second)
-    s.frame.names = names
-    result = Var("t", BOOL)
-    short = (constant(stop),)
-    s.homes[result] = len(s.levels) - 1
-    rest, skip = builder.block((second,)), type(builder)(s.loc).block(short)
-    s.b.if_(first, *((skip, rest) if stop else (rest, skip)), (result,))
-    return result
-
-
-def adopt(s, builder) -> None:
-    """Move the statements of a nested builder into the current block."""
-    s.b.statements += builder.statements
-    for statement in builder.statements:
-        s.homes[statement.var] = len(s.levels) - 1
-
-
-def _bool_op(s, node: ast.BoolOp) -> object:
-    """`and`/`or` with Python's value: the operand that decided."""
-    is_or = isinstance(node.op, ast.Or)
-
-    def chain(position: int) -> object:
-        value = evaluate(s, node.values[position])
-        if position + 1 == len(node.values):
-            return value
-        s.at(node)
-        if is_number(value) and value.type.is_bool and not isinstance(value, Const):
-            rest = lambda: chain(position + 1)  # noqa: E731
-            return _bool_chain(s, value, rest, is_or, node)
-        test = truth(s, value)
-        keep, more = (lambda: value), (lambda: chain(position + 1))
-        sides = (keep, more) if is_or else (more, keep)
-        return _value_of_branch(s, s.branch(test, *sides), node)
-
-    return chain(0)
-
-
-def _bool_chain(s, first: Value, rest: Callable, is_or: bool, node: ast.BoolOp) -> object:
-    kinds: list = []
-
-    def second() -> Value:
-        value = rest()
-        kinds.append(value)
-        return truth(s, value)
-
-    mark = len(s.b.statements)
-    result = _short_circuit(s, [lambda: first, second], ops.OR if is_or else ops.AND, stop=is_or)
-    if not kinds or (is_number(kinds[0]) and kinds[0].type.is_bool):
-        return result
-    del s.b.statements[mark:]
-    keep = lambda: first  # noqa: E731
-    return _value_of_branch(s, s.branch(first, *((keep, rest) if is_or else (rest, keep))), node)
-
-
-def _value_of_branch(s, joined: tuple, node: ast.AST) -> object:
-    from zygopy.transform.reading.specialise import Conflict
-
-    value = joined[0]
-    s.at(node)
-    if isinstance(value, Conflict):
-        error = TypeJoinError(
-            f"the two values of this expression have different types: {value.a} and {value.b}",
-            s.loc,
-            "compiled code needs one type where paths meet",
-            "convert one of the values",
-        )
-        apart.refuse(s, replace(value, places=frozenset({s.loc})), error)
-    return value
-
-
-# -- subscripts and attributes ---------------------------------------------------------------------------------------
-
-
 def _subscript(s, node: ast.Subscript, name: str) -> object:
     value = evaluate(s, node.value)
     if isinstance(value, tuple):
         return _tuple_item(s, value, node)
     if isinstance(value, Object):
-        index = _object_index(s, value, node.slice)
+        index = object_index(s, value, node.slice)
         s.at(node)
         if (found := objects.method_of(s, value, "__getitem__")) is not None:
             return calls.call(s, found, [index], {})
         return objects.item(s, value, index)
     if isinstance(value, View):
-        items = _index_items(s, node.slice)
+        items = index_items(s, node.slice)
         s.at(node)
         return at(s, value, items, name)
     raise DtypeError(f"cannot index {describe(value)}", s.loc)
 
 
-def _object_index(s, owner: Object, node: ast.expr) -> object:
+def object_index(s, owner: Object, node: ast.expr) -> object:
     """The index of a list or dict: a value, or a slice of Python's numbers."""
     if not isinstance(node, ast.Slice):
         return evaluate(s, node)
@@ -544,7 +347,7 @@ def _tuple_item(s, value: tuple, node: ast.Subscript) -> object:
     )
 
 
-def _index_items(s, node: ast.expr) -> tuple:
+def index_items(s, node: ast.expr) -> tuple:
     nodes = node.elts if isinstance(node, ast.Tuple) else [node]
     items: list = []
     for item in nodes:
@@ -554,14 +357,14 @@ def _index_items(s, node: ast.expr) -> tuple:
             items += items_of(s, evaluate(s, item.value))
         else:
             items.append(evaluate(s, item))
-    if not isinstance(node, ast.Tuple) and isinstance(items[0], tuple) and not _is_list(items[0]):
+    if not isinstance(node, ast.Tuple) and isinstance(items[0], tuple) and not is_list(items[0]):
         items = list(items[0])  # one tuple of all items
     return tuple(_as_index(s, item) for item in items)
 
 
 def _as_index(s, item: object) -> object:
     """A list or tuple among indices is an array."""
-    if _is_list(item):
+    if is_list(item):
         return shaping.as_array(s, s.opened(item))
     return shaping.as_array(s, item) if isinstance(item, tuple) else item
 
@@ -651,246 +454,3 @@ def _call(s, node: ast.Call, name: str) -> object:
             kwargs[key] = value if keyword.arg is None else evaluate(s, value)
     s.at(node)
     return calls.call(s, callee, args, kwargs, name)
-
-
-def message_text(s, node: ast.expr | None) -> str:
-    """The text of an error message; parts that only run time knows stand as their source."""
-    if node is None:
-        return ""
-    if isinstance(node, ast.JoinedStr):
-        return "".join(str(p.value) if isinstance(p, ast.Constant) else _part_text(s, p) for p in node.values)
-    if isinstance(node, ast.Constant):
-        return str(node.value)
-    value = evaluate(s, node)
-    if isinstance(value, Static | Const):
-        return str(value.value)
-    return "{" + ast.unparse(node) + "}"
-
-
-def _part_text(s, part: ast.FormattedValue) -> str:
-    """The text of a name or attribute that is known, the source of anything else."""
-    if isinstance(part.value, ast.Name | ast.Attribute) and part.format_spec is None and part.conversion == -1:
-        value = evaluate(s, part.value)
-        if isinstance(value, Const) or (isinstance(value, Static) and type(value.value) is str):
-            return str(value.value)
-    return "{" + ast.unparse(part.value) + "}"
-
-
-def message_parts(s, node: ast.expr | None) -> tuple[str | Value, ...]:
-    """The text of an error message, with the numbers in it that only run time knows; () if there are none."""
-    if not isinstance(node, ast.JoinedStr):
-        return ()
-    found: list[str | Value] = []
-    for part in node.values:
-        if isinstance(part, ast.Constant):
-            found.append(str(part.value))
-            continue
-        assert isinstance(part, ast.FormattedValue)
-        value = evaluate(s, part.value)
-        bare = part.format_spec is None and part.conversion == -1
-        if isinstance(value, Const) or isinstance(value, Static) and type(value.value) is str:
-            found.append(_text(s, ast.JoinedStr([part])))
-        else:
-            found += (_shown_parts(value) if bare else []) or [_part_text(s, part)]
-    return tuple(found) if any(isinstance(p, Var) for p in found) else ()
-
-
-def _shown_parts(value: object) -> list[str | Value]:
-    """How Python shows an integer, a bool or a float64, or a tuple of these; [] for all else."""
-    if isinstance(value, Const):
-        return [repr(value.value)]
-    if isinstance(value, Var) and (value.type.is_integer or value.type.is_bool or value.type.dtype == np.float64):
-        return [value]
-    if type(value) is not tuple or not all(items := [_shown_parts(v) for v in value]):
-        return []
-    between = [part for item in items for part in (", ", *item)]
-    return ["(", *between[1:], ",)" if len(items) == 1 else ")"]
-
-
-def raised(s, node: ast.Raise) -> tuple[type[Exception], str, tuple[str | Value, ...]]:
-    """The exception class and the message of a raise statement, also in parts."""
-    if node.exc is None:
-        raise UnsupportedError("a bare raise is not supported", s.loc, help="name the exception")
-    call = node.exc if isinstance(node.exc, ast.Call) else ast.Call(node.exc, [], [])
-    error = evaluate(s, call.func)
-    s.at(node)
-    if not (isinstance(error, Static) and isinstance(error.value, type) and issubclass(error.value, Exception)):
-        raise UnsupportedError("raise needs an exception class", s.loc)
-    parts = message_parts(s, call.args[0]) if len(call.args) == 1 else ()
-    return error.value, " ".join(message_text(s, arg) for arg in call.args), parts
-
-
-# -- targets ---------------------------------------------------------------------------------------------------------
-
-
-def assign(s, target: ast.expr, value: object) -> None:
-    """target = value"""
-    match target:
-        case ast.Name():
-            s.frame.names[target.id] = value
-        case ast.Tuple() | ast.List():
-            _unpack(s, target.elts, value)
-        case ast.Subscript():
-            owner = evaluate(s, target.value)
-            if isinstance(owner, Object):
-                index = _object_index(s, owner, target.slice)
-                s.at(target)
-                objects.assign_item(s, owner, index, value)
-                return
-            items = _index_items(s, target.slice)
-            s.at(target)
-            assign_item(s, owner, items, s.opened(value))
-        case ast.Attribute():
-            owner = evaluate(s, target.value)
-            s.at(target)
-            objects.assign_attribute(s, owner, target.attr, value)
-        case _:
-            s.refuse(target)
-
-
-def _unpack(s, targets: list[ast.expr], value: object) -> None:
-    star = next((k for k, t in enumerate(targets) if isinstance(t, ast.Starred)), None)
-    if isinstance(value, View) and value.ndim and star is None:
-        values = _as_many(s, value, len(targets))
-    else:
-        values = list(items_of(s, value))
-    if star is not None:
-        count = len(values) - len(targets) + 1
-        if count >= 0:
-            middle = objects.make_list(s, values[star : star + count])
-            values[star : star + count] = [middle]
-            targets = [t.value if isinstance(t, ast.Starred) else t for t in targets]
-    if len(values) != len(targets):
-        raise DtypeError(f"cannot unpack {len(values)} values into {len(targets)} names", s.loc)
-    for target, item in zip(targets, values, strict=True):
-        assign(s, target, item)
-
-
-def _as_many(s, view: View, count: int) -> list:
-    """The items of an array that is unpacked into so many names."""
-    length = view.spans[0].length
-    if isinstance(length, Const):
-        return list(items_of(s, view))
-    fits = s.b.apply(ops.EQ, length, integer(count))
-    s.check(fits, ValueError, f"the array does not have {count} items to unpack")
-    s.facts.assume(s.facts.affine(length).shift(-count))
-    return [at(s, view, (integer(k),)) for k in range(count)]
-
-
-def assign_item(s, owner: object, items: tuple, value: object) -> None:
-    """owner[items] = value"""
-    if isinstance(owner, tuple):
-        raise UnsupportedError("tuples cannot be stored into", s.loc, help="use a list, or an array: np.zeros(n)")
-    if not isinstance(owner, View):
-        raise DtypeError(f"cannot store into {describe(owner)}", s.loc)
-    if indexing.is_advanced(items):
-        indexing.assign(s, owner, items, value)
-        return
-    view = arrays.index(s, owner, items)
-    is_element = view.ndim == 0
-    if is_element and is_number(value):
-        arrays.store(s, view, value)
-    elif not is_element and is_number(value):
-        arrays.fill(s, view, value)
-    elif not is_element and isinstance(value, View):
-        arrays.assign(s, view, value)
-    elif isinstance(value, tuple) and not is_element and all(is_number(v) for v in value):
-        _store_items(s, view, value)
-    else:
-        raise DtypeError(f"cannot store {describe(value)} into {'an element' if is_element else 'a slice'}", s.loc)
-
-
-def _store_items(s, view: View, values: tuple) -> None:
-    """view[...] = (a, b, c), element by element."""
-    if view.ndim != 1:
-        raise UnsupportedError("storing a tuple needs a slice of one dimension", s.loc, help="store item by item")
-    from zygopy.errors import ShapeError
-
-    s.check(
-        s.b.apply(ops.EQ, view.spans[0].length, integer(len(values))), ShapeError, "the lengths of both sides differ"
-    )
-    for k, value in enumerate(values):
-        arrays.store(s, arrays.element_at(s, view, (integer(k),)), value)
-
-
-def augmented_assign(s, node: ast.AugAssign) -> None:
-    """target op= value"""
-    function = _BINARY[type(node.op)]
-    target = node.target
-    if isinstance(target, ast.Subscript):
-        owner = evaluate(s, target.value)
-        if isinstance(owner, View):
-            items = _index_items(s, target.slice)
-            if indexing.is_advanced(items):
-                indexing.update(s, owner, items, function, evaluate(s, node.value))
-                return
-            view = arrays.index(s, owner, items)
-            before = arrays.load(s, view) if view.ndim == 0 else None
-            mark = len(s.b.statements)
-            value = evaluate(s, node.value)
-            s.at(node)
-            if before is not None and any(isinstance(x, Store) for x in walk(Block(tuple(s.b.statements[mark:])))):
-                arrays.store(s, view, binary(s, function, before, value, node))
-            else:
-                _update_view(s, view, function, value)
-            return
-        if not isinstance(owner, Object):
-            assign_item(s, owner, (), None)
-        index = _object_index(s, owner, target.slice)
-        before = objects.item(s, owner, index)
-        new = _updated(s, function, before, node)
-        if new is not before:
-            objects.assign_item(s, owner, index, new)
-        return
-    if isinstance(target, ast.Attribute):
-        owner = evaluate(s, target.value)
-        before = attribute(s, owner, target)
-        new = _updated(s, function, before, node)
-        if new is not before:
-            objects.assign_attribute(s, owner, target.attr, new)
-        return
-    current = evaluate(s, target)
-    if isinstance(current, View) or _is_list(current) or _is_dict(current):
-        _updated(s, function, current, node)
-        return
-    value = evaluate(s, node.value)
-    s.at(node)
-    hint = target.id.split("@")[0] if isinstance(target, ast.Name) else ""
-    assign(s, target, named(binary(s, function, current, value, node), hint))
-
-
-def _updated(s, function: Callable, current: object, node: ast.AugAssign) -> object:
-    """What current op= value leaves: the same array or object, changed in place, or another value."""
-    value = evaluate(s, node.value)
-    s.at(node)
-    if isinstance(current, View):
-        _update_view(s, current, function, s.opened(value))
-        return current
-    if _is_list(current) and function is operator.add:
-        calls.call(s, Method(current, "extend"), [value], {})
-        return current
-    if _is_dict(current) and function is operator.or_:
-        calls.call(s, Method(current, "update"), [value], {})
-        return current
-    if objects.method_of(s, current, f"__i{function.__name__.strip('_')}__") is not None:
-        raise UnsupportedError(f"this update of {describe(current)} is not supported", s.loc, help="write x = x + ...")
-    if _is_list(current) or _is_dict(current):
-        raise UnsupportedError(f"this update of {describe(current)} is not supported", s.loc, help="make a new one")
-    return binary(s, function, current, value, node)
-
-
-def _update_view(s, view: View, function: Callable, value: object) -> None:
-    if function is operator.matmul:
-        arrays.assign(s, view, products.matmul(s, view, value))
-        return
-    if not (is_number(value) or isinstance(value, View)):
-        raise UnsupportedError(f"this update with {describe(value)} is not supported", s.loc, help="write a loop")
-    if view.ndim == 0:
-        if not is_number(value):
-            raise DtypeError(f"cannot store {describe(value)} into an element", s.loc)
-        s.update_element(view, function, value)
-    else:
-        arrays.update(s, view, function, value)
-
-
-__all__ = ["Range", "all_of", "any_of", "assign", "augmented_assign", "evaluate", "truth"]

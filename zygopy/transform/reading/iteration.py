@@ -7,7 +7,7 @@ from zygopy.errors import DtypeError, UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.ir import Const, Value, Var
-from zygopy.transform.reading import arrays, expressions, lists, loops, objects
+from zygopy.transform.reading import arrays, assignments, conditions, expressions, lists, loops, objects
 from zygopy.transform.reading.parse import assigned_names
 from zygopy.transform.reading.values import (
     Checkpointed,
@@ -123,7 +123,7 @@ def _trips(s, node: ast.For, iterable: object) -> tuple[Range, Callable]:
     def trip(index: Value, then: Callable | None = None) -> None:
         s.at(node)
         before = list(map(s.content, walked))
-        expressions.assign(s, node.target, element(index))
+        assignments.assign(s, node.target, element(index))
 
         def ended() -> None:
             s.at(node)
@@ -189,14 +189,14 @@ def _unroll(s, node: ast.For, iterable: object, items: list) -> None:
         items = current()
         if position >= len(items):
             return
-        expressions.assign(s, node.target, items[position])
+        assignments.assign(s, node.target, items[position])
         s.statements(node.body)
         if not node.stop_flags:
             trip(position + 1)
             return
         s.at(node)
         flags = [lambda f=flag: s.read_name(f) for flag in node.stop_flags]
-        s.branch(expressions.any_of(s, flags), lambda: None, lambda: trip(position + 1))
+        s.branch(conditions.any_of(s, flags), lambda: None, lambda: trip(position + 1))
 
     trip(0)
 

@@ -180,11 +180,11 @@ def while_loop(
 
     `fresh` are names that each trip binds before anything reads them.
     """
-    from zygopy.transform.reading import expressions
+    from zygopy.transform.reading import conditions
 
     def whole_test() -> Value:
         going = [lambda f=flag: s.b.apply(ops.NOT, s.read_name(f)) for flag in stop_flags]
-        return expressions.all_of(s, [*going, test])
+        return conditions.all_of(s, [*going, test])
 
     if any(isinstance(flag := s.read_name(name), Const) and flag.value for name in stop_flags):
         if then is not None:

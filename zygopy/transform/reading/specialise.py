@@ -10,7 +10,7 @@ import itertools
 import types
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NoReturn
 
@@ -42,6 +42,7 @@ from zygopy.transform.ir import (
     map_leaves,
 )
 from zygopy.transform.reading import apart, arrays, choices, lists, user_rules
+from zygopy.transform.reading.joins import Join
 from zygopy.transform.reading.maybe_views import MaybeView
 from zygopy.transform.reading.parse import RESULT, Parsed, assigned_names, loc_of, parse_function, read
 from zygopy.transform.reading.values import (
@@ -61,17 +62,14 @@ from zygopy.transform.reading.values import (
     Static,
     Unbound,
     View,
-    describe,
     is_number,
     is_object_name,
-    optional,
     path_of,
     plain_name,
     shape_of,
-    zeros,
 )
-from zygopy.transform.records import Record, alike, is_record_class, keys_of, rebuilt, record_of
-from zygopy.transform.types import INT, Array, is_supported, promote, unify
+from zygopy.transform.records import Record, is_record_class, keys_of, rebuilt, record_of
+from zygopy.transform.types import INT, is_supported
 
 
 @dataclass
@@ -553,7 +551,7 @@ class Specialiser:
 
     def statement(self, node: ast.stmt, then: Callable[[], None] | None = None) -> None:
         """Interpret a statement; a branch or loop that is given `then` reads it at the end of its paths."""
-        from zygopy.transform.reading import expressions
+        from zygopy.transform.reading import assignments, conditions, expressions, messages
 
         match node:
             case ast.Assign() if then is not None:
@@ -561,13 +559,13 @@ class Specialiser:
             case ast.Assign():
                 value = expressions.evaluate(self, node.value, _hint(node.targets[0]))
                 for target in node.targets:
-                    expressions.assign(self, target, value)
+                    assignments.assign(self, target, value)
             case ast.AnnAssign():
                 if node.value is not None:
                     value = expressions.evaluate(self, node.value, _hint(node.target))
-                    expressions.assign(self, node.target, value)
+                    assignments.assign(self, node.target, value)
             case ast.AugAssign():
-                expressions.augmented_assign(self, node)
+                assignments.augmented_assign(self, node)
             case ast.If():
                 self.if_statement(node, then)
             case ast.For():
@@ -580,11 +578,11 @@ class Specialiser:
             case ast.Pass():
                 pass
             case ast.Assert():
-                test = expressions.truth(self, expressions.evaluate(self, node.test))
-                message = expressions.message_text(self, node.msg)
-                self.check(test, AssertionError, message, expressions.message_parts(self, node.msg))
+                test = conditions.truth(self, expressions.evaluate(self, node.test))
+                message = messages.message_text(self, node.msg)
+                self.check(test, AssertionError, message, messages.message_parts(self, node.msg))
             case ast.Raise():
-                self.check(constant(False), *expressions.raised(self, node))
+                self.check(constant(False), *messages.raised(self, node))
                 raise Raises
             case ast.FunctionDef():
                 self.define_function(node)
@@ -620,9 +618,9 @@ class Specialiser:
     # -- branches ----------------------------------------------------------------------------------------------------
 
     def if_statement(self, node: ast.If, then: Callable[[], None] | None = None) -> None:
-        from zygopy.transform.reading import expressions
+        from zygopy.transform.reading import conditions, expressions
 
-        test = expressions.truth(self, expressions.evaluate(self, node.test))
+        test = conditions.truth(self, expressions.evaluate(self, node.test))
         self.at(node)
         self.branch(test, lambda: self.statements(node.body, then), lambda: self.statements(node.orelse, then))
 
@@ -645,28 +643,16 @@ class Specialiser:
         (then_b, then_names, then_value, then_raises), (else_b, else_names, else_value, else_raises) = sides
         if then_raises or else_raises:
             return self._raising_branch(test, sides)
-        results: list[tuple[Var, Value, Value]] = []
-        joined: dict[str, object] = {}
-        self.paths = _Paths(test, before, then_names, else_names, joined)
+        join = Join(self, test, before, then_names, else_names, then_b, else_b)
         for name in dict.fromkeys([*then_names, *else_names]):
             if is_object_name(name) and name not in before:
                 continue
             a, b = then_names.get(name, Unbound()), else_names.get(name, Unbound())
-            joined[name] = self.join(name, a, b, then_b, else_b, results)
-        value = self.join("value", then_value, else_value, then_b, else_b, results) if then_value is not None else None
-        self.frame.names = joined
-        self._emit_if(test, then_b, else_b, results)
+            join.joined[name] = join.value(name, a, b)
+        value = join.value("value", then_value, else_value) if then_value is not None else None
+        self.frame.names = join.joined
+        join.emit()
         return value, None
-
-    def _emit_if(self, test: Value, then: Builder, orelse: Builder, results: list) -> None:
-        if not (then.statements or orelse.statements or results):
-            return
-        for var, _, _ in results:
-            self.homes[var] = len(self.levels) - 1
-        sides = then.block(tuple(r[1] for r in results)), orelse.block(tuple(r[2] for r in results))
-        self.b.if_(test, sides[0], sides[1], tuple(r[0] for r in results))
-        self.b.statements += self.pending
-        self.pending = []
 
     def _raising_branch(self, test: Value, sides: list) -> tuple:
         (then_b, then_names, then_value, then_raises), (else_b, else_names, else_value, else_raises) = sides
@@ -689,114 +675,6 @@ class Specialiser:
         self.frame.names = names
         return value, None
 
-    def join(self, name: str, a: object, b: object, then: Builder, orelse: Builder, results: list) -> object:
-        """One value for a name that has value `a` after one branch and `b` after the other."""
-        if a is b or (type(a) is type(b) and a == b):
-            return a
-        if isinstance(a, Conflict) or isinstance(b, Conflict):
-            return apart.conflict(self, a, b)
-        if isinstance(a, Unbound | Maybe) or isinstance(b, Unbound | Maybe):
-            return self._join_unbound(name, a, b, then, orelse, results)
-        if is_number(a) and is_number(b):
-            type_ = unify(a.type, b.type)
-            if type_ is None and name == RESULT and self._returns_to_python():
-                type_ = promote(a.type, b.type)  # float32 or float64: nobody computes with it any more
-            if type_ is None:
-                return apart.conflict(self, a, b)
-            var = Var(plain_name(name), type_)
-            results.append((var, then.cast(a, type_), orelse.cast(b, type_)))
-            return var
-        if lists.is_content(a) and lists.is_content(b) and lists.differ(a, b):
-            return self._join_lists(name, a, b, then, orelse, results)
-        if isinstance(a, tuple) and isinstance(b, tuple) and alike(a, b):
-            hints = map(str, a.keys) if isinstance(a, Record) else [name] * len(a)
-            triples = zip(hints, a, b, strict=True)
-            return rebuilt(a, [self.join(hint, x, y, then, orelse, results) for hint, x, y in triples])
-        if isinstance(a, Object) and isinstance(b, Object) and a.cls is b.cls:
-            return self._join_objects(name, a, b, then, orelse, results)
-        if isinstance(a, View) and isinstance(b, View) and a.frozen == b.frozen and not (a.part or b.part):
-            type_ = unify(Array(a.dtype, a.ndim, "A"), Array(b.dtype, b.ndim, "A"))
-            if type_ is not None:
-                bases = [self._materialise_in(builder, view) for builder, view in ((then, a), (orelse, b))]
-                type_ = unify(bases[0].type, bases[1].type)
-                var = Var(plain_name(name), type_)
-                results.append((var, *bases))
-                self.merged.add(var)
-                self.facts.shapes[var] = self._common_shape(bases[0], bases[1], var)
-                return replace(arrays.whole(self, var), frozen=a.frozen)
-        return apart.conflict(self, a, b)
-
-    def _returns_to_python(self) -> bool:
-        """Whether it is the function called from Python whose body is read, and no other program uses its result."""
-        is_inner = self.lengths is not None and self.lengths.ask is not None
-        return len(self.calls) == 1 and self.outer is None and not is_inner
-
-    def _common_shape(self, a: Var, b: Var, joined: Var) -> tuple[Value, ...]:
-        """The shape of a join of two arrays; asked for after the join where it is not the same on both paths."""
-        shapes = self.facts.shapes[a], self.facts.shapes[b]
-        if all(arrays.taken_as_equal(self, m, n) for m, n in zip(*shapes, strict=True)):
-            return shapes[0]
-        asking = Builder(self.loc)
-        asking.definitions, asking.homes, asking.depth = self.facts.definitions, self.homes, len(self.levels) - 1
-        dims = tuple(asking.dim(joined, k) for k in range(joined.type.ndim))
-        self.pending += asking.statements
-        return dims
-
-    def _materialise_in(self, builder: Builder, view: View) -> Var:
-        with self.reopened(builder):
-            return arrays.materialise(self, replace(view, frozen=False))
-
-    def _join_objects(self, name: str, a: Object, b: Object, then: Builder, orelse: Builder, results: list) -> object:
-        """The object that is `a` after one branch and `b` after the other.
-
-        It is a new one if both were made in the branches; otherwise it is chosen among those that were there before.
-        """
-        paths = self.paths
-        if (a, b) in paths.objects:
-            return paths.objects[a, b]
-        content = self.join(name, paths.then[a.name], paths.orelse[b.name], then, orelse, results)
-        if isinstance(content, Conflict):
-            return content
-        joined = paths.objects[a, b] = self.name_object(a.cls)
-        paths.joined[joined.name] = content
-        others = [(pair, made) for pair, made in paths.objects.items() if (pair[0] == a) != (pair[1] == b)]
-        if any(x.name in self.fixed for x in (a, b)) or any(
-            pair[k].name not in paths.before for pair, _ in others for k in (0, 1)
-        ):
-            for each in (a, b, joined, *(made for _, made in others)):
-                self.fix(each, "it is one of two objects, by a condition")
-        elif a.name in paths.before or b.name in paths.before:
-            self.choices[joined.name] = choices.Choice(paths.test, a, b)
-        return joined
-
-    def _join_lists(self, name: str, a: object, b: object, then: Builder, orelse: Builder, results: list) -> object:
-        """What a list holds that is not as long on both paths, or stands in other columns."""
-        columns = lists.columns_for_both(self, a, b, own=is_object_name(name))
-        if columns is None:
-            return apart.conflict(self, *(f"{describe(v)} of other items" for v in (a, b)))
-        with self.reopened(then):
-            first = lists.move(self, a, columns)
-        with self.reopened(orelse):
-            second = lists.move(self, b, columns)
-        length = self.join("count", first, second, then, orelse, results)
-        if isinstance(length, Var):
-            self.facts.counts.add(length)
-        return Listed(columns, length)
-
-    def _join_unbound(self, name, a, b, then, orelse, results) -> object:
-        (value_a, flag_a), (value_b, flag_b) = optional(a), optional(b)
-        if value_a is None and value_b is None:
-            return Unbound()
-        value_a = zeros(value_b) if value_a is None else value_a
-        value_b = zeros(value_a) if value_b is None else value_b
-        if value_a is None or value_b is None:
-            return Unbound("an array is bound on some paths only")
-        value = self.join(name, value_a, value_b, then, orelse, results)
-        if isinstance(value, Conflict):
-            return value
-        flag = self.join("bound", flag_a, flag_b, then, orelse, results)
-        return Maybe(value, flag)
-
     # -- loops -------------------------------------------------------------------------------------------------------
 
     def for_statement(self, node: ast.For, then: Callable[[], None] | None = None) -> None:
@@ -805,11 +683,11 @@ class Specialiser:
         iteration.for_loop(self, node, then)
 
     def while_statement(self, node: ast.While, then: Callable[[], None] | None = None) -> None:
-        from zygopy.transform.reading import expressions, loops
+        from zygopy.transform.reading import conditions, expressions, loops
 
         def test() -> Value:
             self.at(node.test)
-            return expressions.truth(self, expressions.evaluate(self, node.test))
+            return conditions.truth(self, expressions.evaluate(self, node.test))
 
         def trip(then: Callable[[], None] | None = None) -> None:
             self.statements(node.body, then)
@@ -868,18 +746,6 @@ def bind(parsed: Parsed, args: list, kwargs: dict, defaults: dict, loc: Loc) -> 
     if missing := [n for n in [*names, *keywords] if n not in bound]:
         raise ArgumentError(f"{parsed.name} needs a value for {', '.join(missing)}", loc)
     return bound
-
-
-@dataclass
-class _Paths:
-    """The names before a branch, after each side, and joined; what pairs of objects of the sides are joined to."""
-
-    test: Value
-    before: dict[str, object]
-    then: dict[str, object]
-    orelse: dict[str, object]
-    joined: dict[str, object]
-    objects: dict[tuple[Object, Object], Object] = field(default_factory=dict)
 
 
 _CAPTURED = "the function captures it"
