@@ -90,3 +90,18 @@ def test_objects_that_a_loop_replaces(n):
     """Refused, for a store would change one of two objects; never a wrong value."""
     with pytest.raises(zg.UnsupportedError, match="changing a list is not supported here"):
         zg.value_and_grad(node_replaced_in_a_loop, backend="python")(0.4, n)
+
+
+def chosen_inside_a_branch(x, y):
+    first, second = Shared(x, [y]), Shared(y, [x])
+    one = second
+    if y > 0.0:
+        one = first if x > 0.5 else second
+    first.a *= 3.0
+    return one.a + second.a
+
+
+def test_objects_chosen_inside_a_branch():
+    """Refused, for what is chosen there is forgotten behind the branch; never a wrong value."""
+    with pytest.raises(zg.UnsupportedError, match="changing a Shared is not supported here"):
+        zg.value_and_grad(chosen_inside_a_branch, (0, 1), backend="python")(0.6, 0.4)

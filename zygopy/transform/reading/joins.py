@@ -123,9 +123,9 @@ class Join:
         joined = self.objects[a, b] = self.s.name_object(a.cls)
         self.joined[joined.name] = content
         others = [(pair, made) for pair, made in self.objects.items() if (pair[0] == a) != (pair[1] == b)]
-        if any(x.name in self.s.fixed for x in (a, b)) or any(
-            pair[k].name not in self.before for pair, _ in others for k in (0, 1)
-        ):
+        gone = any(x.name not in self.before for pair, _ in others for x in pair)
+        hidden = any(x.name not in self.before and len(choices.related(self.s, x)) > 1 for x in (a, b))  # one of others
+        if gone or hidden or any(x.name in self.s.fixed for x in (a, b)):
             for each in (a, b, joined, *(made for _, made in others)):
                 self.s.fix(each, "it is one of two objects, by a condition")
         elif a.name in self.before or b.name in self.before:
