@@ -594,3 +594,15 @@ def array_that_only_loops_bind(x, n):
         total = total + row[k] * row[0]
         k += 1
     return total * row[0] * row[1]
+
+
+@program(0.7, 2, tags="range", smooth=True, cpu=True)
+def steps_by_a_condition(x, n):
+    step = 2 if n > 2 else 3
+    total = 0.0
+    for i in range(0, 10, step):
+        total += x**2 * i
+    step = -step
+    for i in range(9, 0, step):
+        total += total * x + i
+    return total

@@ -14,6 +14,7 @@ import llvmlite.ir as llvm_ir
 from numba.core import cgutils, ir, lowering, types
 from numba.core.callwrapper import PyCallWrapper
 from numba.core.codegen import JITCodeLibrary, _parse_refprune_flags
+from numba.core.ir_utils import get_definition, guard
 from numba.core.pythonapi import NativeValue, PythonAPI
 from numba.core.runtime.nrtdynmod import incref_decref_ty
 from numba.np.numpy_support import as_dtype
@@ -122,12 +123,12 @@ class Lower(lowering.Lower):
 
     def _step(self, made: ir.Var) -> int | None:
         """The step of a range, where it is a known number."""
-        call = self.func_ir.get_definition(made)
+        call = guard(get_definition, self.func_ir, made)
         if not (isinstance(call, ir.Expr) and call.op == "call"):
             return None
         if len(call.args) < 3:
             return 1
-        step = self.func_ir.get_definition(call.args[2])
+        step = guard(get_definition, self.func_ir, call.args[2])
         return step.value if isinstance(step, ir.Const) else None
 
     def _range_iterator(self, resty, state: llvm_ir.Value, step: int) -> llvm_ir.Value:
