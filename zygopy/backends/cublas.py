@@ -80,6 +80,3 @@ def cublas_gemm(stream: int) -> Gemm:
 def _done(status: int) -> None:
     if status:
         raise RuntimeError(f"cuBLAS: status {status}")
-
-
-__all__ = ["cublas_gemm", "operand", "products"]

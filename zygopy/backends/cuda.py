@@ -189,6 +189,3 @@ def executed(kernel: KernelText, cuda: Any) -> Any:
     namespace: dict[str, Any] = {"np": np, "math": math, "cuda": cuda, "u32": np.uint32, "libdevice": cuda.libdevice}
     exec(compile(kernel.text, f"<zygopy {kernel.name}>", "exec"), namespace)
     return namespace[kernel.name]
-
-
-__all__ = ["Program", "executed", "shape_of"]

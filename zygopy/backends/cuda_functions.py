@@ -69,6 +69,3 @@ def function_text(let: Let) -> str | None:
             f"{op.name} in a loop over elements is not supported on backend cuda", let.loc, help='use backend="cpu"'
         )
     return None
-
-
-__all__ = ["function_text"]

@@ -129,6 +129,3 @@ def _kinds(s: For) -> list[tuple[str, int]]:
 def is_of_rows(function: Function) -> bool:
     """Whether blocks make the trips of a kernel's loop."""
     return len(parallel_loops(function.body)) > len(cuda_text.grid_loops(function.body))
-
-
-__all__ = ["RowsWriter", "is_of_rows"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zygopy.backends.cuda_functions import function_text
-from zygopy.errors import UnsupportedError
+from zygopy.errors import Loc, UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import Builder, integer, zero
 from zygopy.transform.emit import Writer, dtype_name, emit
@@ -27,7 +27,6 @@ from zygopy.transform.ir import (
     Function,
     Launch,
     Let,
-    Loc,
     Op,
     Param,
     Statement,
@@ -291,14 +290,3 @@ def combining(op: Op, dtype: str, name: str) -> Function:
 
 
 Printer = Callable[[Function], KernelText]  # another one writes CUDA C++
-
-__all__ = [
-    "HostWriter",
-    "KernelText",
-    "KernelWriter",
-    "Printer",
-    "combining",
-    "grid_loops",
-    "kernel_text",
-    "parallel_loops",
-]

@@ -60,6 +60,6 @@ def build(
 
 def source_of(function: Function) -> "Source":
     """The readable Python of a function, by `emit.emit`."""
-    from zygopy.transform import pipeline
+    from zygopy.transform.emit import emit
 
-    return pipeline.emit(function)
+    return emit(function)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from zygopy.transform import ops
-from zygopy.transform.ir import Array, Block, Const, For, Let, Value, Var, walk
+from zygopy.transform.ir import Block, Const, For, Let, Value, Var, walk
+from zygopy.transform.types import Array
 
 if TYPE_CHECKING:
     from zygopy.transform.build import Builder

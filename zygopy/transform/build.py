@@ -13,7 +13,7 @@ import numpy as np
 from zygopy.errors import DtypeError, Loc, UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.ir import Block, Const, If, Kernel, Let, Op, Statement, Store, Value, Var, new_key
-from zygopy.transform.types import BOOL, COMPLEX128, FLOAT64, INT, INT64, Array, Scalar, Type, of_constant, unify
+from zygopy.transform.types import COMPLEX128, FLOAT64, INT, INT64, Array, Scalar, Type, of_constant, unify
 
 
 class Builder:
@@ -256,5 +256,3 @@ def _install_operators() -> None:
 
 
 _install_operators()
-
-__all__ = ["BOOL", "Builder", "Traced", "call", "constant", "integer", "lift", "where", "zero"]

@@ -612,6 +612,3 @@ def _is_zero(v: Value) -> bool:
 
 def _is_one(v: Value) -> bool:
     return isinstance(v, Const) and v.value == 1
-
-
-__all__ = ["Array", "Source", "emit", "leaves"]

@@ -31,7 +31,7 @@ from typing import TypeVar
 
 from zygopy.errors import Loc
 from zygopy.transform.records import rebuilt
-from zygopy.transform.types import Arena, Array, Scalar, Stack, Type
+from zygopy.transform.types import Scalar, Type
 
 
 class Var:
@@ -595,52 +595,3 @@ class Substitution:
             case Pop():
                 return self._changed(s, stack=self.value(s.stack), vars=self._defines(s.vars))
         raise AssertionError(s)
-
-
-__all__ = [
-    "Arena",
-    "Array",
-    "Block",
-    "Call",
-    "Callee",
-    "Check",
-    "Const",
-    "Effect",
-    "For",
-    "Function",
-    "If",
-    "Kernel",
-    "Launch",
-    "Leaves",
-    "Let",
-    "Loc",
-    "Op",
-    "Param",
-    "Pop",
-    "Print",
-    "Push",
-    "Scalar",
-    "Stack",
-    "Statement",
-    "Store",
-    "Type",
-    "Value",
-    "Var",
-    "While",
-    "block_params",
-    "blocks",
-    "defined",
-    "defined_inside",
-    "everywhere",
-    "free_values",
-    "leaves",
-    "map_leaves",
-    "new_key",
-    "operands",
-    "param_vars",
-    "remembered",
-    "replace",
-    "walk",
-    "with_reachable",
-    "within",
-]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from zygopy.transform import ops
 from zygopy.transform.build import Builder, constant, integer, zero
-from zygopy.transform.ir import Const, For, Kernel, Let, Op, Value, Var, new_key
+from zygopy.transform.ir import Const, For, Kernel, Op, Value, Var, new_key
 from zygopy.transform.types import INT, Array
 
 
@@ -145,6 +145,3 @@ class Sideways(Matrices):
     def __init__(self, b: Builder, shape: Callable, dot: Callable[[Var], Var | None]):
         super().__init__(b, shape)
         self.dot = dot
-
-
-__all__ = ["Backwards", "Let", "Matrices", "Sideways"]

@@ -224,6 +224,13 @@ def _made_by_calls(function: Function) -> set[Var]:
 Lengths = tuple[Value | None, ...]
 
 
+def root_of(array: Value, definitions: dict[Var, Statement]) -> Value:
+    """The array that a view is of."""
+    while isinstance(let := definitions.get(array), Let) and let.op in ops.VIEWS:
+        array = let.args[0]
+    return array
+
+
 def known_shape(array: Value, definitions: dict[Var, Statement], given: dict[Value, Lengths] | None = None) -> Lengths:
     """The shape of an array as far as its definition tells it, None for the other axes; some may be given."""
     given = given or {}

@@ -33,7 +33,6 @@ from zygopy.transform.differentiation.split import (
 )
 from zygopy.transform.differentiation.tape import close
 from zygopy.transform.differentiation.winners import winners
-from zygopy.transform.emit import emit
 from zygopy.transform.into import into
 from zygopy.transform.ir import (
     Const,
@@ -355,6 +354,3 @@ def _value_and_aux(primal: Function) -> tuple[Leaves, Leaves]:
     if not (is_tuple and len(found) == 2):
         raise OutputError(f"{primal.name} must return a pair (value, aux), as has_aux=True says", primal.loc)
     return found[0], found[1]
-
-
-__all__ = ["build", "emit"]

@@ -7,12 +7,10 @@ a[i] = y
 w = a[i]                     (w is y)
 """
 
-import operator
-
 from zygopy.errors import OtherLengthsError
 from zygopy.transform import ops
 from zygopy.transform.affine import Facts
-from zygopy.transform.build import Builder, constant, integer
+from zygopy.transform.build import constant, integer
 from zygopy.transform.ir import (
     Block,
     Call,
@@ -496,6 +494,3 @@ class _Dead:
 
 def _has_effect(block: Block) -> bool:
     return bool(block.statements)
-
-
-__all__ = ["Builder", "operator", "remove_dead", "simplify"]

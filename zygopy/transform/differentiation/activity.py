@@ -8,7 +8,6 @@ from collections.abc import Iterable
 
 from zygopy.transform import ops, rules
 from zygopy.transform.ir import (
-    Arena,
     Call,
     For,
     Function,
@@ -17,7 +16,6 @@ from zygopy.transform.ir import (
     Let,
     Pop,
     Push,
-    Scalar,
     Statement,
     Store,
     Value,
@@ -28,7 +26,7 @@ from zygopy.transform.ir import (
 )
 from zygopy.transform.memory import AliasClasses, stored_arrays
 from zygopy.transform.notes import notes
-from zygopy.transform.types import Array, Stack
+from zygopy.transform.types import Arena, Array, Scalar, Stack
 
 
 class Activity:

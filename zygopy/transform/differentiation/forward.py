@@ -15,7 +15,6 @@ from zygopy.transform.differentiation.activity import Activity
 from zygopy.transform.differentiation.reverse import add_arrays, times
 from zygopy.transform.differentiation.spell_out import spell_out
 from zygopy.transform.ir import (
-    Arena,
     Block,
     Call,
     Callee,
@@ -30,7 +29,6 @@ from zygopy.transform.ir import (
     Param,
     Pop,
     Push,
-    Scalar,
     Statement,
     Store,
     Value,
@@ -44,7 +42,7 @@ from zygopy.transform.ir import (
     with_reachable,
 )
 from zygopy.transform.kernels import Sideways
-from zygopy.transform.types import Array, Stack
+from zygopy.transform.types import Arena, Array, Scalar, Stack
 
 
 def forward(function: Function, wrt: list[str]) -> Function:

@@ -21,7 +21,6 @@ from zygopy.transform.ir import (
     Block,
     Call,
     Check,
-    Const,
     Effect,
     For,
     Function,
@@ -32,7 +31,6 @@ from zygopy.transform.ir import (
     Value,
     Var,
     While,
-    leaves,
     param_vars,
     replace,
     walk,
@@ -281,6 +279,3 @@ def pool_shape(roots: list[Var | Let], visible: set[Var], b: Builder) -> tuple[V
             shape = [m if m is n or m == n else b.apply(ops.INT_MAX, m, n) for m, n in zip(shape, dims, strict=True)]
     assert shape is not None
     return tuple(shape)
-
-
-__all__ = ["Const", "Numbers", "identify", "leaves", "pool_shape", "rebound_classes"]

@@ -226,6 +226,3 @@ def _set(b: Builder, found: dict, key: tuple[int, int], value: Value, place: Cal
         inner.store(target, place(at), inner.cast(inner.load(value, at), target.type.element))
 
     nest(b, shape_of(b, value), element)
-
-
-__all__ = ["jacobian"]

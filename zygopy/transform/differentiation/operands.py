@@ -39,7 +39,7 @@ from zygopy.transform.ir import (
     walk,
     with_blocks,
 )
-from zygopy.transform.memory import AliasClasses, known_shape, stored_arrays
+from zygopy.transform.memory import AliasClasses, known_shape, root_of, stored_arrays
 from zygopy.transform.types import INT, Array
 
 
@@ -116,7 +116,7 @@ class Operands:
 
     def _is_new(self, array: Var, place: _Place, here: _Place) -> bool:
         """Whether an array is made anew between a statement and each store at `place` that comes after it."""
-        let = self.definitions.get(self.root(array))
+        let = self.definitions.get(root_of(array, self.definitions))
         if not (isinstance(let, Let) and let.op.effect is Effect.ALLOCATES):
             return False
         made = self.places[id(let)]
@@ -136,12 +136,6 @@ class Operands:
     def _beside(self, s: Kernel | Call | If | For) -> list[Statement]:
         """What is written next to a statement of the primal, to read its arrays there."""
         return (self.ahead if isinstance(s, For) else self.behind).setdefault(id(s), [])
-
-    def root(self, array: Var) -> Var:
-        """The array that a view is of."""
-        while isinstance(let := self.definitions.get(array), Let) and let.op in ops.VIEWS:
-            array = let.args[0]
-        return array
 
     # -- shapes -------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from zygopy.transform import ops
 from zygopy.transform.affine import Affine, Facts
-from zygopy.transform.ir import Call, Const, For, Function, If, Kernel, Let, Store, Value, Var, While, walk
+from zygopy.transform.ir import Call, Const, For, Function, Kernel, Let, Store, Value, Var, While
 from zygopy.transform.memory import AliasClasses, stored_arrays
 
 
@@ -125,6 +125,3 @@ def _common(a: tuple, b: tuple) -> tuple:
     while count < min(len(a), len(b)) and a[count] == b[count]:
         count += 1
     return a[:count]
-
-
-__all__ = ["Clobbering", "If", "walk"]

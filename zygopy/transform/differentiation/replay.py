@@ -31,7 +31,6 @@ from zygopy.transform.ir import (
     Pop,
     Print,
     Push,
-    Scalar,
     Statement,
     Substitution,
     Value,
@@ -45,8 +44,8 @@ from zygopy.transform.ir import (
     with_blocks,
 )
 from zygopy.transform.kernels import Matrices
-from zygopy.transform.memory import AliasClasses, permutes
-from zygopy.transform.types import INT, INT64, Array
+from zygopy.transform.memory import AliasClasses, permutes, root_of
+from zygopy.transform.types import INT, INT64, Array, Scalar
 
 _RUN = 128  # trips that hand on numbers only
 
@@ -130,7 +129,7 @@ class _Replay:
         outside = dict.fromkeys((*free_values(s.body), *(s.inits[k] for k in self.handles)))
         arrays = [v for v in outside if isinstance(v, Var) and isinstance(v.type, Array) and v not in s.params]
         changed = [v for v in arrays if self.aliases.of(v) in stored]
-        roots = list(dict.fromkeys(self.operands.root(v) for v in changed))
+        roots = list(dict.fromkeys(root_of(v, self.operands.definitions) for v in changed))
         self.check_distinct(roots)
         for root in roots:
             if isinstance(let := self.operands.definitions.get(root), Let) and let.op is ops.NEW_LIST:
@@ -359,6 +358,3 @@ def _period(order: list[int]) -> int:
 
 def _like(var: Var) -> Var:
     return Var(var.name, var.type)
-
-
-__all__ = ["Mirror", "check", "replay"]

@@ -25,7 +25,6 @@ from zygopy.transform.differentiation.operands import Operands
 from zygopy.transform.differentiation.replay import Mirror, check, replay
 from zygopy.transform.differentiation.spell_out import spell_out
 from zygopy.transform.ir import (
-    Arena,
     Block,
     Call,
     Const,
@@ -58,7 +57,7 @@ from zygopy.transform.ir import (
 )
 from zygopy.transform.kernels import Backwards
 from zygopy.transform.memory import stored_arrays
-from zygopy.transform.types import INT, Array, Scalar, Stack
+from zygopy.transform.types import INT, Arena, Array, Scalar, Stack
 
 Adjoints = dict[Var, Value]
 
@@ -751,6 +750,3 @@ def _bar(var: Var) -> str:
 
 def _is_zero(value: Value) -> bool:
     return isinstance(value, Const) and value.value == 0
-
-
-__all__ = ["Open", "Param", "reverse", "times", "trip_count"]

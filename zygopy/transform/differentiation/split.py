@@ -16,7 +16,6 @@ from zygopy.transform import ops
 from zygopy.transform.build import Builder, integer, zero
 from zygopy.transform.differentiation.forward import shape_of
 from zygopy.transform.ir import (
-    Arena,
     Block,
     Call,
     Effect,
@@ -48,7 +47,7 @@ from zygopy.transform.ir import (
 )
 from zygopy.transform.memory import AliasClasses, stored_arrays, stored_parameters
 from zygopy.transform.records import Known
-from zygopy.transform.types import FLOAT, INT, Array, Scalar, Stack
+from zygopy.transform.types import FLOAT, INT, Arena, Array, Scalar, Stack
 
 Closed = Callable[[Function, list[Leaves], Value, Callable[[list[Leaves]], Leaves]], Function]
 

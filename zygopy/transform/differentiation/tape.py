@@ -42,7 +42,6 @@ from zygopy.transform.ir import (
     blocks,
     defined,
     free_values,
-    leaves,
     new_key,
     operands,
     param_vars,
@@ -718,6 +717,3 @@ def _like(var: Var) -> Var:
 def _note_tape(tape: Var, loc: Loc) -> None:
     if (taken := notes()) is not None:
         taken.places[tape] = loc
-
-
-__all__ = ["Store", "close", "leaves"]

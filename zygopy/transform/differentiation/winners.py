@@ -18,7 +18,6 @@ from zygopy.transform.ir import (
     Function,
     If,
     Let,
-    Scalar,
     Statement,
     Substitution,
     Value,
@@ -31,7 +30,7 @@ from zygopy.transform.ir import (
     walk,
 )
 from zygopy.transform.memory import alias_classes
-from zygopy.transform.types import INT
+from zygopy.transform.types import INT, Scalar
 
 
 def winners(function: Function) -> Function:
@@ -142,6 +141,3 @@ class _Winners:
 
 def _defined(s: Statement) -> tuple[Var, ...]:
     return (s.var,) if isinstance(s, Let) else s.results if isinstance(s, For | While | If) else ()
-
-
-__all__ = ["winners"]

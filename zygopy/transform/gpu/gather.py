@@ -277,6 +277,3 @@ def _without(s: For, gone: set[int]) -> Statement:
         return Block(tuple(with_blocks(t, visit) for t in kept), block.yields)
 
     return with_blocks(s, visit)
-
-
-__all__ = ["gather"]

@@ -157,6 +157,3 @@ def without(block: Block, own: set[Var]) -> Block:
     """A block without tests and without the allocations of its own arrays."""
     kept = [s for s in block.statements if not isinstance(s, Check) and not (isinstance(s, Let) and s.var in own)]
     return Block(tuple(with_blocks(s, lambda inner: without(inner, own)) for s in kept), block.yields)
-
-
-__all__ = ["Grid", "arrays_of_trips", "reduction", "without"]

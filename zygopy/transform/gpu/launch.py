@@ -12,7 +12,7 @@ A number that a kernel leaves is an array of one element; arithmetic on it is re
 
 from dataclasses import dataclass
 
-from zygopy.errors import UnsupportedError
+from zygopy.errors import Loc, UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import Builder, integer, zero
 from zygopy.transform.gpu.expand import expand
@@ -33,7 +33,6 @@ from zygopy.transform.ir import (
     Kernel,
     Launch,
     Let,
-    Loc,
     Param,
     Pop,
     Print,
@@ -431,6 +430,3 @@ def _marked(body: Block, shared: tuple[For, ...]) -> Block:
         return Block(tuple(out), block.yields)
 
     return visit(body)
-
-
-__all__ = ["NAMES_OF_KERNELS", "launch"]

@@ -86,6 +86,3 @@ def _shared_out(t: For, grid: Grid) -> list[Statement]:
     loop = replace(t, inits=tuple(inits), results=tuple(results))
     (marked,) = grid.with_atomics(Block((loop,)), (loop,), loop).statements
     return [replace(marked, parallel=True), *after]
-
-
-__all__ = ["LONG", "as_rows", "row_loops"]

@@ -84,6 +84,3 @@ def _check(test: Value, b: Builder) -> None:
 def grows(function: Function) -> bool:
     """Whether a program has tapes of the rows that it is given."""
     return bool(function.params) and function.params[-1].name == ROWS
-
-
-__all__ = ["grows", "stacks_as_arrays"]

@@ -19,7 +19,7 @@ from zygopy.transform.ir import Value
 from zygopy.transform.reading import arrays
 from zygopy.transform.reading.memory_order import loosen
 from zygopy.transform.reading.values import View, describe, is_number
-from zygopy.transform.types import BOOL, Scalar, promote
+from zygopy.transform.types import Scalar, promote
 
 
 def apply(s, function: Callable, operands: list, name: str = "t") -> View:
@@ -112,6 +112,3 @@ def _sum_of_line(s, view: View, ks: tuple[Value, ...], start: Value) -> Value:
         return (s.b.cast(s.b.apply(ops.ADD, totals[0], arrays.load(s, arrays.element_at(s, view, (*ks, *k)))), type_),)
 
     return arrays.fold(s, view.shape[-1:], (s.b.cast(start, type_),), trip, parallel=False)[0]
-
-
-__all__ = ["BOOL", "apply", "cast", "clip", "combine", "element_of", "where"]

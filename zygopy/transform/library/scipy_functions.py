@@ -209,6 +209,3 @@ def normal_log_density(s, x, mean, cov):
         raise UnsupportedError("the normal density needs a matrix, and a point or a matrix of points", s.loc)
     arrays.same_length(s, x.shape[-1], cov.shape[0])
     return s.follow(followed.normal_log_density, [x, mean, cov, Static(solve_triangular)], {})
-
-
-__all__ = ["declare"]

@@ -12,7 +12,7 @@ from zygopy.transform.library.numpy_functions import is_none
 from zygopy.transform.library.numpy_shapes import ints
 from zygopy.transform.library.reductions import axis_of, need_array
 from zygopy.transform.reading import arrays
-from zygopy.transform.reading.calls import builtin
+from zygopy.transform.reading.handlers import builtin
 from zygopy.transform.reading.values import Repeated, Span, View, Window
 
 

@@ -31,7 +31,7 @@ from zygopy.transform.ir import (
     walk,
 )
 from zygopy.transform.kernels import Matrices
-from zygopy.transform.memory import alias_classes, known_shape, permutes, stored_arrays
+from zygopy.transform.memory import alias_classes, known_shape, permutes, root_of, stored_arrays
 from zygopy.transform.types import Array
 
 
@@ -127,19 +127,10 @@ class _Detach:
         for store, array in self.stores.get(class_, ()):
             pairs = takewhile(lambda pair: pair[0] == pair[1], zip(copy.loops, store.loops, strict=False))
             shared = {key for key, _ in pairs}
-            made = self.made.get(self.root(array))
+            made = self.made.get(root_of(array, self.definitions))
             before = store.is_before(copy)
             if before and not shared:
                 continue
             if made is None or not (made.number >= copy.number or (before and shared <= {*made.loops})):
                 return False
         return True
-
-    def root(self, array: Value) -> Value:
-        """The array that a view is of."""
-        while isinstance(let := self.definitions.get(array), Let) and let.op in ops.VIEWS:
-            array = let.args[0]
-        return array
-
-
-__all__ = ["detach"]

@@ -37,7 +37,7 @@ from zygopy.transform.ir import (
     walk,
 )
 from zygopy.transform.kernels import Matrices
-from zygopy.transform.memory import Lengths, alias_classes, known_shape, permutes, stored_arrays
+from zygopy.transform.memory import Lengths, alias_classes, known_shape, permutes, root_of, stored_arrays
 from zygopy.transform.types import Array
 
 Loop = For | While
@@ -179,14 +179,8 @@ class _Buffers:
         if let.op not in (ops.EMPTY, ops.ZEROS):
             return None
         uses = [v for block in blocks(s) for t in walk(block) for v in _handed_on(t)] + list(s.body.yields)
-        names = {v for v in self.aliases.members(array) if self.root(v) is array}
+        names = {v for v in self.aliases.members(array) if root_of(v, self.definitions) is array}
         return let if sum(v in names for v in uses) == 1 else None
-
-    def root(self, array: Value) -> Value:
-        """The array that a view is of."""
-        while isinstance(let := self.definitions.get(array), Let) and let.op in ops.VIEWS:
-            array = let.args[0]
-        return array
 
     def is_unseen(self, s: Loop, slots: list[int], apart: bool) -> bool:
         """Whether no store tells the arrays from those that the loop would have without buffers.
@@ -197,7 +191,7 @@ class _Buffers:
         """
         for class_ in {self.aliases.of(s.params[k]) for k in slots}:
             for t, array in self.stores.get(class_, ()):
-                let = self.made.get(self.root(array))
+                let = self.made.get(root_of(array, self.definitions))
                 fine = apart
                 if s.key in self.around[id(t)]:
                     fine = let is not None and s.key in self.around[id(let)]
@@ -217,7 +211,7 @@ class _Buffers:
         let, position = self.made.get(array), block.statements.index(s)
         if let is None or let not in block.statements[:position]:
             return False
-        names = {v for v in self.aliases.members(array) if self.root(v) is array}
+        names = {v for v in self.aliases.members(array) if root_of(v, self.definitions) is array}
         later = [v for t in walk(Block(block.statements[position:])) for v in operands(t) if t is not s]
         earlier = [v for t in walk(Block(block.statements[:position])) for v in _handed_on(t)]
         return s.inits.count(array) == 1 and not names & {*later, *earlier, *block.yields}

@@ -360,6 +360,3 @@ def _one_row_each(array: Var, loop: For, users: list[Statement]) -> bool:
         if place is not array or index[0] is not loop.index or (isinstance(s, Store) and s.value is array):
             return False
     return True
-
-
-__all__ = ["Const", "fuse", "narrow"]

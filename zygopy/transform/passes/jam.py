@@ -362,6 +362,3 @@ def _branch_is_sum(s: If, chain: set[Var]) -> bool:
 
 def _is_sum_on_side(start: Var, end: Value, block: Block) -> bool:
     return end is start or _is_sum(start, end, Block(block.statements, (end,)))
-
-
-__all__ = ["fills_before_reading", "jam"]

@@ -179,6 +179,3 @@ class _Picks:
         copy = Substitution(given, lambda v: Var(v.name, v.type)).block(Block(lets, (store.value,)))
         self.values[load.var] = copy.yields[0]
         return [replace(t, loc=load.loc) for t in copy.statements]
-
-
-__all__ = ["picks"]

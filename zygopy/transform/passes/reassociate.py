@@ -18,7 +18,6 @@ from zygopy.transform.ir import (
     Function,
     If,
     Let,
-    Scalar,
     Statement,
     Value,
     Var,
@@ -29,6 +28,7 @@ from zygopy.transform.ir import (
     replace,
     walk,
 )
+from zygopy.transform.types import Scalar
 
 
 def reassociate(function: Function) -> Function:
@@ -142,6 +142,3 @@ def _marked(block: Block, links: set[Var]) -> Block:
             case _:
                 out.append(s)
     return replace(block, statements=tuple(out))
-
-
-__all__ = ["carried_sum", "is_free_sum", "reassociate"]

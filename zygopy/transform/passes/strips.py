@@ -409,6 +409,3 @@ def _sums(s: For) -> list[Sum] | None:
     """What becomes of each variable of a loop; None if one is not a sum in any order."""
     found = [carried_sum(p, k, s.body) if is_free_sum(s, k) else None for k, p in enumerate(s.params)]
     return None if None in found else found
-
-
-__all__ = ["strips"]

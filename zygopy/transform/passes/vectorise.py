@@ -53,6 +53,3 @@ class _Vectors:
         if not all(one_trip_only(t.index, t.index, s.index, inside, self.facts) for t in stores):
             return False
         return all(is_free_sum(s, k) for k in range(len(s.params)))
-
-
-__all__ = ["vectorise"]

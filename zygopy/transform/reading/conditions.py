@@ -212,7 +212,7 @@ def _bool_chain(s, first: Value, rest: Callable, is_or: bool, node: ast.BoolOp) 
 
 
 def value_of_branch(s, joined: tuple, node: ast.AST) -> object:
-    from zygopy.transform.reading.specialise import Conflict
+    from zygopy.transform.reading.values import Conflict
 
     value = joined[0]
     s.at(node)

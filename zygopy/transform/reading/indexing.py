@@ -235,6 +235,3 @@ def _where(s, view: View, mask: View, change: Callable[[View], None]) -> None:
         return ()
 
     arrays.fold(s, view.shape, (), visit)
-
-
-__all__ = ["accumulate", "assign", "is_advanced", "nonzero", "read", "update"]

@@ -27,13 +27,12 @@ from zygopy.transform.reading.values import (
     Method,
     Object,
     Partial,
-    Record,
     Static,
     Unbound,
     View,
     describe,
 )
-from zygopy.transform.records import rebuilt
+from zygopy.transform.records import Record, rebuilt
 
 
 class Lifted:

@@ -29,9 +29,8 @@ from zygopy.transform.reading.values import (
     Unbound,
     View,
     describe,
-    is_number,
 )
-from zygopy.transform.records import Record, alike, keys_of, place, rebuilt
+from zygopy.transform.records import alike, keys_of, place, rebuilt
 from zygopy.transform.types import Array, Type
 
 
@@ -431,6 +430,3 @@ def rebuilt_value(s, tree: Tree, results: list[Var]) -> object:
         case Fixed():
             return Static(tree.value)
     raise AssertionError(tree)
-
-
-__all__ = ["Record", "is_number"]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from zygopy.errors import ArgumentError, Loc, UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.affine import Affine
+from zygopy.transform.arguments import Lengths
 from zygopy.transform.build import Builder
 from zygopy.transform.ir import (
     Block,
@@ -27,7 +28,7 @@ from zygopy.transform.ir import (
 )
 from zygopy.transform.reading.list_memory import refuse_stores, with_room
 from zygopy.transform.reading.parse import Parsed, read
-from zygopy.transform.reading.signature import Lengths, argument, with_shape_errors
+from zygopy.transform.reading.signature import argument, with_shape_errors
 from zygopy.transform.reading.specialise import Specialiser
 from zygopy.transform.reading.user_rules import Rules
 from zygopy.transform.reading.values import Raises, Static, describe

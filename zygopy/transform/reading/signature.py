@@ -231,6 +231,3 @@ def _result(s: Specialiser, value: object) -> Leaves:
 
 def _member_result(s: Specialiser, value: object) -> Leaves:
     return Known(value.value) if isinstance(value, Static) else _result(s, value)
-
-
-__all__ = ["Specialised", "specialise"]

@@ -30,16 +30,9 @@ from zygopy.transform.ir import (
     Block,
     Check,
     Const,
-    Function,
-    If,
-    Let,
     Op,
-    Param,
-    Store,
     Value,
     Var,
-    leaves,
-    map_leaves,
 )
 from zygopy.transform.reading import apart, arrays, choices, lists, user_rules
 from zygopy.transform.reading.joins import Join
@@ -775,5 +768,3 @@ _REFUSED = {
     ast.NamedExpr: ("an assignment expression is", "assign in a statement of its own"),
     ast.Lambda: ("a lambda is", ""),
 }
-
-__all__ = ["INT", "Function", "If", "Let", "Param", "Specialiser", "Store", "leaves", "map_leaves"]

@@ -406,39 +406,6 @@ def describe(value: object) -> str:
     return type(value).__name__.lower()
 
 
-__all__ = [
-    "Applied",
-    "Attributes",
-    "Checkpointed",
-    "Closure",
-    "Enumerate",
-    "Listed",
-    "Fixed",
-    "Frame",
-    "Loc",
-    "Inside",
-    "LinearAt",
-    "Mapped",
-    "Maybe",
-    "Method",
-    "Object",
-    "Partial",
-    "Range",
-    "Repeated",
-    "Reversed",
-    "Scope",
-    "Shape",
-    "Span",
-    "Static",
-    "Super",
-    "Unbound",
-    "View",
-    "Zip",
-    "describe",
-    "is_number",
-]
-
-
 @dataclass(frozen=True)
 class Conflict:
     """A name whose values on two paths do not fit each other; reading it is an error.
