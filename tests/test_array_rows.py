@@ -146,6 +146,14 @@ def test_no_largest_of_nothing(text):
         zg.jit(f, backend="python")(np.zeros((0, 2)))
 
 
+@pytest.mark.parametrize("text", ["np.partition(x, 3)", "np.partition(x, (0, -3), axis=0)", "np.partition(x, n)"])
+def test_no_element_in_its_place_beyond_the_end(text):
+    f = define(f"def f(x, n):\n    return {text}\n")["f"]
+    for function in (f, zg.jit(f, backend="python")):
+        with pytest.raises(ValueError, match="kth.* out of bounds"):
+            function(np.zeros((2, 3)), -4)
+
+
 @pytest.mark.parametrize("shapes", [((2,), (3,)), ((2, 3), (2,)), ((2, 3), (3, 2)), ((0,), (2,))])
 def test_shapes_that_do_not_fit(shapes):
     f = define("def f(x, y):\n    return x * y\n")["f"]

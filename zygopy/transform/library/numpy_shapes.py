@@ -424,6 +424,11 @@ def sort(s, a, axis=None, kind=None):
 @builtin(np.partition)
 def partition(s, a, kth, axis=None):
     """All of the array sorted: kth is where it belongs, and what is before and behind it has no order of its own."""
+    a = flat(s, a) if isinstance(axis, Static) else need_array(s, a)
+    n = a.shape[known_axis(s, axis, a.ndim, -1)]
+    for k in ints(s, s.opened(kth), "kth"):
+        for fits in (s.b.apply(ops.LT, k, n), s.b.apply(ops.GE, s.b.add(n, k), integer(0))):
+            s.check(fits, ValueError, "kth is out of bounds")
     return sort(s, a, axis)
 
 
