@@ -10,6 +10,7 @@ import pytest
 
 import zygopy as zg
 from tests.oracle import finite_differences
+from tests.programs import PROGRAMS
 from tests.programs.registry import numbers
 
 
@@ -238,3 +239,15 @@ def test_functions_that_store_into_their_arguments_are_not_kept():
     np.testing.assert_allclose(
         zg.grad(with_stores, backend="python")(X), finite_differences(with_stores, (X,), (0,))[0], rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("moving", [0, 1])
+@pytest.mark.parametrize("name", ["fast_fourier", "recursive_layers"])
+def test_tangents_of_one_argument(name, moving):
+    """What stands still is handed on, and meets what moves where branches of the function meet."""
+    p = PROGRAMS[name]
+    args, h = p.args(), 1e-6
+    step = np.cos(args[moving])
+    _, tangent = zg.jvp(p.function, args, tuple(step if k == moving else None for k in (0, 1)), backend="python")
+    up, down = ([a + s * h * step if k == moving else a for k, a in enumerate(p.args())] for s in (1, -1))
+    np.testing.assert_allclose(tangent, (p.function(*up) - p.function(*down)) / (2 * h), rtol=1e-7)

@@ -86,6 +86,9 @@ class Callees:
         push = Pushing(Activity(function, [*sources, *_recorded_stacks(function)], sinks), self)
         b = Builder(function.loc)
         dots = [Param(f"{v.name}_dot", push.given(v)) for v in sources if not isinstance(v.type, Arena)]
+        for v in params:  # those that stand still, and whose memory a result may share with what moves
+            if isinstance(v.type, Array) and push.is_active(v) and v not in push.dot:
+                push.dot[v] = push.zeros_like(v, b)
         push.block(function.body, b)
         results = tuple(leaves(function.results))
         results += tuple(push.tangent_of_result(v, b) for v in results if v.type.dtype.kind in "fc")
