@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numba
 import numpy as np
 
+from tests.device_arrays import unwrapped
 from tests.grid_runner import Runner
 from zygopy.backends.cuda_text import KernelText
 
@@ -84,7 +85,7 @@ class NativeRunner(Runner):
         def run(grid, block, *args):
             assert block == (1, 1, 1)
             self.launches.append(kernel.name)
-            loop(*map(int, grid), *args)
+            loop(*map(int, grid), *unwrapped(args))
 
         return run
 

@@ -15,7 +15,8 @@ from types import SimpleNamespace
 import numpy as np
 import scipy.linalg
 
-from zygopy.backends import cuda_text, gpu, runtime_arrays
+from tests.device_arrays import Array, ForeignArray, Library, unwrapped
+from zygopy.backends import cuda_text, gpu
 from zygopy.backends.cublas import products
 from zygopy.backends.cuda_text import KernelText
 
@@ -120,37 +121,18 @@ def _unset(shape, dtype) -> np.ndarray:
     return array
 
 
-class DeviceArray:
-    """An array as a library for GPUs has it: nothing can be done with it but pass it on."""
-
-    def __init__(self, array: np.ndarray):
-        self.array, self.dtype, self.shape = array, array.dtype, array.shape
-
-    @property
-    def __cuda_array_interface__(self) -> dict:
-        return self.array.__array_interface__
-
-
-class _Taken(np.ndarray):
-    """An argument that a program has taken from a `DeviceArray`."""
-
-
-class _Arrays:
+class _Arrays(Library):
     """NumPy, with nan in memory that nothing has stored into; zeros are a launch."""
 
-    empty = staticmethod(_unset)
-
     def __init__(self, runner: "Runner"):
+        super().__init__(np, empty=_unset)
         self.runner = runner
 
-    def zeros(self, shape, dtype) -> np.ndarray:
+    def zeros(self, shape, dtype) -> Array:
         array = np.zeros(shape, dtype)
         if self.runner.captures is not None:
             self.runner.calls.append(partial(array.fill, 0))
-        return array
-
-    def __getattr__(self, name: str):
-        return getattr(np, name)
+        return Array(array)
 
 
 def _gemm(name, b_flipped, a_flipped, n, m, k, alpha, b, ldb, a, lda, beta, c, ldc) -> None:
@@ -170,32 +152,31 @@ class Runner:
 
     def __init__(self, seed: int = 0):
         self.random = np.random.default_rng(seed)
-        self.arrays, self.linalg = _Arrays(self), scipy.linalg
-        self.overlap = runtime_arrays.overlap
+        self.arrays, self.linalg = _Arrays(self), Library(scipy.linalg)
         self.launches: list[str] = []
         self.captures: dict[str, Callable] | None = None
         self.calls: list[Callable] = []  # while launches are captured
         self.behind: list[Callable] = []
 
     def taken(self, value, name: str):
-        if isinstance(value, np.ndarray) and not isinstance(value, _Taken):
+        if isinstance(value, np.ndarray):
             raise GridError(f"{name} is in the host's memory")
-        return value.array.view(_Taken) if isinstance(value, DeviceArray) else value
+        return Array(value.array) if isinstance(value, ForeignArray) else value
 
     def given(self, value, like):
-        return DeviceArray(np.asarray(value)) if isinstance(value, np.ndarray) else value
+        return ForeignArray(value.array) if isinstance(value, Array) else value
 
-    def put(self, array: np.ndarray) -> "DeviceArray":
-        return DeviceArray(array.copy())
+    def put(self, array: np.ndarray) -> ForeignArray:
+        return ForeignArray(array.copy())
 
-    def get(self, array: "DeviceArray") -> np.ndarray:
+    def get(self, array: ForeignArray | Array) -> np.ndarray:
         return array.array.copy()
 
     def captured(self, run: Callable) -> Callable:
         """Launches and products are kept, and made by each call."""
 
         def kept(f: Callable) -> Callable:
-            return lambda *args: self.calls.append(partial(f, *args))
+            return lambda *args: self.calls.append(partial(f, *unwrapped(args)))
 
         self.calls, self.behind = [], []
         self.captures = {name: kept(f) for name, f in products(_gemm, np.ascontiguousarray).items()}
@@ -225,6 +206,7 @@ class Runner:
                 launched(grid, block, *args)
 
         def launched(grid, block, *args):
+            args = unwrapped(args)
             self.launches.append(kernel.name)
             launch = Launch(grid, block)
             namespace = {"np": np, "math": math, "u32": int, "cuda": launch, "libdevice": LIBDEVICE}

@@ -7,6 +7,7 @@ CuPy and a device behave.
 import re
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 from zlib import crc32
 
 import numpy as np
@@ -15,13 +16,15 @@ import pytest
 import zygopy as zg
 from tests import cuda_programs
 from tests.compare import assert_close
-from tests.grid_runner import DeviceArray, GridError, Runner, on
+from tests.device_arrays import Array, ForeignArray
+from tests.grid_runner import GridError, Runner, on
 from tests.oracle import finite_differences
 from tests.programs import PROGRAMS
 from tests.programs.registry import numbers
 from tests.ptx import kernels_of
 from zygopy.backends import gpu
 from zygopy.backends.cuda_text import KernelText
+from zygopy.transform.arguments import type_of_array
 from zygopy.transform.gpu import gather, rows
 
 REFUSED = {
@@ -178,18 +181,66 @@ def test_arguments_on_a_gpu_choose_the_backend():
     gradient = zg.grad(cuda_programs.chain)
     with on(Runner()) as runner:
         got = gradient(*zg.to_device(args))
-        assert isinstance(got, DeviceArray)
+        assert isinstance(got, ForeignArray)
         assert runner.launches
         found = zg.to_host(got)
     assert_close(found, zg.grad(cuda_programs.chain, backend="python")(*args), 1e-12)
+
+
+def weighted(x, y):
+    return np.sum((x * y * WEIGHTS) ** 2)
+
+
+WEIGHTS = np.array([[1.0, 2.0, 3.0]])
+
+
+@pytest.mark.parametrize("operator", [zg.grad, zg.hessian], ids=lambda f: f.__name__)
+def test_axes_of_length_1_and_captured_arrays(operator, monkeypatch):
+    """Arrays of other libraries, which have dtypes of their own, too."""
+    args = numbers(4, 3), numbers(4, 1)
+    expected = operator(weighted, backend="python")(*args)
+    with on(Runner()):
+        for kind in (Array, OtherArray):
+            monkeypatch.setitem(globals(), "WEIGHTS", kind(np.array([[1.0, 2.0, 3.0]])))
+            assert_close(zg.to_host(operator(weighted)(*map(kind, args))), expected, 1e-12)
+            with pytest.raises(zg.DtypeError) as caught:
+                operator(weighted)(*args)
+            assert str(caught.value) == (
+                "WEIGHTS is in a GPU's memory, and no argument is\n"
+                "help: pass arguments in the GPU's memory too: zygopy.to_device(x)"
+            )
+
+
+class OtherArray(ForeignArray):
+    """One with a dtype of its library's own."""
+
+    def __init__(self, array):
+        self.array, self.dtype, self.shape = array, "float64", array.shape
+
+
+@pytest.mark.parametrize("array", [np.zeros((2, 3)), np.zeros((2, 3)).T, np.zeros((4, 3))[::2], np.zeros((1, 0))])
+def test_types_of_arrays_on_a_gpu(array):
+    """By CUDA's interface of arrays, which has no strides where elements lie by rows."""
+    expected = type_of_array(array, "x")
+    assert type_of_array(ForeignArray(array), "x") == expected
+    without = SimpleNamespace(__cuda_array_interface__=dict(array.__array_interface__, strides=None))
+    if expected.layout == "C":
+        assert type_of_array(without, "x") == expected
+
+
+@pytest.mark.parametrize("package, make", [("torch", "ones"), ("jax.numpy", "ones")])
+def test_arrays_of_other_libraries_in_the_hosts_memory(package, make):
+    x = getattr(pytest.importorskip(package), make)(3)
+    with pytest.raises(zg.DtypeError, match=re.escape("help: pass it as a NumPy array: np.asarray(x)")):
+        zg.grad(cuda_programs.chain)(x, x, x)
 
 
 def test_models_go_to_the_device_and_back():
     model = {"w": np.ones((2, 3)), "layers": [np.zeros(2), 0.5], "name": "mlp"}
     with on(Runner()):
         moved = zg.to_device(model)
-        assert isinstance(moved["w"], DeviceArray)
-        assert isinstance(moved["layers"][0], DeviceArray)
+        assert isinstance(moved["w"], ForeignArray)
+        assert isinstance(moved["layers"][0], ForeignArray)
         back = zg.to_host(moved)
     np.testing.assert_array_equal(back["w"], model["w"])
     assert (back["layers"][1], back["name"]) == (0.5, "mlp")

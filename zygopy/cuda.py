@@ -9,6 +9,7 @@ import numpy as np
 
 from zygopy.backends import gpu
 from zygopy.structures import mapped
+from zygopy.transform.arguments import lives_on_gpu
 
 
 @contextmanager
@@ -93,8 +94,8 @@ def _identity(tree: Any) -> list:
     found: list = []
 
     def leaf(value: Any, name: str) -> Any:
-        if gpu.lives_on_gpu(value):
-            memory = value.__cuda_array_interface__
+        if lives_on_gpu(value):
+            memory = gpu.device().taken(value, name).__cuda_array_interface__
             value = (memory["data"][0], memory["shape"], memory["typestr"], memory.get("strides"))
         elif isinstance(value, np.ndarray):
             value = id(value)

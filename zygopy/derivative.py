@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from zygopy.backends.numba_private import NativeFunction
 from zygopy.binding import all_values, bind, captured_arrays, taken_apart, task_of, with_captured
-from zygopy.errors import ArgumentError, OtherLengthsError, ShapeError
+from zygopy.errors import ArgumentError, DtypeError, OtherLengthsError, ShapeError
 from zygopy.show_source import Text
 from zygopy.structures import (
     flat,
@@ -26,10 +26,10 @@ from zygopy.structures import (
     type_of,
 )
 from zygopy.transform import Program, Task, build, source_of
-from zygopy.transform.arguments import Lengths, ones_of
+from zygopy.transform.arguments import Lengths, lives_on_gpu, ones_of
 from zygopy.transform.ir import Function
 from zygopy.transform.reading.parse import parameter_names, read
-from zygopy.transform.reading.values import Static
+from zygopy.transform.reading.values import Static, path_of
 
 if TYPE_CHECKING:
     from zygopy.explanation import Explanation
@@ -57,8 +57,15 @@ class Derivative:
     def built(self, types: list, target: str | None = None) -> Program:
         """The IR for arguments of these types, that of `out` behind the parameters' if there is one."""
         count = len(parameter_names(self.function))
-        out = types[count] if len(types) > count else None
-        return build(self.function, types[:count], self.task, self.lengths, out, target or self.target)
+        out, target = types[count] if len(types) > count else None, target or self.target
+        program = build(self.function, types[:count], self.task, self.lengths, out, target)
+        for origin, array in zip(program.captured, captured_arrays(program), strict=True):
+            if target != "cuda" and lives_on_gpu(array):
+                raise DtypeError(
+                    f"{path_of(*origin)} is in a GPU's memory, and no argument is",
+                    help="pass arguments in the GPU's memory too: zygopy.to_device(x)",
+                )
+        return program
 
     def types(self, args: tuple, kwargs: dict) -> list:
         """The types of a call's arguments, in the order of the parameters (tangents left out), and that of `out`."""

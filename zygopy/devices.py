@@ -6,6 +6,7 @@ import numpy as np
 
 from zygopy.backends import gpu
 from zygopy.structures import arrays_on_gpu, mapped
+from zygopy.transform.arguments import lives_on_gpu
 
 
 def to_device(tree: Any) -> Any:
@@ -30,4 +31,4 @@ def to_host(tree: Any) -> Any:
     if not arrays_on_gpu(tree):
         return tree
     device = gpu.device()
-    return mapped(lambda leaf, _: device.get(leaf)[()] if gpu.lives_on_gpu(leaf) else leaf, tree, "")
+    return mapped(lambda leaf, _: device.get(leaf)[()] if lives_on_gpu(leaf) else leaf, tree, "")

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from zygopy.backends.gpu import lives_on_gpu
 from zygopy.errors import DtypeError
-from zygopy.transform.arguments import ArgumentType, typeof
+from zygopy.transform.arguments import ArgumentType, lives_on_gpu, typeof
 from zygopy.transform.ir import Function, Leaves, Param, Var, leaves
 from zygopy.transform.reading.values import Static
 from zygopy.transform.records import (
@@ -103,7 +102,7 @@ def is_leaf(value: object) -> bool:
 
 def is_leaf_anywhere(value: object) -> bool:
     """Whether a value is a number or array, in whatever memory."""
-    return is_leaf(value) or hasattr(type(value), "__cuda_array_interface__")
+    return is_leaf(value) or lives_on_gpu(value)
 
 
 def arrays_on_gpu(value: object) -> list:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from zygopy.backends.gpu import lives_on_gpu
 from zygopy.errors import ArgumentError
 from zygopy.structures import remade
+from zygopy.transform.arguments import lives_on_gpu
 from zygopy.transform.ir import Const, Var
 from zygopy.transform.reading.handlers import builtin
 from zygopy.transform.reading.values import Object, Static, View, describe

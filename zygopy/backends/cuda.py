@@ -69,7 +69,7 @@ class Program:
             return start
 
         names = {kernel.name: launcher(kernel) for kernel in self.kernels}
-        names |= {"cp": device.arrays, "overlap": device.overlap}
+        names |= {"cp": device.arrays, "extent": extent}
         names |= {name: _capturable(name, f, device) for name, f in kernels(device.arrays, device.linalg).items()}
         host = python.compile(self.source, names)
 
@@ -107,6 +107,15 @@ class Program:
                     args[k][...] = array
 
         return call
+
+
+def extent(a: Any) -> tuple[int, int]:
+    """The addresses where the memory of an array begins and ends; zeros for one without elements."""
+    if a.size == 0:
+        return 0, 0
+    start = a.__cuda_array_interface__["data"][0]
+    reaches = [(n - 1) * stride for n, stride in zip(a.shape, a.strides, strict=True)]
+    return start + sum(min(r, 0) for r in reaches), start + sum(max(r, 0) for r in reaches) + a.itemsize
 
 
 def _capturable(name: str, f: Callable, device: Device) -> Callable:

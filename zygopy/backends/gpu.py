@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from zygopy.errors import ArgumentError, DtypeError
+from zygopy.transform.arguments import lives_on_gpu
 
 if TYPE_CHECKING:
     from zygopy.backends.cuda_text import KernelText
@@ -30,9 +31,6 @@ class Device(Protocol):
 
     captures: dict[str, Callable] | None  # while `captured` runs: the library's kernels that may be used then
     behind: list[Callable]  # what is to be done after each run of what is captured
-
-    def overlap(self, a: Any, b: Any) -> bool:
-        """Whether the memory ranges of two arrays meet."""
 
     def taken(self, value: Any, name: str) -> Any:
         """An argument, arrays of other libraries as the device's own on the same memory."""
@@ -102,10 +100,6 @@ class Gpu:
         again.pool = pool  # type: ignore[attr-defined]  # it lives as long as the graph
         return again
 
-    def overlap(self, a: Any, b: Any) -> bool:
-        """Whether the memory ranges of two arrays meet."""
-        return bool(self.arrays.may_share_memory(a, b))
-
     def taken(self, value: Any, name: str) -> Any:
         """An argument, arrays of other libraries as CuPy's on the same memory."""
         if isinstance(value, np.ndarray):
@@ -114,15 +108,19 @@ class Gpu:
                 why="a program for backend cuda reads the GPU's memory only, and copies nothing in secret",
                 help="pass it as an argument, copied once: zygopy.to_device(x)",
             )
-        return self.arrays.asarray(value) if lives_on_gpu(value) else value
+        if not lives_on_gpu(value) or isinstance(value, self.arrays.ndarray):
+            return value
+        return self.arrays.from_dlpack(value) if hasattr(value, "__dlpack__") else self.arrays.asarray(value)
 
     def given(self, value: Any, like: Any) -> Any:
-        """A result, arrays as the library of an argument has them: PyTorch's, Numba's, else CuPy's."""
+        """A result, arrays as the library of an argument has them: PyTorch's, JAX's, Numba's, else CuPy's."""
         if not isinstance(value, self.arrays.ndarray):
             return value
         match type(like).__module__.partition(".")[0]:
             case "torch":
                 return import_module("torch").from_dlpack(value)
+            case "jax" | "jaxlib":
+                return import_module("jax.numpy").from_dlpack(value)
             case "numba":
                 return self.cuda.as_cuda_array(value)
         return value
@@ -134,11 +132,6 @@ class Gpu:
     def get(self, array: Any) -> np.ndarray:
         """A copy of an array in the host's memory."""
         return self.arrays.asnumpy(self.arrays.asarray(array))
-
-
-def lives_on_gpu(value: Any) -> bool:
-    """Whether a value is an array in a GPU's memory, of any library."""
-    return hasattr(type(value), "__cuda_array_interface__") and not isinstance(value, np.ndarray)
 
 
 @cache

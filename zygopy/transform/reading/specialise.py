@@ -24,7 +24,7 @@ from zygopy.errors import (
 )
 from zygopy.transform import ops
 from zygopy.transform.affine import Affine, Facts
-from zygopy.transform.arguments import Lengths, Named, ones_of, type_of_array, with_ones
+from zygopy.transform.arguments import Lengths, Named, is_array, ones_of, type_of_array, with_ones
 from zygopy.transform.build import Builder, constant
 from zygopy.transform.ir import (
     Block,
@@ -485,7 +485,7 @@ class Specialiser:
             if origin is not None:
                 self.captured_numbers.append((*origin, obj))
             return constant(obj)
-        if isinstance(obj, np.ndarray) and origin is not None:
+        if origin is not None and is_array(obj):
             return self._captured_array(obj, origin)
         if (found := record_of(obj)) is not None:
             return self._captured_object(obj, found, origin)
