@@ -207,12 +207,21 @@ class Value:
 
 
 def polynomial(x: Value, *coefficients: float) -> Value:
-    """c0 + c1 * x + c2 * x**2 + ..., by pairs (Estrin), so that few operations wait for each other."""
+    """c0 + c1 * x + c2 * x**2 + ...: four terms at a time by pairs (Estrin), so that few operations wait for others.
+
+    Longer pairs would take one more square each, and loops have other work to do in the meantime.
+    """
     terms = [x.fma(high, x.constant(low)) for low, high in zip(coefficients[::2], coefficients[1::2], strict=False)]
     if len(coefficients) % 2:
         terms.append(x.constant(coefficients[-1]))
-    while len(terms) > 1:
+    if len(terms) > 2:
         x = x * x
         paired = [high.fma(x, low) for low, high in zip(terms[::2], terms[1::2], strict=False)]
         terms = paired + terms[len(paired) * 2 :]
-    return terms[0]
+    if len(terms) == 1:
+        return terms[0]
+    x = x * x
+    total = terms[-1]
+    for term in reversed(terms[:-1]):
+        total = total.fma(x, term)
+    return total

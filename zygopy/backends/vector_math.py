@@ -43,7 +43,7 @@ class _Format:
         return 2.0 ** (1 - self.bias)
 
 
-# Double: Taylor's series; fdlibm e_log.c. Single: Cephes expf.c; FreeBSD e_logf.c.
+# Double: our fit (Remez' algorithm, mpmath); fdlibm e_log.c. Single: Cephes expf.c; FreeBSD e_logf.c.
 _DOUBLE = _Format(
     mantissa=52,
     bias=1023,
@@ -53,7 +53,19 @@ _DOUBLE = _Format(
     log2_high=6.93147180369123816490e-01,
     log2_low=1.90821492927058770002e-10,
     root_half=0x3FE6A09E667F3BCD,
-    exponential=tuple(1.0 / math.factorial(k) for k in range(2, 14)),
+    exponential=(
+        0.5,
+        0.1666666666666667099,
+        0.04166666666666668379,
+        0.008333333333326134003,
+        0.001388888888887439851,
+        0.0001984126987482399095,
+        0.00002480158734733946111,
+        2.755725539647099747e-6,
+        2.755725291247286837e-7,
+        2.510521838664829017e-8,
+        2.092158937082914313e-9,
+    ),
     logarithm=(
         6.666666666666735130e-01,
         3.999999999940941908e-01,
@@ -92,34 +104,33 @@ def _clipped(x: Value, low: float, high: float) -> Value:
     return (x < low).where(low, x)
 
 
-def _nearest(x: Value, factor: float = 1.0) -> Value:
-    """The integer nearest to x * factor."""
-    magic = _format(x).magic
-    return x.fma(factor, magic) - magic
+def _shifted(x: Value, factor: float = 1.0) -> Value:
+    """A float that has the integer nearest to x * factor in its lowest bits: that integer and `magic`."""
+    return x.fma(factor, _format(x).magic)
 
 
-def _power_of_two(n: Value) -> Value:
-    """2**n for an integer n in the range of normal exponents."""
-    f = _format(n)
-    return (((n + f.magic).bits() << f.mantissa) + f.one).as_float()
+def _power_of_two(shifted: Value) -> Value:
+    """2**n of n + magic, for an integer n in the range of normal exponents."""
+    f = _format(shifted)
+    return ((shifted.bits() << f.mantissa) + f.one).as_float()
 
 
-def _scaled(x: Value, n: Value) -> Value:
-    """x * 2**n, of x next to 1: by AVX-512's instruction, or in two steps, of which only the last one rounds."""
+def _scaled(x: Value, shifted: Value) -> Value:
+    """x * 2**n of n + magic and x next to 1: by AVX-512's instruction, or in two steps; the last one rounds."""
     f = _format(x)
     if processor_has("avx512f"):
-        magic = x.constant(f.magic)
-        return x.ldexp(((n + magic).bits() - magic.bits()).low_bits())
+        return x.ldexp((shifted.bits() - x.constant(f.magic).bits()).low_bits())
     digits = 2.0 * f.mantissa
-    small = n < float(f.mantissa - f.bias)
+    small = shifted < f.magic + f.mantissa - f.bias
     last = small.where(x.constant(2.0 ** (1.0 - digits)), 2.0)
-    return x * _power_of_two(small.where(n + digits, n) - 1.0) * last
+    return x * _power_of_two(small.where(shifted + digits, shifted) - 1.0) * last
 
 
 def _exponential(x: Value, low: Value | None = None) -> tuple[Value, Value, Value]:
-    """n, r and q with exp(x + low) = 2**n * (1 + r + q), |r| <= log(2) / 2, and q of the order of r**2 / 2."""
+    """n + magic, r and q with exp(x + low) = 2**n * (1 + r + q), |r| <= log(2) / 2, and q of the order of r**2 / 2."""
     f = _format(x)
-    n = _nearest(x, 1.0 / math.log(2.0))
+    shifted = _shifted(x, 1.0 / math.log(2.0))
+    n = shifted - f.magic
     high = (-n).fma(f.log2_high, x)  # exact
     r = (-n).fma(f.log2_low, high)
     rest = (-n).fma(f.log2_low, high - r)  # what the rounding of r lost
@@ -128,7 +139,7 @@ def _exponential(x: Value, low: Value | None = None) -> tuple[Value, Value, Valu
         total = r + rest
         r, rest = total, (r - total) + rest
     q = (r * r).fma(polynomial(r, *f.exponential), rest.fma(r, rest))
-    return n, r, q
+    return shifted, r, q
 
 
 def _one_plus(r: Value, q: Value) -> Value:
@@ -139,16 +150,16 @@ def _one_plus(r: Value, q: Value) -> Value:
 
 def exp(x: Value) -> Value:
     f = _format(x)
-    y, n = _next_to_one(_clipped(x, f.lowest, f.highest))
-    return _scaled(y, n)
+    return _scaled(*_next_to_one(_clipped(x, f.lowest, f.highest)))
 
 
 def _next_to_one(x: Value) -> tuple[Value, Value]:
-    """y and n with exp(x) = y * 2**n."""
+    """y and n + magic with exp(x) = y * 2**n."""
     f = _format(x)
-    n = _nearest(x, 1.0 / math.log(2.0))
+    shifted = _shifted(x, 1.0 / math.log(2.0))
+    n = shifted - f.magic
     r = (-n).fma(f.log2_low, (-n).fma(f.log2_high, x))
-    return 1.0 + (r * r).fma(polynomial(r, *f.exponential), r), n
+    return 1.0 + (r * r).fma(polynomial(r, *f.exponential), r), shifted
 
 
 def exp_is_usual(x: Value) -> Value:
@@ -156,17 +167,18 @@ def exp_is_usual(x: Value) -> Value:
 
 
 def usual_exp(x: Value) -> Value:
-    y, n = _next_to_one(x)
-    return y * _power_of_two(n)
+    y, shifted = _next_to_one(x)
+    return y * _power_of_two(shifted)
 
 
 def expm1(x: Value) -> Value:
     """2**n * (exp(r) - 1) + (2**n - 1)."""
     f = _format(x)
     digits = f.mantissa + 1.0
-    n, r, q = _exponential(_clipped(x, -digits, f.highest))
-    half = _nearest(n, 0.5)
-    first, second = _power_of_two(half), _power_of_two(n - half)
+    shifted, r, q = _exponential(_clipped(x, -digits, f.highest))
+    n = shifted - f.magic
+    half = _shifted(n, 0.5)
+    first, second = _power_of_two(half), _power_of_two(shifted - (half - f.magic))
     scale = first * second
     below = scale - 1.0
     total = scale.fma(r, below)
@@ -179,8 +191,8 @@ def tanh(x: Value) -> Value:
     """e / (e + 2) with e = exp(2 |x|) - 1."""
     size = abs(x)
     size = (size > 20.0).where(20.0, size)
-    n, r, q = _exponential(size + size)
-    scale = _power_of_two(n)  # neither this nor e overflows, so that one scaling does
+    shifted, r, q = _exponential(size + size)
+    scale = _power_of_two(shifted)  # neither this nor e overflows, so that one scaling does
     e = scale.fma(r + q, scale - 1.0)
     return (e / (e + 2.0)).intrinsic("copysign", x)
 
@@ -308,8 +320,8 @@ def _exp_of_product(y: Value, high: Value, low: Value) -> Value:
     product = y * high
     rest = y.fma(high, -product) + y * low
     rest = (abs(product) < -_DOUBLE.lowest).where(rest, 0.0)
-    n, r, q = _exponential(_clipped(product, _DOUBLE.lowest, _DOUBLE.highest), rest)
-    return _scaled(_one_plus(r, q), n)
+    shifted, r, q = _exponential(_clipped(product, _DOUBLE.lowest, _DOUBLE.highest), rest)
+    return _scaled(_one_plus(r, q), shifted)
 
 
 def _at_ends(x: Value, logarithm: Value) -> Value:
@@ -330,8 +342,8 @@ def _power_of_size(x: Value, y: Value) -> Value:
 
 def _single_power(y: Value, logarithm: Value) -> Value:
     """exp(y * logarithm) as a single, of doubles."""
-    n, r, q = _exponential(_clipped(y * logarithm, -200.0, 200.0))
-    return ((1.0 + (r + q)) * _power_of_two(n)).to_single()
+    shifted, r, q = _exponential(_clipped(y * logarithm, -200.0, 200.0))
+    return ((1.0 + (r + q)) * _power_of_two(shifted)).to_single()
 
 
 def power(x: Value, y: Value) -> Value:
