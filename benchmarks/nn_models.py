@@ -128,7 +128,7 @@ def mlp(batch: int) -> Model:
     )
 
 
-def lenet() -> Model:
+def lenet(batch: int = 32) -> Model:
     model = nn.Chain(
         nn.Conv((5, 5), 1, 6, nn.relu, rng=0),
         nn.MaxPool((2, 2)),
@@ -139,7 +139,7 @@ def lenet() -> Model:
         nn.Dense(120, 84, nn.relu, rng=3),
         nn.Dense(84, 10, rng=4),
     )
-    data = floats(32, 28, 28, 1), labels(32)
+    data = floats(batch, 28, 28, 1), labels(batch)
     first, second, *dense = (model[k] for k in (0, 2, 5, 6, 7))
     arrays = dense_arrays((first, second, *dense))
 

@@ -11,7 +11,6 @@ from collections.abc import Callable
 import numba
 import numpy as np
 
-from tests.device_arrays import unwrapped
 from tests.grid_runner import Runner
 from zygopy.backends.cuda_text import KernelText
 
@@ -69,7 +68,7 @@ class _OneThread(ast.NodeTransformer):
 class NativeRunner(Runner):
     """A device that runs kernels as machine code; programs must be in blocks of one thread."""
 
-    def compile(self, kernel: KernelText) -> Callable:
+    def launcher(self, kernel: KernelText) -> Callable:
         tree = ast.parse(kernel.text)
         definition = tree.body[0]
         definition.decorator_list = []
@@ -82,12 +81,12 @@ class NativeRunner(Runner):
         exec(_LOOP.format(names=names), namespace)
         loop = numba.njit(namespace["loop"])
 
-        def run(grid, block, *args):
+        def launched(grid, block, *args):
             assert block == (1, 1, 1)
             self.launches.append(kernel.name)
-            loop(*map(int, grid), *unwrapped(args))
+            loop(*map(int, grid), *args)
 
-        return run
+        return launched
 
 
 _LOOP = """

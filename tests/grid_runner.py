@@ -193,20 +193,25 @@ class Runner:
         return again
 
     def compile(self, kernel: KernelText) -> Callable:
+        launched = self.launcher(kernel)
+
+        def run(grid, block, *args):
+            if self.captures is not None:
+                self.calls.append(partial(launched, grid, block, *unwrapped(args)))
+            else:
+                launched(grid, block, *unwrapped(args))
+
+        return run
+
+    def launcher(self, kernel: KernelText) -> Callable:
+        """What runs a kernel at once."""
         tree = ast.parse(kernel.text)
         definition = tree.body[0]
         definition.decorator_list = []
         tree = ast.fix_missing_locations(_Barriers().visit(tree))
         code = compile(tree, f"<{kernel.name}>", "exec")
 
-        def run(grid, block, *args):
-            if self.captures is not None:
-                self.calls.append(partial(launched, grid, block, *args))
-            else:
-                launched(grid, block, *args)
-
         def launched(grid, block, *args):
-            args = unwrapped(args)
             self.launches.append(kernel.name)
             launch = Launch(grid, block)
             namespace = {"np": np, "math": math, "u32": int, "cuda": launch, "libdevice": LIBDEVICE}
@@ -220,7 +225,7 @@ class Runner:
                 for at in blocks:
                     self.run_block(function, launch, tuple(map(int, at)), given)
 
-        return run
+        return launched
 
     def run_block(self, function: Callable, launch: Launch, at: tuple, args: list) -> None:
         launch.in_block = {}
