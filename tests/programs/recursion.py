@@ -238,3 +238,15 @@ def recursion_of_a_rebound_array(a, n):
             part = mixed(y[:1], 1)
             y = y + part
     return np.sum(y)
+
+
+def twice(f, x):
+    for _ in range(2):
+        x = f(x)
+    return x
+
+
+@program(0.7, tags="recursion lambda closure", smooth=True, cpu=True)
+def recursion_of_a_linear_function(x):
+    """Nothing is recorded in its calls, and something around them."""
+    return twice(lambda v: twice(lambda u: u * 0.5 + 0.1, np.cos(x)) * v, x * x)

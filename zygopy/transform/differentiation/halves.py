@@ -94,11 +94,11 @@ def cut(closed: Function, half: Half) -> tuple[Function, Function]:
     before, after = statements[:at], statements[at + 1 :]
     given = {half.arena, *half.seam}
     record = tuple(v for v in free_values(Block(after, bars)) if v not in given)
-    push = Push(half.arena, record, closed.loc)
-    pop = Pop(record, half.arena, closed.loc)
-    forward = replace(closed, name=half.forward.name, body=Block((*before, push), outs), results=outs)
+    push = (Push(half.arena, record, closed.loc),) if record else ()
+    pop = (Pop(record, half.arena, closed.loc),) if record else ()
+    forward = replace(closed, name=half.forward.name, body=Block((*before, *push), outs), results=outs)
     params = tuple(Param(v.name, v) for v in (*half.seam, half.arena))
-    backward = replace(closed, name=half.backward.name, params=params, body=Block((pop, *after), bars), results=bars)
+    backward = replace(closed, name=half.backward.name, params=params, body=Block((*pop, *after), bars), results=bars)
     return forward, backward
 
 
