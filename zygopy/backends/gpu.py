@@ -110,7 +110,9 @@ class Gpu:
             )
         if not lives_on_gpu(value) or isinstance(value, self.arrays.ndarray):
             return value
-        return self.arrays.from_dlpack(value) if hasattr(value, "__dlpack__") else self.arrays.asarray(value)
+        if self.captures is not None or not hasattr(value, "__dlpack__"):  # a stream that is captured waits for no other
+            return self.arrays.asarray(value)
+        return self.arrays.from_dlpack(value)
 
     def given(self, value: Any, like: Any) -> Any:
         """A result, arrays as the library of an argument has them: PyTorch's, JAX's, Numba's, else CuPy's."""
