@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.fft
 import scipy.linalg
 import scipy.special
 import scipy.stats

@@ -704,6 +704,25 @@ SPECIAL = """
     np.fft.fft2(x).imag
     np.fft.ifft2(x + 0j).real
     np.fft.fftn(x).real * np.fft.ifftn(x, axes=(1,)).real
+    np.fft.fft2(x, (3, 2)).imag
+    np.fft.fftn(x, s=(4,)).real * x[0, 1]
+    np.fft.rfft2(x).imag
+    np.fft.rfftn(x, (2, -1), (1, 0), "ortho").real
+    np.fft.irfft2(np.fft.rfft2(x) * (1 + 1j * x[0, 0]), x.shape)
+    np.fft.irfftn(x + 1j * x**2, axes=(0, 1))
+    np.fft.hfft(x)
+    np.fft.hfft(x + 1j * x**2, 5, norm="ortho")
+    np.fft.ihfft(x).imag
+    np.fft.ihfft(x, 4, 0, "forward").real
+    scipy.fft.fft(x, 3, 0).imag
+    scipy.fft.irfft2(scipy.fft.rfft2(x) * (1 + 1j * x[0, 0]), s=x.shape, overwrite_x=False)
+    scipy.fft.fftshift(scipy.fft.fftn(x, norm="forward")).real
+    scipy.fft.fftfreq(4) * x[0, 0]
+    scipy.fft.ifft(x).imag * scipy.fft.fft2(x).real + scipy.fft.ifft2(x).real * scipy.fft.ifftn(x).imag
+    scipy.fft.irfft(scipy.fft.rfft(x), 3) * scipy.fft.irfftn(scipy.fft.rfftn(x), x.shape) * scipy.fft.ifftshift(x)
+    scipy.fft.hfft(x, 3) + scipy.fft.ihfft(x, 5).real
+    scipy.fft.rfftfreq(4) * x[0, 0]
+    np.divmod(x, 2.5)[1]
     np.fft.fftshift(x)
     np.fft.fftshift(x, axes=1) * np.fft.ifftshift(x, 0)
     np.fft.ifftshift(x)

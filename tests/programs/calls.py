@@ -232,3 +232,12 @@ def make_scaler(k):
 @program(0.6, tags="closure factory", smooth=True)
 def closures_from_factories(x, double=make_scaler(2.0), triple=make_scaler(3.0)):
     return double(x) * triple(x) + double(triple(x))
+
+
+@program(0.7, 0.4, numbers(3), tags="builtin map reduce", smooth=True, cpu=True)
+def folds_of_items(x, y, a):
+    grown = functools.reduce(lambda total, v: total * v + x, [x, y, 2.0], y)
+    scaled = list(map(lambda u, v: u * v, (x, y), [y, 3.0, 1.0]))
+    return (
+        grown * math.prod([x, y], start=2.0) + math.prod(a) * math.dist((x, y), scaled) + functools.reduce(max, (x, y))
+    )

@@ -110,7 +110,7 @@ class Gpu:
             )
         if not lives_on_gpu(value) or isinstance(value, self.arrays.ndarray):
             return value
-        if self.captures is not None or not hasattr(value, "__dlpack__"):  # a stream that is captured waits for no other
+        if self.captures is not None or not hasattr(value, "__dlpack__"):  # what is captured waits for no other stream
             return self.arrays.asarray(value)
         return self.arrays.from_dlpack(value)
 

@@ -77,6 +77,7 @@ from zygopy.transform.passes.rotate import rotate
 from zygopy.transform.passes.share import share
 from zygopy.transform.passes.strips import strips
 from zygopy.transform.passes.vectorise import vectorise
+from zygopy.transform.reading import folds  # noqa: F401  (functions register themselves)
 from zygopy.transform.reading.signature import Specialised, specialise
 from zygopy.transform.reading.values import Static, describe
 from zygopy.transform.records import Record, keys_of, place

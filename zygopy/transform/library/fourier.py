@@ -1,11 +1,13 @@
-"""np.fft: transforms of the lines of arrays along an axis, and the frequencies that belong to them."""
+"""np.fft and scipy.fft: transforms of the lines of arrays along an axis, and the frequencies that belong to them."""
 
 import operator
 from collections.abc import Callable
+from functools import partial
+from types import ModuleType
 
 import numpy as np
 
-from zygopy.errors import DtypeError, UnsupportedError
+from zygopy.errors import DtypeError, ShapeError, UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.ir import Kernel, Op, Value
@@ -69,62 +71,104 @@ def _half(s, n: Value) -> Value:
     return s.b.add(s.b.apply(ops.FLOORDIV, n, integer(2)), integer(1))
 
 
-def _declare(function: Callable, op: Op) -> None:
-    @builtin(function)
-    def transform(s, a, n=None, axis=None, norm=None):
-        a = need_array(s, a)
-        return _transformed(s, a, n, known_axis(s, axis, a.ndim, -1), norm, op)
+def _lines(s, a: View, lengths: object, axes: object, last: int) -> list[tuple[int, object]]:
+    """The axes of a transform along several, the last ones where none are given, and how long each becomes."""
+    count = last if is_none(lengths) else len(_items(s, lengths))
+    given = range(max(a.ndim - count, 0), a.ndim) if is_none(axes) else [axis_of(s, k, a.ndim) for k in _items(s, axes)]
+    sizes = [Static(None)] * len(given) if is_none(lengths) else _items(s, lengths)
+    if len(sizes) != len(given):
+        raise ShapeError("Shape and axes have different lengths.", s.loc)
+    return [(axis, Static(None) if n == integer(-1) else n) for axis, n in zip(given, sizes, strict=True)]
 
 
-def _declare_many(function: Callable, op: Op, last: int) -> None:
-    @builtin(function)
-    def transform(s, a, axes=None, norm=None):
-        a = need_array(s, a)
-        given = range(max(a.ndim - last, 0), a.ndim) if is_none(axes) else [axis_of(s, k, a.ndim) for k in axes]
-        for axis in given:
-            a = _transformed(s, a, None, axis, norm, op)
-        return a
+def _items(s, value: object) -> tuple:
+    if not isinstance(value, tuple):
+        raise UnsupportedError("the axes and lengths of a transform must be tuples", s.loc)
+    return value
 
 
-_declare(np.fft.fft, ops.FOURIER)
-_declare(np.fft.ifft, ops.FOURIER_BACK)
-_declare_many(np.fft.fft2, ops.FOURIER, 2)
-_declare_many(np.fft.ifft2, ops.FOURIER_BACK, 2)
-_declare_many(np.fft.fftn, ops.FOURIER, 8)
-_declare_many(np.fft.ifftn, ops.FOURIER_BACK, 8)
-
-
-@builtin(np.fft.rfft)
-def rfft(s, a, n=None, axis=None, norm=None):
-    a = need_array(s, a)
+def _real(s, a: View, n: object, axis: int, norm: object) -> View:
+    """The frequencies that are not negative, of a transform of real numbers."""
     if a.element.is_complex:
         raise DtypeError("np.fft.rfft of complex numbers is not supported", s.loc, help="use np.fft.fft")
-    at = known_axis(s, axis, a.ndim, -1)
-    whole = _transformed(s, a, n, at, norm, ops.FOURIER)
-    part = (*(slice(None),) * at, slice(None, _half(s, whole.shape[at])))
+    whole = _transformed(s, a, n, axis, norm, ops.FOURIER)
+    part = (*(slice(None),) * axis, slice(None, _half(s, whole.shape[axis])))
     return arrays.copy(s, arrays.index(s, whole, part))
 
 
-@builtin(np.fft.irfft)
-def irfft(s, a, n=None, axis=None, norm=None):
-    """Frequency n - k has the conjugate of what frequency k has."""
-    a = _as_complex(s, need_array(s, a))
-    at = known_axis(s, axis, a.ndim, -1)
-    given = s.b.mul(integer(2), s.b.sub(a.shape[at], integer(1)))
+def _real_back(s, a: View, n: object, axis: int, norm: object) -> View:
+    """Real numbers by their frequencies that are not negative: frequency n - k has the conjugate of what k has."""
+    a = _as_complex(s, a)
+    given = s.b.mul(integer(2), s.b.sub(a.shape[axis], integer(1)))
     length = given if is_none(n) else s.b.cast(an_int(s, n, 0, "n"), INT)
     half = _half(s, length)
-    known = _resized(s, a, half, at)
+    known = _resized(s, a, half, axis)
 
     def element(ks):
-        k = ks[at]
+        k = ks[axis]
         is_known = s.b.apply(ops.LT, k, half)
         place = s.b.select(is_known, k, s.b.sub(length, k))
-        value = joining.load_at(s, known, (*ks[:at], place, *ks[at + 1 :]))
+        value = joining.load_at(s, known, (*ks[:axis], place, *ks[axis + 1 :]))
         return s.b.select(is_known, value, s.b.apply(ops.CONJUGATE, value))
 
-    whole = arrays.build(s, (*a.shape[:at], length, *a.shape[at + 1 :]), element)
-    found = _transformed(s, whole, None, at, norm, ops.FOURIER_BACK)
+    whole = arrays.build(s, (*a.shape[:axis], length, *a.shape[axis + 1 :]), element)
+    found = _transformed(s, whole, None, axis, norm, ops.FOURIER_BACK)
     return elementwise.combine(s, [found], lambda v: s.b.apply(ops.REAL, v[0]))
+
+
+def _conjugate(s, a: View) -> View:
+    return elementwise.combine(s, [_as_complex(s, a)], lambda v: s.b.apply(ops.CONJUGATE, v[0]))
+
+
+def _turned(norm: object) -> object:
+    """What scales the transform in the other direction so."""
+    name = "backward" if is_none(norm) else norm.value if isinstance(norm, Static) else None
+    return Static({"backward": "forward", "forward": "backward"}.get(name, name))
+
+
+def declare(fft: ModuleType) -> None:
+    """Make known the transforms of np.fft or scipy.fft."""
+
+    def along_one(function: Callable, transformed: Callable) -> None:
+        @builtin(function)
+        def transform(s, a, n=None, axis=None, norm=None):
+            a = need_array(s, a)
+            return transformed(s, a, n, known_axis(s, axis, a.ndim, -1), norm)
+
+    def along_many(name: str, first: Callable | None, each: Callable, end: Callable | None) -> None:
+        """Of `first` along the last axis, `each` along the others, or `end` along the last one behind them."""
+
+        def transform_of(last: int) -> Callable:
+            def transform(state, a, s=None, axes=None, norm=None):
+                a = need_array(state, a)
+                *others, (axis, n) = _lines(state, a, s, axes, last)
+                if first is not None:
+                    a = first(state, a, n, axis, norm)
+                for other, m in others:
+                    a = each(state, a, m, other, norm)
+                return a if end is None else end(state, a, n, axis, norm)
+
+            return transform
+
+        builtin(getattr(fft, f"{name}2"))(transform_of(2))
+        builtin(getattr(fft, f"{name}n"))(transform_of(8))
+
+    forward = partial(_transformed, op=ops.FOURIER)
+    back = partial(_transformed, op=ops.FOURIER_BACK)
+    along_one(fft.fft, forward)
+    along_one(fft.ifft, back)
+    along_one(fft.rfft, _real)
+    along_one(fft.irfft, _real_back)
+    along_one(fft.hfft, lambda s, a, n, axis, norm: _real_back(s, _conjugate(s, a), n, axis, _turned(norm)))
+    along_one(fft.ihfft, lambda s, a, n, axis, norm: _conjugate(s, _real(s, a, n, axis, _turned(norm))))
+    along_many("fft", forward, forward, None)
+    along_many("ifft", back, back, None)
+    along_many("rfft", _real, forward, None)
+    along_many("irfft", None, back, _real_back)
+    builtin(fft.fftfreq)(fftfreq)
+    builtin(fft.rfftfreq)(rfftfreq)
+    builtin(fft.fftshift)(fftshift)
+    builtin(fft.ifftshift)(ifftshift)
 
 
 # -- frequencies -----------------------------------------------------------------------------------------------------
@@ -139,7 +183,6 @@ def _frequencies(s, n: object, d: object, count: Callable, number: Callable) -> 
     return arrays.build(s, shape, lambda ks: s.b.apply(ops.MUL, s.b.cast(number(ks[0], n), type_), unit))
 
 
-@builtin(np.fft.fftfreq)
 def fftfreq(s, n, d=None):
     def number(k, n):
         half = s.b.apply(ops.FLOORDIV, s.b.add(n, integer(1)), integer(2))
@@ -148,7 +191,6 @@ def fftfreq(s, n, d=None):
     return _frequencies(s, n, d, lambda n: n, number)
 
 
-@builtin(np.fft.rfftfreq)
 def rfftfreq(s, n, d=None):
     return _frequencies(s, n, d, lambda n: _half(s, n), lambda k, n: k)
 
@@ -162,11 +204,12 @@ def _shifted(s, x: object, axes: object, sign: int) -> View:
     return x
 
 
-@builtin(np.fft.fftshift)
 def fftshift(s, x, axes=None):
     return _shifted(s, x, axes, 1)
 
 
-@builtin(np.fft.ifftshift)
 def ifftshift(s, x, axes=None):
     return _shifted(s, x, axes, -1)
+
+
+declare(np.fft)

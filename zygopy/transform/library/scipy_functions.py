@@ -14,7 +14,7 @@ from zygopy.errors import UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import Traced, constant, where, zero
 from zygopy.transform.functions import COMPOSED, composed
-from zygopy.transform.library import distributions, elementwise, followed, linear_algebra_functions, reductions
+from zygopy.transform.library import distributions, elementwise, followed, fourier, linear_algebra_functions, reductions
 from zygopy.transform.reading import arrays
 from zygopy.transform.reading.handlers import builtin
 from zygopy.transform.reading.values import Static, View
@@ -27,6 +27,7 @@ _declared: set[str] = set()
 def declare() -> None:
     """Make known the functions of those modules of SciPy that the program has imported."""
     parts = {"special": _declare_special, "stats": _declare_stats, "linalg": _declare_linear_algebra}
+    parts["fft"] = fourier.declare
     for part, declare_module in parts.items():
         module = f"scipy.{part}"
         if module in sys.modules and module not in _declared:

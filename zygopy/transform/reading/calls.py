@@ -7,7 +7,7 @@ import math
 import operator
 import types
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
@@ -148,7 +148,8 @@ def _is_of_numpy(function: Callable) -> bool:
 
 def _unknown(s, function: object) -> UnsupportedError:
     module = getattr(function, "__module__", None) or ""
-    label = f"{module}.{getattr(function, '__name__', function)}".removeprefix("builtins.")
+    public = [part for part in module.split(".") if not part.startswith("_") and part != "builtins"]
+    label = ".".join([*public, getattr(function, "__name__", str(function))])
     if isinstance(owner := getattr(function, "__self__", None), np.ufunc):
         label = f"np.{owner.__name__}{label}"
     label = label.replace("numpy.", "np.") if module.startswith("numpy") else label
@@ -170,11 +171,60 @@ def handler_of(function: object) -> Callable | None:
 
 def _bind_handler(s, function: object, handler: Callable, args: list, kwargs: dict) -> object:
     try:
+        args, kwargs = _where_the_handler_has_them(function, handler, args, kwargs)
         inspect.signature(handler).bind(s, *args, **kwargs)
     except TypeError as error:
         label = getattr(function, "__name__", str(function))
         raise UnsupportedError(f"this call of {label} is not supported: {error}", s.loc) from None
     return handler(s, *args, **kwargs)
+
+
+def _where_the_handler_has_them(function: object, handler: Callable, args: list, kwargs: dict) -> tuple[list, dict]:
+    """The arguments of a call for a handler that has some of the function's parameters, the first ones by other names.
+
+    np.nan_to_num(x, True, 0.0), where the handler has no `copy`: 0.0 goes by its name, and True, the default, nowhere.
+    """
+    theirs, own = _parameters(function), _parameters(handler)
+    if theirs is None or own is None:
+        return args, kwargs
+    names, known = _positional(theirs), _positional(own)[1:]
+    own = {name: p for k, (name, p) in enumerate(own.items()) if k}
+    kwargs = {name: arg for name, arg in kwargs.items() if name in own or not _is_default(theirs.get(name), arg)}
+    k = next((k for k, (a, b) in enumerate(zip(names, known, strict=False)) if a != b and b in theirs), len(known))
+    named = dict(zip(names[k:], args[k:], strict=False))
+    for name in list(named):
+        if _is_default(theirs[name], named[name]):
+            del named[name]
+        elif name not in own or name in kwargs:
+            raise TypeError(f"its argument {name}")
+    if len(args) > max(len(names), k):
+        raise TypeError("too many arguments")
+    return args[:k], named | kwargs
+
+
+Parameters = dict[str, inspect.Parameter]
+
+
+@cache
+def _parameters(function: object) -> Parameters | None:
+    """The parameters of a function; None where they are not known, or of any number."""
+    try:
+        found = dict(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return None
+    return None if any(p.kind is p.VAR_POSITIONAL for p in found.values()) else found
+
+
+def _positional(parameters: Parameters) -> list[str]:
+    return [p.name for p in parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
+def _is_default(parameter: inspect.Parameter | None, arg: object) -> bool:
+    """Whether an argument is a constant that says what is so without it."""
+    if parameter is None or not isinstance(arg, Static | Const):
+        return False
+    default = parameter.default
+    return type(arg.value) is type(default) and arg.value == default
 
 
 def _scalar_call(s, function: Callable, args: list, kwargs: dict) -> object:
@@ -220,7 +270,7 @@ def _call_method(s, bound: Method, args: list, kwargs: dict) -> object:
         return objects.call_method(s, owner, name, args, kwargs)
     if isinstance(owner, View) and name in METHODS:
         args, kwargs = [s.opened(a) for a in args], {k: s.opened(v) for k, v in kwargs.items()}
-        value = _bind_handler(s, METHODS[name], METHODS[name], [owner, *args], kwargs)
+        value = _bind_handler(s, getattr(np.ndarray, name), METHODS[name], [owner, *args], kwargs)
         loosen(s, value, [owner, *args, *kwargs.values()], name)
         return value
     if is_number(owner) and name == "item" and not args:
@@ -497,52 +547,6 @@ def _python_type(value: object) -> type:
     return type(value.value) if isinstance(value, Static) else type(value)
 
 
-@builtin(sum)
-def sum_(s, items, start=None):
-    from zygopy.transform.reading.iteration import static_items
-
-    if (content := lists.of(s, items)) is not None:
-        items = lists.view_of(s, content)
-    if isinstance(items, View):
-        return elementwise.sum_of_items(s, items, start)
-    values = static_items(s, items)
-    if values is None:
-        raise UnsupportedError(f"sum() of {describe(items)} is not supported", s.loc, help="sum in a loop")
-    total = integer(0) if start is None else start
-    from zygopy.transform.reading.expressions import binary
-
-    for value in values:
-        total = binary(s, operator.add, total, value, s.node)
-    return total
-
-
-@builtin(any)
-def any_(s, items):
-    from zygopy.transform.reading.conditions import any_of, truth
-
-    if (content := lists.of(s, items)) is not None:
-        return handler_of(np.any)(s, lists.view_of(s, content))
-    return any_of(s, [lambda v=v: truth(s, v) for v in _static_items(s, items, "any")])
-
-
-@builtin(all)
-def all_(s, items):
-    from zygopy.transform.reading.conditions import all_of, truth
-
-    if (content := lists.of(s, items)) is not None:
-        return handler_of(np.all)(s, lists.view_of(s, content))
-    return all_of(s, [lambda v=v: truth(s, v) for v in _static_items(s, items, "all")])
-
-
-def _static_items(s, items: object, what: str) -> list:
-    from zygopy.transform.reading.iteration import static_items
-
-    values = static_items(s, items)
-    if values is None:
-        raise UnsupportedError(f"{what}() of {describe(items)} is not supported", s.loc, help=f"use np.{what}")
-    return values
-
-
 @builtin(divmod)
 def divmod_(s, a, b):
     from zygopy.transform.reading.expressions import number_operator
@@ -550,15 +554,9 @@ def divmod_(s, a, b):
     return number_operator(s, operator.floordiv, a, b), number_operator(s, operator.mod, a, b)
 
 
-@builtin(sorted)
-def sorted_(s, items, key=None, reverse=None):
-    values = _static_items(s, items, "sorted")
-    known = [v for v in values if isinstance(v, Const) or (isinstance(v, Static) and isinstance(v.value, str))]
-    if key is not None or len(known) < len(values) or not (reverse is None or isinstance(reverse, Const)):
-        raise UnsupportedError(
-            "sorted is supported for constants and strings", s.loc, help="put the numbers into an array: np.sort(a)"
-        )
-    return objects.make_list(s, sorted(known, key=lambda v: v.value, reverse=bool(reverse and reverse.value)))
+@builtin(np.divmod)
+def divmod_of_arrays(s, a, b):
+    return tuple(call(s, Static(function), [a, b], {}) for function in (np.floor_divide, np.remainder))
 
 
 def _refuse(function: Callable) -> None:
@@ -568,7 +566,7 @@ def _refuse(function: Callable) -> None:
         raise UnsupportedError(f"{label} is not supported yet", s.loc, help="write a loop")
 
 
-for _function in (math.fsum, math.prod, map, filter, iter, next):
+for _function in (math.fsum, filter, iter, next):
     _refuse(_function)
 
 
