@@ -4,6 +4,7 @@ The whole messages stand in tests/golden/errors.txt, with file names and line nu
 """
 
 import contextlib
+import copy
 import functools
 import math
 import os
@@ -156,10 +157,10 @@ def set_display(x):
     return x + len(s)
 
 
-@refused("a list of objects of a length known only at run time", zg.UnsupportedError, X)
+@refused("a list of a length known only at run time, of objects that hold arrays", zg.UnsupportedError, X)
 def list_comprehension(a):
-    squares = [{"square": v * v} for v in a]
-    return squares[1]["square"]
+    squares = [{"square": a * v} for v in a]
+    return squares[1]["square"][0]
 
 
 @refused("repeating or comparing a list of a length known only at run time", zg.UnsupportedError, X)
@@ -323,32 +324,42 @@ def one_of_two_changed(a):
     return first[0] + second[0]
 
 
-@refused("changing an object that has two names on one path only", zg.UnsupportedError, 1.0)
-def shared_on_one_path(x):
-    if x > 0:
-        first = [x]
+@refused("changing an object that holds arrays and has two names on one path only", zg.UnsupportedError, X)
+def shared_on_one_path(a):
+    if a[0] > 0:
+        first = [a]
         second = first
     else:
-        first, second = [x], [x * x]
-    first[0] = 2.0
-    return second[0]
+        first, second = [a], [a * a]
+    first[0] = 2.0 * a
+    return second[0][1]
 
 
-@refused("changing an object that a loop replaces", zg.UnsupportedError, 1.0, 3)
-def replaced_object_changed(x, n):
-    state = {"v": x}
+@refused("changing an object that holds arrays and that a loop replaces", zg.UnsupportedError, X, 3)
+def replaced_object_changed(a, n):
+    state = {"v": a}
     for _ in range(n):
-        state["v"] = 1.0
-        state = {"v": state["v"] * x}
-    return state["v"]
+        state["v"] = a * a
+        state = {"v": state["v"] * a}
+    return state["v"][0]
 
 
-@refused("a list of objects that grows in a loop", zg.UnsupportedError, 1.0, 3)
-def growing_list(x, n):
-    values = [{"now": x}]
+@refused("a list of objects with arrays that grows in a loop", zg.UnsupportedError, X, 3)
+def growing_list(a, n):
+    values = [{"now": a}]
     for _ in range(n):
-        values.append({"now": x})
-    return values[-1]["now"]
+        values.append({"now": a})
+    return values[-1]["now"][0]
+
+
+@refused("copying several objects of which only run time knows whether they are one", zg.UnsupportedError, 1.0, 3)
+def several_copied(x, n):
+    first = second = [x]
+    for _ in range(n):
+        second[0] *= x
+        second = [x]
+    copied = copy.deepcopy((first, second))
+    return copied[0][0] + copied[1][0]
 
 
 @refused("an object with other members from some trip on", zg.TypeJoinError, 1.0)

@@ -50,7 +50,7 @@ def test_messages_name_the_users_line():
         REFUSED["list_comprehension"].call()
     code = refused.list_comprehension.__code__
     assert f"{code.co_filename}:{code.co_firstlineno + 2}" in str(caught.value)
-    assert """squares = [{"square": v * v} for v in a]""" in str(caught.value)
+    assert """squares = [{"square": a * v} for v in a]""" in str(caught.value)
 
 
 # -- what the user's own program raises -------------------------------------------------------------------------------

@@ -136,7 +136,7 @@ class _Replay:
                 raise UnsupportedError(
                     "a checkpointed loop that changes a list from outside is not supported",
                     s.loc,
-                    "snapshots of the list would be as long as it has become by then",
+                    "snapshots of the list would be as long as it is by then; objects that loops replace are in one",
                     "fill an array: np.zeros(n)",
                 )
             shape = self.operands.shape(s, root)

@@ -29,6 +29,7 @@ from zygopy.transform.reading.values import (
     Method,
     Object,
     Partial,
+    Placed,
     Range,
     Reversed,
     Static,
@@ -402,6 +403,15 @@ def deepcopy_(s, value):
 def _deep_copy(s, value: object, known: dict) -> object:
     """A copy of all that can change; what was one thing in two places is one thing again."""
     if isinstance(value, Object | View):
+        value = s.resolved(value) if isinstance(value, Object) else value
+        others = [v for v in known if isinstance(v, Placed) and v != value]
+        if isinstance(value, Placed) and any(v.pool == value.pool for v in others):
+            raise UnsupportedError(
+                f"a deepcopy of several {value.cls.__name__} objects here is not supported",
+                s.loc,
+                "only run time knows whether they are one object, which would be copied once",
+                "copy them one by one",
+            )
         if value not in known and isinstance(value, View):
             known[value] = arrays.copy(s, value)
         elif value not in known and (content := lists.of(s, value)) is not None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from zygopy.errors import UnsupportedError
 from zygopy.transform.build import constant, integer
 from zygopy.transform.ir import Const, Var
-from zygopy.transform.reading import lists, loops, objects
+from zygopy.transform.reading import lists, loops, objects, places
 from zygopy.transform.reading.parse import assigned_names, normalised
 from zygopy.transform.reading.values import Listed, Object, Range, describe
 from zygopy.transform.types import INT
@@ -63,13 +63,14 @@ def _listed(s, node: ast.ListComp, iterable: object) -> Object:
         assign(s, generator.target, nth_item(s, iterable, index))
         value = evaluate(s, node.elt)
         s.at(node)
+        places.move_objects(s, value)
         columns = lists.columns_of(s, value)
         if columns is None or not lists.are_made_at(s, columns, outer.depth):
             raise UnsupportedError(
                 f"a list of {describe(value)} for each item is not supported",
                 s.loc,
                 "how many items it has is not known at compile time, and such lists hold numbers, arrays of one shape "
-                "that is known before the first one, and tuples of such",
+                "that is known before the first one, tuples of such, and objects that hold numbers",
                 "write a loop that fills an array",
             )
         made[:] = [columns]

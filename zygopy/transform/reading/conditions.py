@@ -143,6 +143,7 @@ def _short_circuit(s, tests: list, op: ops.Op, stop: bool) -> Value:
     if isinstance(first, Const):
         return first if bool(first.value) is stop else _short_circuit(s, tests[1:], op, stop)
     names = s.frame.names
+    back = s.mark()
     s.frame.names = dict(names)
     try:
         with s.nested() as builder:
@@ -151,7 +152,9 @@ def _short_circuit(s, tests: list, op: ops.Op, stop: bool) -> Value:
         s.frame.names = names
         return first
     if any(value is not names.get(name, value) for name, value in s.objects_now().items()):
-        raise UnsupportedError("changing an object behind `and` or `or` is not supported", s.loc, help="use an if")
+        back()
+        rest, skip = (lambda: _short_circuit(s, tests[1:], op, stop)), (lambda: constant(stop))
+        return s.branch(first, *((skip, rest) if stop else (rest, skip)))[0]
     if all(isinstance(x, Let) and x.op.effect is Effect.PURE and x.op.cheap for x in builder.statements):
         s.frame.names = names
         adopt(s, builder)

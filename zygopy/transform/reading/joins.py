@@ -7,11 +7,13 @@ from zygopy.transform.build import Builder
 from zygopy.transform.ir import Value, Var
 from zygopy.transform.reading import apart, arrays, choices, lists
 from zygopy.transform.reading.parse import RESULT
+from zygopy.transform.reading.places import resolved, resolved_items
 from zygopy.transform.reading.values import (
     Conflict,
     Listed,
     Maybe,
     Object,
+    Placed,
     Unbound,
     View,
     describe,
@@ -77,6 +79,11 @@ class Join:
             triples = zip(hints, a, b, strict=True)
             return rebuilt(a, [self.value(hint, x, y) for hint, x, y in triples])
         if isinstance(a, Object) and isinstance(b, Object) and a.cls is b.cls:
+            first, second = resolved(self.then_names, a), resolved(self.else_names, b)
+            if isinstance(first, Placed) and isinstance(second, Placed) and first.pool == second.pool:
+                return replace(first, index=self.value(name, first.index, second.index))
+            if isinstance(first, Placed) or isinstance(second, Placed):
+                return apart.conflict(self.s, *(f"{describe(v)} of other members" for v in (a, b)))
             return self._of_objects(name, a, b)
         if isinstance(a, View) and isinstance(b, View) and a.frozen == b.frozen and not (a.part or b.part):
             type_ = unify(Array(a.dtype, a.ndim, "A"), Array(b.dtype, b.ndim, "A"))
@@ -127,13 +134,15 @@ class Join:
         hidden = any(x.name not in self.before and len(choices.related(self.s, x)) > 1 for x in (a, b))  # one of others
         if gone or hidden or any(x.name in self.s.fixed for x in (a, b)):
             for each in (a, b, joined, *(made for _, made in others)):
-                self.s.fix(each, "it is one of two objects, by a condition")
+                self.s.fix(each, "it is one of two objects, by a condition", self.s.loc)
         elif a.name in self.before or b.name in self.before:
             self.s.choices[joined.name] = choices.Choice(self.test, a, b)
+            self.s.met.setdefault(joined.name, set()).add((self.s.loc, a.cls))
         return joined
 
     def _of_lists(self, name: str, a: object, b: object) -> object:
         """What a list holds that is not as long on both paths, or stands in other columns."""
+        a, b = resolved_items(self.then_names, a), resolved_items(self.else_names, b)
         columns = lists.columns_for_both(self.s, a, b, own=is_object_name(name))
         if columns is None:
             return apart.conflict(self.s, *(f"{describe(v)} of other items" for v in (a, b)))

@@ -21,7 +21,7 @@ from zygopy.transform.affine import Affine
 from zygopy.transform.arguments import Lengths, Named
 from zygopy.transform.ir import Block, Call, Callee, Function, Op, Param, Value, Var, walk
 from zygopy.transform.memory import AliasClasses, stored_parameters
-from zygopy.transform.reading import arrays
+from zygopy.transform.reading import arrays, places
 from zygopy.transform.reading.list_memory import refuse_stores, with_room
 from zygopy.transform.reading.maybe_views import MaybeView, refuse_if_it_matters
 from zygopy.transform.reading.passing import (
@@ -95,6 +95,9 @@ class Keeping:
         self.apart: frozenset = frozenset()  # statements whose paths are read with what follows them (apart.py)
         self.ambiguous: list[TypeJoinError] = []  # the errors that there would be without that
         self.changing: dict[object, set[tuple]] = {}  # by code: where arguments differ from call to call
+        self.meetings: set[tuple] = set()  # statements where objects of a class meet that are to be in memory there
+        self.hopeless: set[tuple] = set()  # those where they cannot be
+        self.pools: dict[object, list] = {}  # what the objects in memory hold, in each function (places.py)
         self.versions: dict[Key, list[Version]] = {}
         self.running: list[Version] = []
         self.others: dict[Callee, Function] = {}  # of programs inside this one
@@ -248,7 +251,9 @@ class _Specialising:
         sub = Specialiser(Lengths((), refused, ask=self.ask, numbers=outer.captured_numbers))
         sub.keeping, sub.outer, sub.loose = self.keeping, outer, outer.loose
         sub.b.loc = self.parsed.loc
+        sub.scope = self.code
         frame, bound, params = entered(sub, self.given, self.frame)
+        places.begin(sub)
         try:
             value = sub.run(frame, bound, self.code)
         except Raises:

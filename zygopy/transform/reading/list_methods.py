@@ -6,7 +6,7 @@ from zygopy.errors import OutOfBoundsError, UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import integer
 from zygopy.transform.ir import Const, Value, Var
-from zygopy.transform.reading import arrays, lists
+from zygopy.transform.reading import arrays, lists, places
 from zygopy.transform.reading.values import Column, Listed, Object, Static, describe, is_number
 from zygopy.transform.records import Record
 from zygopy.transform.types import INT
@@ -20,7 +20,7 @@ def fitting(s, content: Listed, wanted: lists.Columns | None, value: object) -> 
             f"{describe(value)} in this list is not supported",
             s.loc,
             "only run time knows how long it is, and the items of such a list are of one kind: numbers of one type, "
-            "arrays of one shape, or tuples of such",
+            "arrays of one shape, tuples of such, or objects of one class that hold numbers",
             "keep another list for it",
         )
     if columns == content.columns:
@@ -31,6 +31,7 @@ def fitting(s, content: Listed, wanted: lists.Columns | None, value: object) -> 
 
 
 def append(s, owner: Object, value: object) -> None:
+    places.move_objects(s, value)
     content = lists.of(s, owner)
     content = fitting(s, content, lists.columns_of(s, value), value)
     s.change(owner, Listed(content.columns, s.b.add(content.length, integer(1))))
@@ -80,6 +81,7 @@ def item(s, owner: Object, index: object) -> object:
 
 def assign_item(s, owner: Object, index: object, value: object) -> None:
     """owner[index] = value"""
+    places.move_objects(s, value)
     content = lists.of(s, owner)
     k = index_of(s, content, index)
     content = fitting(s, content, lists.columns_of(s, value), value)
@@ -120,6 +122,7 @@ def _pop(s, owner, index=None):
 
 
 def _insert(s, owner, index, value):
+    places.move_objects(s, value)
     content = fitting(s, lists.of(s, owner), lists.columns_of(s, value), value)
     n = content.length
     if not (is_number(index) and index.type.is_integer):

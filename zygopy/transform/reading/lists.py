@@ -8,6 +8,7 @@ array for its whole life; only its length is asked for where it is wanted (ops.C
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from zygopy.errors import UnsupportedError
 from zygopy.transform import ops
@@ -19,14 +20,17 @@ from zygopy.transform.reading.values import (
     Enumerate,
     Listed,
     Object,
+    Placed,
     Range,
+    References,
     Reversed,
+    Static,
     View,
     Zip,
     is_number,
 )
-from zygopy.transform.records import Record, alike, rebuilt
-from zygopy.transform.types import Array, Scalar, is_supported, unify
+from zygopy.transform.records import Known, Record, alike, rebuilt
+from zygopy.transform.types import INT, Array, Scalar, is_supported, unify
 
 Columns = Column | tuple
 
@@ -65,6 +69,8 @@ def columns_of(s, value: object, name: str = "items") -> Columns | None:
     if isinstance(value, View) and value.ndim and is_supported(value.dtype):
         row = tuple(map(s.canonical, value.shape))
         return Column(Var(name, Array(value.dtype, 1 + len(row))), Scalar(value.dtype), row)
+    if isinstance(value, Object) and isinstance(found := s.resolved(value), Placed):
+        return References(Var(name, Array(INT.dtype, 1)), INT, (), found.cls, found.pool)
     if isinstance(value, tuple) and not is_content(value):
         found = [columns_of(s, item, name) for item in value]
         return None if None in found else rebuilt(value, found)
@@ -76,6 +82,8 @@ def unified(s, a: Columns | None, b: Columns | None) -> Columns | None:
 
     Whether arrays are of one shape is tested where they are stored.
     """
+    if isinstance(a, References) or isinstance(b, References):
+        return a if isinstance(a, References) and isinstance(b, References) and a.pool == b.pool else None
     if isinstance(a, Column) and isinstance(b, Column) and len(a.row) == len(b.row):
         if a.row:
             gaps = [s.facts.affine(m) - s.facts.affine(n) for m, n in zip(a.row, b.row, strict=True)]
@@ -116,7 +124,7 @@ def are_made_at(s, columns: Columns, depth: int) -> bool:
 def fresh(columns: Columns) -> Columns:
     """Columns of the same kinds with arrays of their own."""
     if isinstance(columns, Column):
-        return Column(Var(columns.base.name, columns.base.type), columns.type, columns.row)
+        return replace(columns, base=Var(columns.base.name, columns.base.type))
     return rebuilt(columns, map(fresh, columns))
 
 
@@ -130,6 +138,8 @@ def allocate(s, columns: Columns, room: Value) -> None:
 
 def put(s, columns: Columns, k: Value, value: object, grow: bool = True) -> None:
     """Store item number k, which may be one more than there are if they may `grow`."""
+    if isinstance(columns, Known):
+        return
     if isinstance(columns, tuple):
         for column, item in zip(columns, value, strict=True):
             put(s, column, k, item, grow)
@@ -137,7 +147,7 @@ def put(s, columns: Columns, k: Value, value: object, grow: bool = True) -> None
     if grow:
         s.b.kernel(ops.ROOM, (columns.base,), (k,))
     if not columns.row:
-        s.b.store(columns.base, (k,), value)
+        s.b.store(columns.base, (k,), s.moved(value).index if isinstance(columns, References) else value)
         return
 
     for m, n in zip(columns.row, value.shape, strict=True):
@@ -152,6 +162,10 @@ def put(s, columns: Columns, k: Value, value: object, grow: bool = True) -> None
 
 def get(s, columns: Columns, k: Value) -> object:
     """Item number k, which is in range; an array is a copy that nobody may store into."""
+    if isinstance(columns, Known):
+        return Static(columns.value)
+    if isinstance(columns, References):
+        return Placed(columns.cls, "", columns.pool, s.b.load(columns.base, (k,)))
     if isinstance(columns, tuple):
         return rebuilt(columns, [get(s, column, k) for column in columns])
     if not columns.row:
@@ -242,5 +256,12 @@ def view_of(s, content: Listed) -> View:
             s.loc,
             "how many of them there are is not known at compile time",
             "keep a list for each member of the tuples",
+        )
+    if isinstance(content.columns, References):
+        raise UnsupportedError(
+            f"reading a list of {content.columns.cls.__name__} objects at once is not supported",
+            s.loc,
+            "how many of them there are is not known at compile time",
+            "go through them in a loop",
         )
     return content.columns.rows(content.length)

@@ -6,18 +6,20 @@ that exist before the loop are variables of it too, fixed ones unless the loop c
 """
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from zygopy.errors import Loc, TypeJoinError, UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import Builder, constant, integer, zero
 from zygopy.transform.ir import Check, Const, For, Value, Var, While, new_key
-from zygopy.transform.reading import apart, arrays, lists
+from zygopy.transform.reading import apart, arrays, lists, places
 from zygopy.transform.reading.values import (
     Conflict,
     Listed,
     Maybe,
     Object,
+    Placed,
     Raises,
     Range,
     Unbound,
@@ -61,6 +63,14 @@ class Rebound:
 
     cls: type
     content: object
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A variable for objects in memory: which of a pool it is."""
+
+    cls: type
+    pool: int
 
 
 @dataclass(frozen=True)
@@ -127,7 +137,7 @@ def _is_unbound(kind: object) -> bool:
 
 def _width(kind: object) -> int:
     match kind:
-        case Number() | Handle() | Growing():
+        case Number() | Handle() | Growing() | Reference():
             return 1
         case Items():
             return sum(_width(item) for item in kind.items)
@@ -144,7 +154,7 @@ def _describe_kind(kind: object) -> str:
             return describe(Var("", kind.type))
         case Items():
             return describe(kind.items)
-        case Rebound():
+        case Rebound() | Reference():
             return f"a {kind.cls.__name__}"
         case Growing():
             return "a list"
@@ -190,6 +200,9 @@ def while_loop(
         if then is not None:
             then()
         return
+    if then is None and _changes_objects(s, whole_test):
+        _while_flag(s, whole_test, body, names, fresh)
+        return
     if then is not None:
         loc = s.loc
 
@@ -206,11 +219,7 @@ def while_loop(
     def build(enter, run):
         with s.nested("while") as test_b:
             enter()
-            held = s.objects_now()
             go = whole_test()
-            if s.objects_now() != held:
-                what = "changing an object in the test of a while loop is not supported"
-                raise UnsupportedError(what, s.loc, help="change it in the body")
         with s.nested("while") as body_b:
             run(body)
         return test_b, go, body_b
@@ -222,6 +231,35 @@ def while_loop(
         s.b.emit(While(params, inits, test_b.block((go,)), body_b.block(yields), results, s.loc, new_key()))
 
     loop(s, names, whole_test, build, finish, fresh=fresh)
+
+
+def _changes_objects(s, test: Callable) -> bool:
+    """Whether a test changes an object."""
+    back, held = s.mark(), s.objects_now()
+    s.frame.names = dict(s.frame.names)
+    changed = False
+    with suppress(Raises), s.nested("while"):
+        test()
+        changed = s.objects_now() != held
+    back()
+    return changed
+
+
+def _while_flag(s, test: Callable, body: Callable, names: list[str], fresh: Collection[str]) -> None:
+    """A loop whose test changes objects: what it says is a variable, found before the loop and at the end of a trip."""
+    loc, going = s.loc, f"going@{next(s.objects)}"
+
+    def ask() -> None:
+        s.b.loc = loc
+        s.frame.names[going] = test()
+
+    def trip(then: Callable | None = None) -> None:
+        body(then)
+        ask()
+
+    ask()
+    while_loop(s, lambda: s.frame.names[going], (), trip, [going, *names], fresh=fresh)
+    del s.frame.names[going]
 
 
 def counted_loop(
@@ -296,8 +334,16 @@ def loop(
             s.homes[param] = len(s.levels)
         ends: dict = {}
 
+        def back(marks=marks) -> None:
+            for builder, length in marks:
+                del builder.statements[length:]
+            held = [forms for forms in s.holding if forms not in assumed[0]]
+            s.facts.assumed = [[*assumed[0], *held], *map(list, assumed[1:])]  # tests in blocks are written again
+            s.facts.equal = [s.facts.equal[0], *map(dict, equal[1:])]  # what is tested at entry stays known
+
         def run(body, heads=heads, params=params, ends=ends):
             _enter_block(s, before, heads)
+            ends["heads"] = dict(s.frame.names)
             body()
             ends["names"], ends["builder"] = s.frame.names, s.b
 
@@ -319,17 +365,18 @@ def loop(
         after = ends["names"]
         s.objects_of_loop = before, after
         s.unrolls = unrolls
+        if (moved := places.meet_in_loop(s, ends["heads"], before, after, ends["builder"], back)) is not None:
+            marks = [(level.builder, len(level.builder.statements)) for level in s.levels]
+            kinds |= {name: Fixed(before[name]) for name in moved}
+            s.unrolls = False
+            continue
         wider = {name: _widen_name(s, place, name, kinds[name], after.get(name, Unbound())) for name in names}
         s.unrolls = False
         if all(_same_entry(kinds[n], wider[n]) for n in names):
             kinds = wider
             break
         kinds = wider
-        for builder, length in marks:
-            del builder.statements[length:]
-        held = [forms for forms in s.holding if forms not in assumed[0]]
-        s.facts.assumed = [[*assumed[0], *held], *map(list, assumed[1:])]  # tests in blocks are written again
-        s.facts.equal = [s.facts.equal[0], *map(dict, equal[1:])]  # what is tested at entry stays known
+        back()
     else:
         raise TypeJoinError("the types of this loop's variables do not settle", s.loc)
     _finish_loop(s, names, kinds, before, ends, built, finish, params, sure)
@@ -405,6 +452,9 @@ def _enter(s, name: str, kind: object, params: list[Var]) -> object:
             value = _enter(s, name, kind.kind, params)
             params.append(Var("bound", BOOL))
             return Maybe(value, params[-1])
+        case Reference():
+            params.append(Var(plain_name(name), INT))
+            return Placed(kind.cls, "", kind.pool, params[-1])
         case Late():
             return Unbound()
     return kind.value
@@ -430,7 +480,7 @@ def _views(s, value: object, ask: bool) -> object:
     if isinstance(value, Maybe):
         return replace(value, value=_views(s, value.value, ask))
     if isinstance(value, _Rebound):
-        s.fix(value.which, _REBOUND)
+        s.fix(value.which, _REBOUND, s.loc)
         s.frame.names[value.which.name] = _views(s, value.content, ask)
         return value.which
     if isinstance(value, tuple):
@@ -463,6 +513,8 @@ def _widen_name(s, place: Loc, name: str, kind: object, end: object) -> object:
 
 def _widen(s, kind: object, end: object) -> object:
     """The kind of a loop variable, given what it is at the end of a trip."""
+    if isinstance(end, Object) and (found := _widen_placed(s, kind, end)) is not None:
+        return found
     match kind:
         case Number() if is_number(end):
             type_ = unify(kind.type, end.type)
@@ -487,15 +539,15 @@ def _widen(s, kind: object, end: object) -> object:
                 "fill an array: np.zeros(n)",
             )
         case Fixed(Object(cls=cls) as first) if isinstance(end, Object) and end != first and cls is end.cls:
-            s.fix(first, _REBOUND)
-            s.fix(end, _REBOUND)
+            s.fix(first, _REBOUND, s.loc)
+            s.fix(end, _REBOUND, s.loc)
             head, tail = s.objects_of_loop
             content = _widen(s, Fixed(head[first.name]), tail[end.name])
             if isinstance(content, Growing):  # the list that was there first keeps its own columns
                 content = Growing(lists.fresh(content.columns))
             return content if _is_conflict(content) else Rebound(cls, content)
         case Rebound() if isinstance(end, Object) and end.cls is kind.cls:
-            s.fix(end, _REBOUND)
+            s.fix(end, _REBOUND, s.loc)
             content = _widen(s, kind.content, s.objects_of_loop[1][end.name])
             return content if _is_conflict(content) else Rebound(kind.cls, content)
         case Handle() if isinstance(end, View):
@@ -517,11 +569,32 @@ def _widen(s, kind: object, end: object) -> object:
     return Fixed(apart.conflict(s, _describe_kind(kind), end))
 
 
+def _widen_placed(s, kind: object, end: Object) -> object | None:
+    """The kind of a variable for objects if some are in memory; None for others."""
+    head, tail = s.objects_of_loop
+    last = places.resolved(tail, end)
+    if isinstance(kind, Reference):
+        fits = isinstance(last, Placed) and last.pool == kind.pool
+        return kind if fits else Fixed(apart.conflict(s, _describe_kind(kind), end))
+    if isinstance(kind, Rebound) and isinstance(last, Placed):
+        return Fixed(apart.conflict(s, _describe_kind(kind), end))
+    if not (isinstance(kind, Fixed) and isinstance(kind.value, Object)) or kind.value == end:
+        return None
+    first = places.resolved(head, kind.value)
+    if not (isinstance(first, Placed) or isinstance(last, Placed)):
+        return None
+    if isinstance(first, Placed) and isinstance(last, Placed) and first.pool == last.pool:
+        return kind if first == last else Reference(first.cls, first.pool)
+    return Fixed(apart.conflict(s, kind.value, end))
+
+
 def _growing(s, head: object, end: object) -> object:
     """The kind of a list that is not as long after a trip as before it, or stands in columns on one side."""
+    before, after = s.objects_of_loop
+    head, end = places.resolved_items(before, head), places.resolved_items(after, end)
     if head == end or (isinstance(head, Growing) and isinstance(end, Listed) and head.columns == end.columns):
         return head if isinstance(head, Growing) else Fixed(head)
-    if s.unrolls:
+    if s.unrolls and not (isinstance(end, Listed) and places.is_pool(s, end.columns)):
         raise UnknownMemberError("a list grows or shrinks in this loop", s.loc)
     columns = head.columns if isinstance(head, Growing) else lists.columns_of_content(s, head)
     others = lists.columns_of_content(s, end)
@@ -532,7 +605,8 @@ def _growing(s, head: object, end: object) -> object:
             "a list grows or shrinks in this loop",
             s.loc,
             "only run time knows how long it is in the end, and the items of such a list are of one kind: numbers "
-            "of one type, arrays of one shape that is known before the loop, or tuples of such",
+            "of one type, arrays of one shape that is known before the loop, tuples of such, or objects of one class "
+            "that hold numbers",
             "fill arrays: np.zeros(n), or keep lists of items of one kind",
         )
     own = head.columns if isinstance(head, Growing | Listed) else None
@@ -571,10 +645,12 @@ def _flatten(s, kind: object, value: object, builder: Builder, names: dict) -> l
             return [builder.cast(value, kind.type)]
         case Items():
             return [v for k, i in zip(kind.items, value, strict=True) for v in _flatten(s, k, i, builder, names)]
+        case Reference():
+            return [builder.cast(places.resolved(names, value).index, INT)]
         case Rebound():
             return _flatten(s, kind.content, names[value.name], builder, names)
         case Growing():
-            return [_moved(s, value, kind.columns)]
+            return [_moved(s, places.resolved_items(names, value), kind.columns)]
         case Handle():
             return [arrays.materialise(s, value)]
         case Optional():
@@ -614,6 +690,8 @@ def _rebuild(s, kind: object, vars: list[Var], sure: bool = False) -> object:
         case Growing():
             s.facts.counts.add(vars[0])
             return Listed(kind.columns, vars.pop(0))
+        case Reference():
+            return Placed(kind.cls, "", kind.pool, vars.pop(0))
         case Rebound():
             return _Rebound(s.name_object(kind.cls), _rebuild(s, kind.content, vars))
         case Handle():

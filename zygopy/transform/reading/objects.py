@@ -9,9 +9,10 @@ import types
 from collections.abc import Callable
 
 from zygopy.errors import ArgumentError, OutOfBoundsError, TypeJoinError, UnsupportedError
+from zygopy.transform import ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.ir import Const, Value
-from zygopy.transform.reading import list_methods, lists
+from zygopy.transform.reading import list_methods, lists, places
 from zygopy.transform.reading.values import (
     Attributes,
     Conflict,
@@ -19,6 +20,7 @@ from zygopy.transform.reading.values import (
     Method,
     Object,
     Partial,
+    Placed,
     Static,
     Super,
     Template,
@@ -181,7 +183,7 @@ def assign_item(s, owner: Object, index: object, value: object) -> None:
         list_methods.assign_item(s, owner, index, value)
         return
     key = position_of(s, content, index) if owner.cls is list else key_of(s, index)
-    s.change(owner, content.changed(key, value))
+    s.change_member(owner, key, value)
 
 
 def attribute(s, value: Object | Record, name: str) -> object:
@@ -256,7 +258,7 @@ def assign_attribute(s, value: object, name: str, new: object, unguarded: bool =
                 raise UnsupportedError(f"the property {cls.__name__}.{name} has no setter", s.loc)
             s.call_function(found.fset, [value, new], {})
             return
-    s.change(value, s.content(value).changed(name, new))
+    s.change_member(value, name, new)
 
 
 def super_of(s) -> Super:
@@ -390,15 +392,13 @@ def _pop_key(s, owner, key, default=None):
 def _set_default(s, owner, key, default):
     content, key = s.content(owner), key_of(s, key)
     if key not in content.keys:
-        s.change(owner, content.changed(key, default))
+        s.change_member(owner, key, default)
     return s.content(owner).member(key)
 
 
 def _update(s, owner, other=None, **more):
-    content = s.content(owner)
     for key, value in [*(dict_pairs(s, other) if other is not None else ()), *more.items()]:
-        content = content.changed(key, value)
-    s.change(owner, content)
+        s.change_member(owner, key, value)
     return Static(None)
 
 
@@ -449,6 +449,14 @@ def replaced(s, value: object, changes: dict) -> object:
 
 def is_same(s, a: object, b: object) -> Value:
     """a is b, of objects."""
-    if a != b and any(isinstance(v, Object) and (v.name in s.fixed or v.name in s.choices) for v in (a, b)):
+    a, b = (s.resolved(v) if isinstance(v, Object) else v for v in (a, b))
+    if isinstance(a, Placed) and isinstance(b, Placed):
+        return s.b.apply(ops.EQ, a.index, b.index) if a.pool == b.pool else constant(False)
+    if isinstance(a, Placed) or isinstance(b, Placed):
+        return constant(False)
+    unsure = [v for v in (a, b) if isinstance(v, Object) and (v.name in s.fixed or v.name in s.choices)]
+    if a != b and unsure:
+        for value in unsure:
+            places.note(s, value.name)
         raise UnsupportedError("which object this is, is not known at compile time", s.loc, help="compare by ==")
     return constant(a == b)

@@ -25,7 +25,7 @@ from zygopy.transform.ir import (
     with_reachable,
 )
 from zygopy.transform.memory import stored_parameters
-from zygopy.transform.reading import arrays, calls, lists
+from zygopy.transform.reading import arrays, calls, lists, places
 from zygopy.transform.reading.kept import Keeping
 from zygopy.transform.reading.lifted import Lifted
 from zygopy.transform.reading.list_memory import refuse_stores, with_room
@@ -100,6 +100,7 @@ def _specialised(
             params.append(Param(name, tree))
     lifted = function.enter(s) if isinstance(function, Lifted) else None
     entered = len(s.b.statements)
+    places.begin(s)
     try:
         given = _given(s, parsed.args, values)
         result = s.call_function(function, *given) if lifted is None else calls.call(s, lifted, *given)

@@ -34,7 +34,7 @@ from zygopy.transform.ir import (
     Value,
     Var,
 )
-from zygopy.transform.reading import apart, arrays, choices, lists, user_rules
+from zygopy.transform.reading import apart, arrays, choices, lists, places, user_rules
 from zygopy.transform.reading.joins import Join
 from zygopy.transform.reading.maybe_views import MaybeView
 from zygopy.transform.reading.parse import RESULT, Parsed, assigned_names, loc_of, parse_function, read
@@ -48,6 +48,7 @@ from zygopy.transform.reading.values import (
     Maybe,
     Object,
     Partial,
+    Placed,
     Raises,
     Scope,
     Shape,
@@ -100,6 +101,10 @@ class Specialiser:
         self.forwarding: set[Callable] = set()  # functions with a custom_vjp whose forward rule is followed
         self.choices: dict[str, choices.Choice] = {}  # the objects that are one of two
         self.fixed: dict[str, str] = {}  # the objects that may not change any more, and why
+        self.met: dict[str, set[tuple[Loc, type]]] = {}  # and the statements that have left open which one they are
+        self.placing: set[str] = set()  # the objects that are being put into memory
+        self.unplaceable: set[str] = set()  # those that cannot be there
+        self.scope: object = None  # the code of the kept function that is read
         self.objects = itertools.count(1)
         self.objects_of_loop: tuple[dict, dict] = ({}, {})  # all names before a loop, and at the end of its body
         self.unshaped: set[Var] = set()  # array variables of loops whose shape each block asks for
@@ -303,6 +308,9 @@ class Specialiser:
 
     def content(self, value: Object) -> Record:
         """What an object holds now."""
+        value = self.resolved(value)
+        if isinstance(value, Placed):
+            return places.content(self, value)
         content = self.frame.names[value.name]
         if isinstance(content, Conflict):
             error = TypeJoinError(
@@ -316,7 +324,12 @@ class Specialiser:
 
     def change(self, value: Object, content: Record | Listed) -> None:
         """Have an object hold other members, or others of the same names; what may be the same object changes, too."""
+        value = self.resolved(value)
+        if isinstance(value, Placed):
+            places.change(self, value, content)
+            return
         if value.name in self.fixed:
+            places.note(self, value.name)
             raise UnsupportedError(
                 f"changing a {value.cls.__name__} is not supported here",
                 self.loc,
@@ -325,14 +338,31 @@ class Specialiser:
             )
         choices.change(self, value, content)
 
+    def change_member(self, value: Object, key: object, member: object) -> None:
+        """Have an object hold something under a key."""
+        value = self.resolved(value)
+        if isinstance(value, Placed):
+            places.change_member(self, value, key, member)
+        else:
+            self.change(value, self.content(value).changed(key, member))
+
+    def resolved(self, value: Object) -> Object:
+        """The place of an object, if it is in memory; otherwise the object."""
+        return places.resolved(self.frame.names, value)
+
+    def moved(self, value: Object) -> Placed:
+        """The place of an object, which is put into memory if it is not there."""
+        return places.moved(self, value)
+
     def objects_now(self) -> dict[str, object]:
         """What each object holds."""
         return {name: value for name, value in self.frame.names.items() if is_object_name(name)}
 
-    def fix(self, value: Object, why: str) -> None:
-        """From now on an object may not change, nor one that it may be."""
+    def fix(self, value: Object, why: str, place: Loc | None = None) -> None:
+        """From now on an object may not change, nor one that it may be; `place`: since it meets others there."""
         for name in choices.related(self, value):
             self.fixed.setdefault(name, why)
+            self.met.setdefault(name, set()).update([(place, value.cls)] if place is not None else [])
 
     def opened(self, value: object) -> object:
         """A value whose lists are tuples, or an array, for what reads them at once."""
@@ -637,6 +667,7 @@ class Specialiser:
         if then_raises or else_raises:
             return self._raising_branch(test, sides)
         join = Join(self, test, before, then_names, else_names, then_b, else_b)
+        places.meet_in_branch(join, (then_value, else_value))
         for name in dict.fromkeys([*then_names, *else_names]):
             if is_object_name(name) and name not in before:
                 continue

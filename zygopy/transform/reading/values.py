@@ -124,6 +124,14 @@ class Column:
 
 
 @dataclass(frozen=True)
+class References(Column):
+    """Items that are objects in memory, each by its number in their pool."""
+
+    cls: type = list
+    pool: int = 0
+
+
+@dataclass(frozen=True)
 class Listed:
     """What a list holds whose length only run time knows: items of one kind, in columns (a Column, or a tuple of such).
 
@@ -183,6 +191,14 @@ class Object:
 
     cls: type
     name: str
+
+
+@dataclass(frozen=True)
+class Placed(Object):
+    """An object in memory: one of a pool of objects (places.py), by its number; it has no name of its own."""
+
+    pool: int
+    index: Value
 
 
 OBJECT = "object@"
