@@ -108,3 +108,25 @@ def test_objects_chosen_inside_a_branch(args):
     value, gradient = zg.value_and_grad(chosen_inside_a_branch, (0, 1), backend="python")(*args)
     np.testing.assert_allclose(value, chosen_inside_a_branch(*args), rtol=1e-12)
     np.testing.assert_allclose(gradient, differences(chosen_inside_a_branch, args), atol=1e-6)
+
+
+@dataclass(frozen=True)
+class Frozen:
+    a: float
+    b: float = 0.0
+
+    def __post_init__(self):
+        object.__setattr__(self, "b", np.sin(self.a))
+
+
+def test_setattr():
+    """Arguments that Python takes by position only stay where they are."""
+
+    def named(x):
+        d = Shared(x, [x])
+        setattr(d, "a", Frozen(x * x).b)  # noqa: B010
+        return d.a * x
+
+    value, gradient = zg.value_and_grad(named, backend="python")(0.4)
+    np.testing.assert_allclose(value, named(0.4), rtol=1e-12)
+    np.testing.assert_allclose(gradient, differences(named, (0.4,))[0], atol=1e-6)
