@@ -7,7 +7,7 @@ Kinks (max, branches) are fine: the oracle says where a point is too near to one
 import random
 from collections import Counter
 
-from tests import growing_generator
+from tests import crowd_generator, growing_generator
 from tests.writing.base import RandomProgram
 
 PRELUDE = '''\
@@ -141,6 +141,7 @@ def fold(f, items, start):
         start = f(start, v)
     return start
 '''
+_GROWING = ("grown", "rows", "crowd", "table")
 UNARY = ("np.sin({})", "np.tanh({})", "np.exp(-{} ** 2)", "-{}", "abs({})", "{} * 0.5", "np.cos({}) * 0.7")
 
 
@@ -157,7 +158,7 @@ class _Writer:
         self.name = f"f{seed}"
         self.lines: list[str] = []
         self.names: dict[str, list[str]] = {"number": ["x", "y"], "array": ["v"], "pair": []}
-        self.names |= {"grown": [], "rows": []}
+        self.names |= {"grown": [], "rows": [], "crowd": [], "table": []}
         self.names |= {"list": [], "dict": [], "node": [], "leaf": [], "fixed": [], "function": []}
         self.counts: Counter = Counter()
         self.made = 0
@@ -188,7 +189,7 @@ class _Writer:
             choices |= {"NamedTuple": f"{o}.a", "by position": f"{o}[1]", "property of a tuple": f"{o}.turned.a"}
         if o := self.known("array"):
             choices |= {"element": f"{o}[{self.random.choice([0, 1, -1])}]"}
-        choices |= growing_generator.atoms(self)
+        choices |= growing_generator.atoms(self) | crowd_generator.atoms(self)
         return self.one_of({k: v for k, v in choices.items() if v is not None})
 
     def number(self, depth: int = 0) -> str:
@@ -256,7 +257,7 @@ class _Writer:
                 "np.stack": f"np.sum(np.stack([{o}, {o} * {a}])[1])",
                 "unrolled": f"sum(np.sum({o}) * k for k in ({a}, {b}))",
             }
-        choices |= growing_generator.numbers(self, a, b)
+        choices |= growing_generator.numbers(self, a, b) | crowd_generator.numbers(self, a, b)
         return self.one_of(choices)
 
     def object(self, kind: str, depth: int = 0) -> str:
@@ -264,6 +265,7 @@ class _Writer:
         old = list(self.names[kind])
         if kind == "list":
             old += [f'{d}["l"]' for d in self.names["dict"]] + [f"{o}.b" for o in self.names["node"]]
+        old += crowd_generator.objects(self, kind)
         if len(old) > 1 and kind in ("list", "dict", "node") and self.random.random() < 0.15:
             first, second = self.random.sample(old, 2)
             self.counts["chosen object"] += 1
@@ -324,7 +326,7 @@ class _Writer:
         if choice < 0.25 and depth < 3:
             self.nested(depth)
         elif choice < 0.55:
-            self.bind(depth, self.random.choice([k for k in self.names if k not in ("grown", "rows")]))
+            self.bind(depth, self.random.choice([k for k in self.names if k not in _GROWING]))
         elif choice < 0.6:
             names = self.names[self.random.choice(["list", "dict", "node"])]
             if len(names) > 1:
@@ -334,7 +336,7 @@ class _Writer:
         elif choice < 0.65 and depth == 1:
             self.appended(depth)
         elif choice < 0.72 and depth == 1:
-            growing_generator.make(self, depth)
+            self.random.choice([growing_generator, crowd_generator]).make(self, depth)
         else:
             self.change(depth)
 
@@ -371,7 +373,7 @@ class _Writer:
                 "bump": f"{o}.bump({value})",
             }
             choices |= {"attribute object": f"{o}.b = {self.object('list')}"}
-        choices |= growing_generator.changes(self, value)
+        choices |= growing_generator.changes(self, value) | crowd_generator.changes(self, value)
         if choices:
             self.line(depth, self.one_of(choices))
 
@@ -418,6 +420,8 @@ class _Writer:
         parts += [f"{o}.a - {o}.b[0] * {o}.b[1]" for o in (*self.names["node"], *self.names["leaf"])]
         parts += [f"np.tanh(sum({o})) + len({o})" for o in self.names["grown"]]
         parts += [f"np.mean(np.stack({o})) + {o}[0][1]" for o in self.names["rows"]]
+        parts += [f"np.tanh(sum(p.a * p.b[0] for p in {o})) + {o}[-1].a" for o in self.names["crowd"]]
+        parts += [f"np.tanh(sum(p * q for p, q in {o})) + {o}[0][1]" for o in self.names["table"]]
         parts += [f"{o}.mixed()" for o in self.names["pair"]] + [f"{o}.dot({o})" for o in self.names["fixed"]]
         parts += [f"{o}(x)" for o in self.names["function"]] + [f"np.sum({o})" for o in self.names["array"]]
         self.line(1, f"return {' + '.join(parts)}")
