@@ -508,6 +508,23 @@ def test_long_sums_are_as_accurate_as_numpys(dtype):
     assert own <= max(numpys, np.finfo(dtype).eps * exact)
 
 
+def four_functions(x):
+    return np.sum(np.exp(-x) * np.log(x + 1) + np.tanh(x) * np.sin(x))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_loops_in_stages(dtype):
+    """Strips end where the array does, and their sums are as accurate as those of one loop."""
+    compiled = zg.value_and_grad(four_functions)
+    for n in (10**6, 0, 1, 127, 128, 129, 1000):
+        x = RNG.uniform(0, 1, n).astype(dtype)
+        value, gradient = compiled(x)
+        exact = math.fsum(np.exp(-x) * np.log(x + 1) + np.tanh(x) * np.sin(x))
+        assert abs(value - exact) <= 2 * np.finfo(dtype).eps * exact
+        slope = np.exp(-x) * (1 / (x + 1) - np.log(x + 1)) + np.sin(x) / np.cosh(x) ** 2 + np.tanh(x) * np.cos(x)
+        np.testing.assert_allclose(gradient, slope, rtol=0, atol=8 * np.finfo(dtype).eps)
+
+
 def test_sums_that_are_not_finite():
     total = zg.jit(lambda x: np.sum(x))
     assert total(np.array([np.inf, 1.0])) == np.inf

@@ -724,6 +724,65 @@ def test_short_rows_of_strips(length, is_short):
     assert counts == ([1] if is_short else [])
 
 
+def four_functions(x, y):
+    for i in range(len(x)):
+        t = np.log(x[i])
+        u = math.erf(t)
+        y[i] = np.exp(-t * t) * np.sin(u)
+
+
+def test_stages():
+    """erf and the exponential that it needs are one stage; the argument of both comes from the stage before."""
+    primal = simplify(specialise(four_functions, [VECTOR, VECTOR]).function)
+    assert text(verify(simplify(strips(primal)))) == wanted("""
+        function four_functions(x: f8[:], y: f8[:])
+          n: i8? = dim(x, 0)
+          n.2: i8? = dim(y, 0)
+          t: b1? = le(n, n.2)
+          check t else OutOfBoundsError
+          row: f8[:] = scratch(128)
+          row.2: f8[:] = scratch(128)
+          row.3: f8[:] = scratch(128)
+          for i_block in 0:n:128
+            t.2: i8? = add(i_block, 128)
+            t.3: i8? = int_min(t.2, n)
+            for i in i_block:t.3:1
+              t.4: i8? = sub(i, i_block)
+              t.5: f8 = load(x, i)
+              t.6: f8 = log(t.5)
+              row[t.4] = t.6
+            for i.2 in i_block:t.3:1
+              t.7: i8? = sub(i.2, i_block)
+              t.8: f8 = load(row, t.7)
+              u: f8 = erf(t.8)
+              t.9: f8 = neg(t.8)
+              t.10: f8 = mul(t.9, t.8)
+              t.11: f8 = exp(t.10)
+              row.2[t.7] = u
+              row.3[t.7] = t.11
+            for i.3 in i_block:t.3:1
+              t.12: i8? = sub(i.3, i_block)
+              u.2: f8 = load(row.2, t.12)
+              t.13: f8 = load(row.3, t.12)
+              t.14: f8 = sin(u.2)
+              t.15: f8 = mul(t.13, t.14)
+              y[i.3] = t.15
+    """)
+
+
+def test_short_loops_have_one_stage():
+    """Those of calls with few elements; and loops whose trips depend on each other."""
+    few = Array(FLOAT64, 1, lengths=(64,))
+    for function, types in ((four_functions, [few, few]), (error_recurrence, [VECTOR, VECTOR])):
+        primal = simplify(specialise(function, types).function)
+        assert text(strips(primal)) == text(primal)
+
+
+def error_recurrence(x, y):
+    for i in range(1, len(x)):
+        y[i] = math.erf(y[i - 1]) * np.sin(x[i]) * np.log(x[i]) * np.exp(x[i])
+
+
 def test_affine_bounds():
     """i in 1 <= i < n - 1: i - 1 and n - i - 2 are never negative, i - 2 may be."""
     n, i = Var("n", INT), Var("i", INT)

@@ -13,6 +13,7 @@ for i in range(n):               rest = 0.0
 
 Within a block the order of additions is free; the sum of the blocks is compensated (Ogita, Rump & Oishi 2005, Sum2,
 with the error of an addition by Knuth's two-sum). Short sums, of which there may be many, pay for none of this.
+Loops over strips are in blocks already.
 """
 
 import ast
@@ -39,9 +40,11 @@ class _Blocks(ast.NodeTransformer):
 
     def visit_For(self, node: ast.For) -> ast.AST | list[ast.stmt]:
         self.generic_visit(node)
-        if node.lineno not in self.lines or any(isinstance(s, ast.For | ast.While) for s in _nested(node)):
+        if node.lineno not in self.lines:
             return node
         totals = _totals(node)
+        if any(isinstance(s, ast.For | ast.While) for s in _nested(node)):
+            return _of_strips(node, totals) if totals and _step(node) > 1 else node
         return _blocked(node, totals) if totals and _is_long(node) else node
 
 
@@ -53,11 +56,19 @@ def _totals(node: ast.For) -> list[str]:
     """The names that each trip adds to, and that nothing else in the loop touches."""
     added = [
         s.target.id
-        for s in node.body
+        for s in _nested(node)
         if isinstance(s, ast.AugAssign) and isinstance(s.op, ast.Add) and isinstance(s.target, ast.Name)
     ]
     named = [n.id for n in _nested(node) if isinstance(n, ast.Name)]
     return [name for name in added if named.count(name) == 1]
+
+
+def _step(node: ast.For) -> int:
+    """The step of a loop."""
+    match node.iter.args:  # type: ignore[attr-defined]
+        case [_, _, ast.Constant(int(step))]:
+            return step
+    return 1
 
 
 def _is_long(node: ast.For) -> bool:
@@ -70,26 +81,49 @@ def _is_long(node: ast.For) -> bool:
 
 
 def _blocked(node: ast.For, totals: list[str]) -> list[ast.stmt]:
+    """A loop over blocks around the loop."""
     args = [ast.unparse(a) for a in node.iter.args]  # type: ignore[attr-defined]
     start, stop = args if len(args) == 2 else ("0", args[0])
     index = ast.unparse(node.target)
-    block, rest, part = f"{OWN}{index}_block", f"{OWN}rest_of_", f"{OWN}part_of_"
+    block = f"{OWN}{index}_block"
+    inner = _parsed(f"for {index} in range({block}, min({block} + {BLOCK}, {stop})): pass", node)
+    inner[0].body = node.body  # type: ignore[attr-defined]
+    return _added_up(node, totals, block, (start, stop, str(BLOCK)), inner)
+
+
+def _of_strips(node: ast.For, totals: list[str]) -> list[ast.stmt]:
+    """A loop over strips, which are its blocks."""
+    start, stop, step = (ast.unparse(a) for a in node.iter.args)  # type: ignore[attr-defined]
+    return _added_up(node, totals, ast.unparse(node.target), (start, stop, step), node.body)
+
+
+def _added_up(
+    node: ast.For, totals: list[str], block: str, bounds: tuple[str, str, str], body: list[ast.stmt]
+) -> list[ast.stmt]:
+    """The loop over blocks with a body that adds to the part of each total, and the compensated sum of the parts."""
+    start, stop, step = bounds
+    rest, part = f"{OWN}rest_of_", f"{OWN}part_of_"
     lines = [f"{rest}{t} = {OWN}zero_like({t})" for t in totals]
-    lines += [f"for {block} in range({start}, {stop}, {BLOCK}):"]
+    lines += [f"for {block} in range({start}, {stop}, {step}):"]
     lines += [f"    {part}{t} = {OWN}zero_like({t})" for t in totals]
-    lines += [f"    for {index} in range({block}, min({block} + {BLOCK}, {stop})):", "        pass"]
     lines += [f"    if {block} > {start}:"]
     lines += [f"        {rest}{t} = {rest}{t} + {OWN}addition_error({t}, {part}{t})" for t in totals]
     lines += [f"    {t} = {t} + {part}{t}" for t in totals]
-    lines += [f"if {stop} - ({start}) > {BLOCK}:"]
+    lines += [f"if {stop} - ({start}) > {step}:"]
     lines += [f"    {t} = {OWN}with_rest({t}, {rest}{t})" for t in totals]
-    made = ast.parse("\n".join(lines)).body
+    made = _parsed("\n".join(lines), node)
+    outer = next(s for s in made if isinstance(s, ast.For))
+    at = len(totals)
+    outer.body[at:at] = [_Rename({t: f"{part}{t}" for t in totals}).visit(s) for s in body]
+    return made
+
+
+def _parsed(text: str, like: ast.stmt) -> list[ast.stmt]:
+    """The statements of a text, at the place of another one."""
+    made = ast.parse(text).body
     for s in made:
         for inner in ast.walk(s):
-            ast.copy_location(inner, node)
-    outer = next(s for s in made if isinstance(s, ast.For))
-    inner_loop = next(s for s in outer.body if isinstance(s, ast.For))
-    inner_loop.body = [_Rename({t: f"{part}{t}" for t in totals}).visit(s) for s in node.body]
+            ast.copy_location(inner, like)
     return made
 
 

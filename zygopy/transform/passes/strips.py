@@ -12,12 +12,15 @@
 
 This is loop distribution with scalar expansion (Allen & Kennedy, "Optimizing Compilers for Modern Architectures", 2001,
 sections 2.4 and 5.3), for loops whose trips are independent. What the loops of a strip share stays in fast memory.
+
+Loops without inner ones are divided too, where one trip has many functions: see `stages`.
 """
 
 from dataclasses import dataclass, field
 
 from zygopy.transform import ops
 from zygopy.transform.affine import Facts
+from zygopy.transform.arguments import LONGEST
 from zygopy.transform.build import Builder, integer
 from zygopy.transform.ir import (
     Block,
@@ -28,6 +31,7 @@ from zygopy.transform.ir import (
     Function,
     If,
     Let,
+    Op,
     Statement,
     Store,
     Substitution,
@@ -49,11 +53,12 @@ from zygopy.transform.memory import alias_classes
 from zygopy.transform.passes.orient import any_order
 from zygopy.transform.passes.reassociate import Sum, carried_sum, is_free_sum
 from zygopy.transform.passes.short_rows import as_flat, parted
+from zygopy.transform.passes.stages import stages
 from zygopy.transform.passes.strip_products import Product, as_products
 from zygopy.transform.passes.vectorise import SLOW
 from zygopy.transform.types import INT, Array
 
-STRIP = 64  # trips, at most
+STRIP, STAGE_STRIP = 64, 128  # trips, at most
 LONG_STRIP, OF_MATRIX = 512, 8192  # trips, and elements of a matrix that BLAS is given, at most
 ELEMENTS = 1024  # of an array that each trip has its own of
 
@@ -120,6 +125,8 @@ class _Strips:
         loop = _Loop(s, self)
         if any(isinstance(t, For) and _is_slow(t) for t in s.body.statements):
             loop = _Loop(parted(s, loop.own, self.aliases, self.facts), self)
+        if all(isinstance(t, Let | Store | Check) for t in s.body.statements):
+            return loop.in_stages()
         inner = [t for t in loop.s.body.statements if isinstance(t, For) and loop.as_flat(t) is None]
         slow = [t for t in loop.s.body.statements if t not in inner and _is_slow(t)]
         return loop.split() if inner and slow and not any(map(_is_slow, inner)) else None
@@ -142,6 +149,7 @@ class _Loop:
         self.widths: dict[Var, Value] = {}  # elements that a trip has in them
         self.length: Value = integer(STRIP)
         self.most = STRIP
+        self.dear: set[Op] = set()  # cheap operations that still cost more than to keep their result
 
     def split(self) -> list[Statement] | None:
         """A loop over strips, and in it a loop for each group; None if trips depend on each other."""
@@ -153,6 +161,19 @@ class _Loop:
             for g in groups:
                 g.products = as_products(g.statements, self.s.index, self.inside, self.scope.aliases)
         return self.written(groups, sums) if len(groups) > 1 else None
+
+    def in_stages(self) -> list[Statement] | None:
+        """A loop over strips, and in it a loop for each stage; None if there is one stage only, or too few trips."""
+        self.length, self.most, self.dear = integer(STAGE_STRIP), STAGE_STRIP, {ops.DIV, ops.SQRT}
+        sums, trips = _sums(self.s), self.scope.facts.expected(self.s.stop)
+        if sums is None or self.own or (trips is not None and trips <= LONGEST):
+            return None
+        body = [t for t in self.s.body.statements if t not in self.checks]
+        found = stages(body, _partial(sums), lambda t: _has_effect(t) or self.loads_stored(t))
+        if len(found) == 1 or not self.trips_are_independent() or not self.may_check_first():
+            return None
+        tests = [_Group(True, self.checks)] if self.checks else []
+        return self.written([*tests, *(_Group(False, stage) for stage in found)], sums, parallel=True)
 
     def as_flat(self, t: For) -> tuple[Var, Let] | None:
         return as_flat(t, self.own, self.scope.facts)
@@ -218,7 +239,7 @@ class _Loop:
 
     # -- the new loops -----------------------------------------------------------------------------------------------
 
-    def written(self, groups: list[_Group], sums: list[Sum]) -> list[Statement]:
+    def written(self, groups: list[_Group], sums: list[Sum], parallel: bool = False) -> list[Statement]:
         s = self.s
         before = Builder(s.loc)
         self.widen(before, {g.flat[0] for g in groups if g.flat is not None})
@@ -263,7 +284,7 @@ class _Loop:
         inner = [self.keeping_rows(t) if isinstance(t, For) else t for t in parts]
         strip = Block((*b.statements, *inner), tuple(totals))
         header = (self.start, s.start, s.stop, self.length, tuple(params), s.inits)
-        return [*before.statements, For(*header, strip, s.results, s.loc, s.key)]
+        return [*before.statements, For(*header, strip, s.results, s.loc, s.key, parallel=parallel)]
 
     def handed_on(self, v: Var, index: Var, b: Builder) -> Value:
         """A value of another group, computed again or read from a row."""
@@ -299,7 +320,9 @@ class _Loop:
         if not isinstance(v, Var) or v is self.s.index or v not in self.inside:
             return []
         let = self.lets.get(v)
-        if let is None or depth == 0 or not let.op.cheap or _has_effect(let) or self.loads_stored(let):
+        if let is None or depth == 0 or not let.op.cheap or let.op in self.dear:
+            return None
+        if _has_effect(let) or self.loads_stored(let):
             return None
         parts = [self.again(a, depth - 1) for a in let.args]
         return None if None in parts else [*dict.fromkeys(t for part in parts for t in part), let]
