@@ -9,6 +9,7 @@ import pytest
 from numba import njit
 
 import zygopy as zg
+from zygopy.backends.llvm_values import processor_has
 
 TABLE = np.arange(3.0)
 FACTOR = 3.0
@@ -59,6 +60,24 @@ def test_arrays_of_all_layouts(x):
     gradient = weighted(x)
     assert gradient.dtype == x.dtype
     np.testing.assert_array_equal(gradient, 4.0 * x)
+
+
+def summed_products(x, y, z):
+    """z[0] has the rounding of a sum and a product; the sum that is returned has any order."""
+    z[0] += x[1] * y[1]
+    total = 0.0
+    for i in range(len(x)):
+        total += x[i] * y[i]
+    return total
+
+
+def test_products_are_rounded_with_sums_whose_order_is_free():
+    """Not with the user's other additions: there a square less the same square is 0."""
+    a = 1.0 + 2.0**-30
+    z = np.array([-(a * a)])
+    total = zg.jit(summed_products)(np.array([-(a * a), a]), np.array([1.0, a]), z)
+    assert z[0] == 0.0
+    assert total == (2.0**-60 if processor_has("fma") else 0.0)
 
 
 def test_static_arguments():

@@ -18,6 +18,7 @@ from zygopy.transform.emit import emit
 from zygopy.transform.ir import (
     Block,
     Check,
+    Const,
     For,
     Function,
     Kernel,
@@ -50,6 +51,7 @@ from zygopy.transform.passes.vectorise import vectorise
 from zygopy.transform.reading.signature import specialise
 from zygopy.transform.show import show
 from zygopy.transform.simplify import simplify
+from zygopy.transform.summed import products
 from zygopy.transform.types import FLOAT, FLOAT32, FLOAT64, INT, INT64, Array, Scalar, promote, unify
 from zygopy.transform.verify import VerificationError, verify
 
@@ -781,6 +783,25 @@ def test_short_loops_have_one_stage():
 def error_recurrence(x, y):
     for i in range(1, len(x)):
         y[i] = math.erf(y[i - 1]) * np.sin(x[i]) * np.log(x[i]) * np.exp(x[i])
+
+
+def some_products(x, y):
+    total = 0.0
+    for i in range(len(x)):
+        total += x[i] * y[i]
+        y[i] += x[i] * 3.0
+        p = x[i] * 5.0
+        total += p
+        x[i] = p
+    return total
+
+
+def test_products_that_only_sums_read():
+    """The user's own `y[i] += ...` keeps its rounding, and so does a product that something else reads."""
+    primal = reassociate(simplify(specialise(some_products, [VECTOR, VECTOR]).function))
+    (found,) = products(primal)
+    (let,) = [s for s in walk(primal.body) if isinstance(s, Let) and s.var is found]
+    assert not any(isinstance(a, Const) for a in let.args)  # x[i] * y[i]
 
 
 def test_affine_bounds():

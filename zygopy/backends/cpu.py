@@ -110,6 +110,7 @@ class _Replacements(ast.NodeTransformer):
         self.calls, self.records = calls, source.records
         self.errors: dict[str, Any] = dict(source.errors)
         self.classes, self.parallel, self.local = source.classes, source.parallel, source.local
+        self.summed = source.summed
         self.in_parallel = False  # the innermost loop is one of an array expression
         self.names: dict[str, object] = {"sum": intrinsics.sum_of}
         self.held: dict[str, None] = {}  # local arrays of which there are rows
@@ -246,12 +247,21 @@ class _Replacements(ast.NodeTransformer):
         if isinstance(target, ast.Name) and target.id in self.local and (own := self.on_stack(node.value)) is not None:
             return ast.copy_location(ast.Assign([target], own), node)
         self.generic_visit(node)
+        node.value = self.summand(node, node.value)
         if not _is_element(target):
             return node
         return ast.copy_location(ast.Expr(self.access("store", target, node.value)), node)
 
+    def summand(self, node: ast.stmt, value: ast.expr) -> ast.expr:
+        """The value of a line; a product that may be rounded once with a sum is one that processors fuse with it."""
+        match value:
+            case ast.BinOp(left, ast.Mult(), right) if node.lineno in self.summed:
+                return self.own(intrinsics.product, "product", value, left, right)
+        return value
+
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         self.generic_visit(node)
+        node.value = self.summand(node, node.value)
         target = node.target
         if isinstance(target, ast.Name) and isinstance(node.op, ast.Add):
             total = _call("sum", node, target, node.value)

@@ -7,9 +7,10 @@ already. Each alias class of arrays has its own accesses, marked (as C compilers
 """
 
 import math
+import operator
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -93,9 +94,18 @@ def accesses(class_: int) -> dict[str, Callable]:
     return {
         "load": instruction(load, lambda array, *index: array.dtype(array, *_indices(array))),
         "store": writer(None),
-        "add": writer(lambda b, t, x, y: by_parts(b, t, b.add if isinstance(t, types.Integer) else b.fadd, x, y)),
-        "sub": writer(lambda b, t, x, y: by_parts(b, t, b.sub if isinstance(t, types.Integer) else b.fsub, x, y)),
+        "add": writer(
+            lambda b, t, x, y: by_parts(b, t, b.add if isinstance(t, types.Integer) else _with(b.fadd), x, y)
+        ),
+        "sub": writer(
+            lambda b, t, x, y: by_parts(b, t, b.sub if isinstance(t, types.Integer) else _with(b.fsub), x, y)
+        ),
     }
+
+
+def _with(instruction: Callable) -> Callable:
+    """An addition that may be rounded once with a `product`; other operands know nothing of it."""
+    return partial(instruction, flags=["contract"])
 
 
 def _sum(context, builder, signature, args):
@@ -103,7 +113,7 @@ def _sum(context, builder, signature, args):
         return builder.add(*args)
 
     def add(a, b):
-        return builder.fadd(a, b, flags=["reassoc", "nsz"])
+        return builder.fadd(a, b, flags=["reassoc", "nsz", "contract"])
 
     return by_parts(builder, signature.return_type, add, *args)
 
@@ -115,6 +125,21 @@ def _sum_type(a, b):
     return result(result, result)
 
 
+def _product(context, builder, signature, args):
+    type_ = signature.return_type
+    if not isinstance(type_, types.Float):
+        return context.get_function(operator.mul, signature)(builder, args)
+    a, b = (context.cast(builder, x, t, type_) for x, t in zip(args, signature.args, strict=True))
+    return builder.fmul(a, b, flags=["contract"])
+
+
+def _product_type(a, b):
+    from numba.core.registry import cpu_target
+
+    return cpu_target.typing_context.resolve_function_type(operator.mul, (a, b), {})
+
+
+product = instruction(_product, _product_type)  # a * b that may be rounded once with the sum that it is added to
 sum_of = instruction(_sum, _sum_type)  # a + b where the order of additions is free: sums of adjoints, which vectorise
 
 

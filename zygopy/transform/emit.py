@@ -48,6 +48,7 @@ from zygopy.transform.ir import (
 from zygopy.transform.memory import AliasClasses, alias_classes
 from zygopy.transform.naming import Naming, name
 from zygopy.transform.records import Record
+from zygopy.transform.summed import products
 from zygopy.transform.types import BOOL_, COMPLEX128, FLOAT64, INT, INT64, Arena, Array, Scalar, Stack, Type
 
 _ATOM = 20
@@ -66,6 +67,7 @@ class Source:
     classes: dict[str, int] = field(default_factory=dict)  # the arrays' names -> number of their alias class
     parallel: set[int] = field(default_factory=set)  # the lines of loops over whole arrays, whose sums have no order
     short: set[int] = field(default_factory=set)  # those of them with few trips
+    summed: set[int] = field(default_factory=set)  # the lines whose product may be rounded once with a sum
     local: set[str] = field(default_factory=set)  # arrays made outside loops whose memory no result shares
     constructors: dict[str, type] = field(default_factory=dict)  # the NamedTuples that it makes
     takes: tuple[Type, ...] = ()  # of a kept function: the types of its parameters and results
@@ -117,6 +119,7 @@ def _emit(
     writer.callees = callees
     writer.constructors = {class_: own for own, class_ in constructors.items()}
     writer.shapes = {s.var: s.args for s in function.body.statements if isinstance(s, Let) and s.op is ops.SCRATCH}
+    writer.products = products(function)
     writer.loc = function.loc
     writer.head(function)
     writer.depth += 1
@@ -129,7 +132,8 @@ def _emit(
     local = _local(function, aliases, writer.names)
     text = "\n".join(writer.lines) + "\n"
     lines = writer.locs
-    found = Source(function.name, text, errors, lines, classes, writer.parallel, writer.short, local, constructors)
+    kinds = writer.parallel, writer.short, writer.summed
+    found = Source(function.name, text, errors, lines, classes, *kinds, local, constructors)
     return replace(found, records=writer.records)
 
 
@@ -188,6 +192,8 @@ class Writer:
         self.locs: dict[int, Loc] = {}
         self.parallel: set[int] = set()
         self.short: set[int] = set()
+        self.summed: set[int] = set()
+        self.products: set[Value] = set()
         self.depth = 0
         self.loc: Loc | None = None
         self.comments = comments
@@ -376,11 +382,15 @@ class Writer:
                     text = text[1:-1]
                 terms = self.added_to(self.names[s.var], s)
                 self.statement_line(s, f"{self.names[s.var]} += {terms}" if terms else f"{self.names[s.var]} = {text}")
+                if terms or s.var in self.products:
+                    self.summed.add(len(self.lines))
             case Store():
                 sign, value = ("+=", self.value(s.value)) if s.add else ("=", self.value(s.value))
                 if s.add and (let := self.inlined.get(s.value)) is not None and let.op is ops.NEG:
                     sign, value = "-=", self.value(let.args[0])
                 self.statement_line(s, f"{self.names[s.array]}[{self.items(s.index)}] {sign} {value}")
+                if s.add is ops.SUM:
+                    self.summed.add(len(self.lines))
             case Kernel() if s.op is ops.ROOM:
                 (items,), (n,) = s.outs, s.args
                 self.statement_line(s, f"while {self.value(n, 7)} >= {self.names[items]}.shape[0]:")
@@ -514,6 +524,8 @@ class Writer:
             let = self.inlined.get(free[1]) if isinstance(free[1], Var) else None
             terms = self.added_to(free[0], let) if let is not None else None
             self.line(f"{free[0]} += {terms}" if terms else f"{free[0]} = {self.value(free[1])}")
+            if terms:
+                self.summed.add(len(self.lines))
 
     def reads(self, value: Value) -> set[str]:
         """The names that a value's expression reads."""
