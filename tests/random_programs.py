@@ -1,8 +1,8 @@
 """The runner of random programs: python -m tests.random_programs --count 1000 --backend python --seed 0 --jobs 2.
 
-Each program's value, gradient (against two random directions) and tangent are held against the dual-number oracle, and
-the caller's arrays against CPython's. A disagreement that vanishes in the noise of a perturbed oracle is "unstable";
-any other is wrong, is shrunk and printed.
+Each program's value, with and without derivatives, its gradient (against two random directions) and tangent are held
+against the dual-number oracle, and the caller's arrays against CPython's. A disagreement that vanishes in the noise of
+a perturbed oracle is "unstable"; any other is wrong, is shrunk and printed.
 """
 
 import argparse
@@ -185,6 +185,8 @@ def check(function, make_args, argnums, single: bool, backend: str, kind: Kind =
     value, after = _quietly(lambda: oracle.plain(function, make_args()))
     if not np.isfinite(value):
         raise Unstable("the value is not finite")
+    result = _zygopy(lambda: zg.jit(function, backend=backend)(*make_args()))
+    _compare("value of jit", result, value, abs(value) + 1, rtol, function, make_args, None, single, kind)
     args = make_args()
     result, gradient = _zygopy(lambda: zg.value_and_grad(function, argnums, backend=backend)(*args))
     _compare("value", result, value, abs(value) + 1, rtol, function, make_args, None, single, kind)

@@ -606,3 +606,15 @@ def steps_by_a_condition(x, n):
     for i in range(9, 0, step):
         total += total * x + i
     return total
+
+
+@program(0.9, numbers(5), tags="loop nested recurrence", smooth=True, cpu=True)
+def recurrence_in_each_trip(a, x):
+    """The function of a short inner loop needs what its last trip has made."""
+    total = 0.0
+    for i in range(len(x)):
+        v = x[i]
+        for _ in range(5):
+            v = math.sin(v) * a
+        total += v
+    return total

@@ -106,7 +106,7 @@ class _Row:
             return None
         behind = [k for k, v in enumerate(t.body.yields) if v in known]
         before = [k for k in range(len(t.params)) if k not in behind]
-        if _reads(early, [t.params[k] for k in behind]) or _reads(late, [t.params[k] for k in before]):
+        if _reads([*early, function], [t.params[k] for k in behind]) or _reads(late, [t.params[k] for k in before]):
             return None
         kept = next((u for u in late if self.keeps(u, function.var)), None)
         late = [u for u in late if u is not kept]

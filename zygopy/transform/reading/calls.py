@@ -456,14 +456,14 @@ def getattr_(s, value, name, default=None):
 
 
 @builtin(setattr)
-def setattr_(s, value, name, new):
-    objects.assign_attribute(s, value, _text(s, name), new)
+def setattr_(s, obj, name, value):
+    objects.assign_attribute(s, obj, _text(s, name), value)
     return Static(None)
 
 
 @builtin(object.__setattr__)
-def set_unguarded(s, value, name, new):
-    objects.assign_attribute(s, value, _text(s, name), new, unguarded=True)
+def set_unguarded(s, obj, name, value):
+    objects.assign_attribute(s, obj, _text(s, name), value, unguarded=True)
     return Static(None)
 
 
