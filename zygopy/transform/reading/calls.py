@@ -191,12 +191,7 @@ def _where_the_handler_has_them(function: object, handler: Callable, args: list,
     names, known = _positional(theirs), _positional(own)[1:]
     own = {name: p for k, (name, p) in enumerate(own.items()) if k}
     kwargs = {name: arg for name, arg in kwargs.items() if name in own or not _is_default(theirs.get(name), arg)}
-    moved = (  # arguments that have no names are where they are
-        k
-        for k, (a, b) in enumerate(zip(names, known, strict=False))
-        if a != b and b in theirs and theirs[a].kind is not inspect.Parameter.POSITIONAL_ONLY
-    )
-    k = next(moved, len(known))
+    k = next((k for k, (a, b) in enumerate(zip(names, known, strict=False)) if a != b and b in theirs), len(known))
     named = dict(zip(names[k:], args[k:], strict=False))
     for name in list(named):
         if _is_default(theirs[name], named[name]):
