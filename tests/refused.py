@@ -352,6 +352,26 @@ def growing_list(a, n):
     return values[-1]["now"][0]
 
 
+@refused("a member of another kind in one of several objects", zg.UnsupportedError, 1.0, 3)
+def member_of_another_kind(x, n):
+    state = {"v": x}
+    for _ in range(n):
+        state["v"] *= x
+        state = {"v": state["v"] * x}
+    state["v"] = np.ones(3)
+    return state["v"][0] * x
+
+
+@refused("changing the length of one of several lists", zg.UnsupportedError, 1.0, 3)
+def longer_in_memory(x, n):
+    items = [x]
+    for _ in range(n):
+        items[0] *= x
+        items = [items[0]]
+    items.append(x)
+    return items[0] * items[1]
+
+
 @refused("copying several objects of which only run time knows whether they are one", zg.UnsupportedError, 1.0, 3)
 def several_copied(x, n):
     first = second = [x]

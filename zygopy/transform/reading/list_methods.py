@@ -48,6 +48,7 @@ def extend(s, owner: Object, items: object) -> None:
     content = s.content(owner)
     wanted = lists.columns_of(s, sample)
     if isinstance(content, Record):
+        places.move_objects(s, content)
         columns = lists.columns_of_content(s, content) if content else wanted
         columns = lists.unified(s, columns, wanted)
         content = content if columns is None else settled(s, content, lists.fresh(columns))

@@ -19,6 +19,7 @@ there are is found so, too (`Keeping.pools`).
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from typing import NoReturn
 
 from zygopy.errors import UnsupportedError
 from zygopy.transform.build import Builder, integer
@@ -165,25 +166,36 @@ def moved(s, value: Object) -> Placed:
     if s.keeping is None or value.name in s.placing or value.name not in names:
         raise NotPlaceableError
     group = choices.related(s, value)
-    for name in group & s.fixed.keys():
+    for name in sorted(group & s.fixed.keys()):
         note(s, name)
         raise NotPlaceableError
+    before = dict(names)
     s.placing |= group
     try:
-        chosen = {name: choice for name, choice in s.choices.items() if name in group & names.keys()}
-        gone = [x.name for choice in chosen.values() for x in (choice.a, choice.b) if x.name not in names]
-        if len(set(gone)) < len(gone):
-            raise NotPlaceableError
-        for name in group & names.keys() - chosen.keys():
-            names[name] = _put(s, names[name])
-        for name, choice in chosen.items():
-            a, b = (names[x.name] if x.name in names else _put(s, names[name]) for x in (choice.a, choice.b))
-            if a.pool != b.pool:
-                raise NotPlaceableError
-            names[name] = Placed(a.cls, "", a.pool, s.b.select(choice.test, a.index, b.index))
+        _move_group(s, group)
+    except NotPlaceableError:  # all of them, or none
+        names.clear()
+        names.update(before)
+        raise
     finally:
         s.placing -= group
     return names[value.name]
+
+
+def _move_group(s, group: set[str]) -> None:
+    """Put objects into memory that may be the same one: first those that are themselves, then what is one of them."""
+    names = s.frame.names
+    chosen = {name: choice for name, choice in s.choices.items() if name in group and name in names}
+    gone = [x.name for choice in chosen.values() for x in (choice.a, choice.b) if x.name not in names]
+    if len(set(gone)) < len(gone):
+        raise NotPlaceableError
+    for name in [n for n in names if n in group and n not in chosen]:
+        names[name] = _put(s, names[name])
+    for name, choice in chosen.items():  # an object that has no other name any more is put there for each choice
+        a, b = (names[x.name] if x.name in names else _put(s, names[name]) for x in (choice.a, choice.b))
+        if a.pool != b.pool:
+            raise NotPlaceableError
+        names[name] = Placed(a.cls, "", a.pool, s.b.select(choice.test, a.index, b.index))
 
 
 def move_objects(s, value: object) -> None:
@@ -215,7 +227,7 @@ def change(s, value: Placed, new: object) -> None:
     """Have an object in memory hold other members of the same names."""
     columns = _held(s, value.pool).columns
     if not (isinstance(new, Record) and new.keys == columns.keys):
-        _refuse(s, f"this {value.cls.__name__} here gets other members than it has", "which of several it is")
+        _refuse(s, f"this {value.cls.__name__} gets other members here than it has")
     for key, member in zip(new.keys, new, strict=True):
         change_member(s, value, key, member)
 
@@ -225,22 +237,22 @@ def change_member(s, value: Placed, key: object, member: object) -> None:
     columns, kinds = _held(s, value.pool).columns, _kinds(s)
     known = kinds[value.pool]
     if key not in columns.keys:
-        _refuse(s, f"this {value.cls.__name__} here gets a member that it does not have", "which of several it is")
+        _refuse(s, f"this {value.cls.__name__} gets a member here that it does not have")
     try:
         wider = _unified(known.member(key), _kind(s, member))
     except NotPlaceableError:
         wider = None
     if wider is None:
-        what = f"{describe(member)} in this {value.cls.__name__} is not supported"
-        _refuse(s, what, "which of several it is, and what they held was of another kind, is")
+        _refuse(s, f"{describe(member)} as {key!r} of this {value.cls.__name__} is not supported")
     if wider != known.member(key):
         kinds[value.pool] = known.changed(key, wider)
         raise StartAgain
     lists.put(s, columns.member(key), value.index, member, grow=False)
 
 
-def _refuse(s, what: str, known: str) -> None:
-    raise UnsupportedError(what, s.loc, f"{known}, only run time knows", "make a new one")
+def _refuse(s, what: str) -> NoReturn:
+    why = "only run time knows which of several objects it is, and these have the same members, of the same kinds"
+    raise UnsupportedError(what, s.loc, why, "make a new one")
 
 
 # -- where objects meet ----------------------------------------------------------------------------------------------
