@@ -261,6 +261,19 @@ def test_derivatives(name, which, backend):
     np.testing.assert_allclose(slope, wanted @ way, atol=bound * len(wanted))
 
 
+def test_object_changed_in_later_tests_of_a_loop():
+    """What is known of the first test is not known of the others; never a change that is forgotten."""
+
+    def changed(x, v):
+        p, k = P(x), 0
+        while (helper(p, 0.5).x if k > 0 else x) < 3.0 and k < len(v):
+            k += 1
+        return p.x
+
+    with pytest.raises(zg.UnsupportedError, match="changing an object in the test of a while loop is not supported"):
+        zg.grad(changed, backend="python")(0.7, np.array([0.5, 1.0]))
+
+
 def test_copies_of_one_object():
     """Whether two names stand for one object, which would be copied once, is not known; never two copies."""
 

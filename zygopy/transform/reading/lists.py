@@ -3,8 +3,8 @@
     xs.append(v)        while n >= room: ...    the array is made longer (ops.ROOM), by doubling
                         xs[n] = v; n = n + 1
 
-All items are of one kind: numbers of a type, arrays of a shape, tuples of such. To the passes, such an array is one
-array for its whole life; only its length is asked for where it is wanted (ops.CAPACITY).
+All items are of one kind: numbers of a type, arrays of a shape, objects in memory (`places`), tuples of such. To the
+passes, such an array is one array for its whole life; only its length is asked for where it is wanted (ops.CAPACITY).
 """
 
 from collections.abc import Callable

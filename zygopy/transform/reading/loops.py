@@ -219,7 +219,11 @@ def while_loop(
     def build(enter, run):
         with s.nested("while") as test_b:
             enter()
+            held = s.objects_now()
             go = whole_test()
+            if s.objects_now() != held:  # in later trips only
+                what = "changing an object in the test of a while loop is not supported here"
+                raise UnsupportedError(what, s.loc, "the test of its first trip changes none", "change it in the body")
         with s.nested("while") as body_b:
             run(body)
         return test_b, go, body_b
