@@ -7,11 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from numba.core.runtime import _nrt_python as nrt
+from numba.core.runtime import rtsys
 
 import zygopy as zg
 from tests.oracle import finite_differences
 from tests.programs import PROGRAMS
 from tests.programs.registry import numbers
+from zygopy.transform.reading import kept
 
 
 class Node(NamedTuple):
@@ -233,6 +236,46 @@ def test_kept_in_loops_and_branches(n):
     assert is_kept(in_loops_and_branches, X, n)
     gradient = zg.grad(in_loops_and_branches, backend="python")(X, n)
     np.testing.assert_allclose(gradient, finite_differences(in_loops_and_branches, (X, n), (0,))[0], rtol=1e-5)
+
+
+def test_kept_functions_give_memory_back(monkeypatch):
+    """Arrays that calls are given and give by their place, in loops and branches.
+
+    What is counted is whether all memory comes back; memory that comes back too early shows as a wrong gradient.
+    """
+    monkeypatch.setattr(kept, "STATEMENTS", 0)
+
+    def layer(w, x):
+        return np.tanh(w @ x)
+
+    def branches(w, x, n):
+        y = layer(w, x)
+        for k in range(n):
+            y = layer(w, y)
+            if k > 1:
+                y = y + layer(w, y)
+        z = layer(w, y)
+        return np.sum(layer(w, z)) + np.sum(z * y) + z[0]
+
+    args = numbers(3, 3), numbers(3), 3
+    compiled = zg.value_and_grad(branches, (0, 1))
+    value, gradients = compiled(*args)
+    expected_value, expected = zg.value_and_grad(branches, (0, 1), backend="python")(*args)
+    np.testing.assert_allclose(value, expected_value, rtol=1e-13)
+    for g, e in zip(gradients, expected, strict=True):
+        np.testing.assert_allclose(g, e, rtol=1e-12)
+    del gradients, g
+    counted = nrt.memsys_stats_enabled()
+    nrt.memsys_enable_stats()
+    try:
+        before = rtsys.get_allocation_stats()
+        compiled(*args)
+        after = rtsys.get_allocation_stats()
+    finally:
+        if not counted:
+            nrt.memsys_disable_stats()
+    assert after.alloc > before.alloc
+    assert after.alloc - after.free == before.alloc - before.free
 
 
 def test_functions_that_store_into_their_arguments_are_not_kept():

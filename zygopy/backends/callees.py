@@ -13,7 +13,8 @@ import numpy as np
 from numba.core import types
 
 from zygopy.backends import arena
-from zygopy.backends.numba_private import call_through, compile_kept, instruction, load_kept, provider
+from zygopy.backends.numba_calls import KEPT, Kept
+from zygopy.backends.numba_private import address_at, compile_kept, instruction, load_kept, provider
 from zygopy.transform.emit import Source
 from zygopy.transform.types import Arena, Array, Scalar, Stack, Type
 
@@ -110,7 +111,9 @@ def _calling(source: Source, symbol: str) -> Callable:
         pairs = zip(given, takes, strict=True)
         return result(*(a if isinstance(a, types.Array) else declared for a, declared in pairs))
 
-    def generate(context, builder, signature, args):
-        return call_through(context, builder, f"zygopy.callee.{symbol}", result, takes, args)
+    def address(context, builder, type_):
+        return address_at(builder, f"zygopy.callee.{symbol}", type_)
 
-    return instruction(generate, typing)
+    call = instruction(None, typing)
+    KEPT[call] = Kept(address, result, tuple(takes))
+    return call

@@ -15,6 +15,8 @@ from functools import cache, partial
 from llvmlite import ir
 from numba.core import cgutils, types
 
+from zygopy.backends.numba_calls import IN_PLACE, READS_NO_ELEMENT
+from zygopy.backends.numba_lowering import bytes_of
 from zygopy.backends.numba_private import instruction
 
 _OWNER, _PARENT, _COUNT, _ITEMSIZE, _DATA, _SHAPE, _STRIDES = range(7)  # fields of the array descriptor
@@ -167,7 +169,7 @@ def array_of(*shape_and_dtype):
 
 def size_of(context, array_type):
     """The bytes of an element, as an LLVM value."""
-    return context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(array_type.dtype)))
+    return context.get_constant(types.intp, bytes_of(context, array_type.dtype))
 
 
 def strides_and_size(builder, itemsize, lengths):
@@ -282,6 +284,36 @@ empty = instruction(lambda *at: _allocate(*at, filled=False), array_of)
 zeros = instruction(lambda *at: _allocate(*at, filled=True), array_of)
 
 
+def _allocating_in_place(context, module: ir.Module, array_type, filled: bool) -> ir.Function:
+    """A function that makes an array in a place; it takes that, the place of an error, and the lengths."""
+    name = f"zygopy.make.{'zeros' if filled else 'empty'}.{array_type.dtype}.{array_type.ndim}"
+    if name in module.globals:
+        return module.globals[name]
+    struct = context.get_value_type(array_type)
+    place_of_error = context.call_conv.get_function_type(types.none, ()).args[1]
+    takes = [struct.as_pointer(), place_of_error, *[ir.IntType(64)] * array_type.ndim]
+    function = ir.Function(module, ir.FunctionType(ir.IntType(32), takes), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    place, _, *lengths = function.args
+    dtype = ir.Constant(ir.IntType(8), None)
+    builder.store(_allocate(context, builder, array_type(), [*lengths, dtype], filled), place)
+    builder.ret(ir.Constant(ir.IntType(32), 0))
+    return function
+
+
+def _in_place(filled: bool) -> Callable:
+    def call(context, builder, signature, args, place, place_of_error):
+        function = _allocating_in_place(context, builder.module, signature.return_type, filled)
+        return builder.call(function, [place, place_of_error, *args[:-1]])
+
+    return call
+
+
+IN_PLACE.update({empty: _in_place(filled=False), zeros: _in_place(filled=True)})
+
+
 @cache
 def length(axis: int) -> Callable:
     """The length of an array along an axis."""
@@ -289,7 +321,9 @@ def length(axis: int) -> Callable:
     def generate(context, builder, signature, args):
         return builder.extract_value(args[0], (_SHAPE, axis))
 
-    return instruction(generate, lambda array: types.intp(array))
+    made = instruction(generate, lambda array: types.intp(array))
+    READS_NO_ELEMENT.add(made)
+    return made
 
 
 def _transposed(context, builder, signature, args):
@@ -331,7 +365,7 @@ def on_stack(shape: tuple[int, ...], filled: bool) -> Callable:
     def make(context, builder, signature, args):
         array_type = signature.return_type
         element = context.get_data_type(array_type.dtype)
-        itemsize = context.get_abi_sizeof(element)
+        itemsize = bytes_of(context, array_type.dtype)
         place = cgutils.alloca_once(builder, ir.ArrayType(element, math.prod(shape)))
         place.align = 64
         data = builder.bitcast(place, element.as_pointer())

@@ -20,24 +20,37 @@ from numba.core.runtime.nrtdynmod import incref_decref_ty
 from numba.np.numpy_support import as_dtype
 
 _RANGE, _RANGE_ITERATOR = types.range_state64_type, types.range_iter64_type
+_OWNER = 0  # field of the array descriptor
 _PLAIN = (types.Number, types.Boolean, types.RangeType, types.RangeIteratorType, types.NoneType)
 
 
 @cache
-def _is_counted(type_: types.Type) -> bool:
+def is_counted(type_: types.Type) -> bool:
     """Whether values of a type may own memory."""
     if isinstance(type_, types.BaseTuple):
-        return any(map(_is_counted, _items(type_)))
+        return any(map(is_counted, items(type_)))
     return not isinstance(type_, _PLAIN)
 
 
-def _items(type_: Any) -> tuple[types.Type, ...]:
+def items(type_: Any) -> tuple[types.Type, ...]:
     """The types of a tuple's items."""
     return type_.types
 
 
-def _is_array(type_: types.Type) -> bool:
+def is_array(type_: types.Type) -> bool:
     return isinstance(type_, types.Array) and isinstance(type_.dtype, types.Number | types.Boolean)
+
+
+@cache
+def bytes_of(context, type_: types.Type) -> int:
+    """The size of a value in memory; LLVM reads a program for each answer."""
+    return context.get_abi_sizeof(context.get_data_type(type_))
+
+
+def new_place(builder: llvm_ir.IRBuilder, type_: llvm_ir.Type) -> llvm_ir.Value:
+    """A place on the stack for a value, with nothing in it: Numba fills each with zeros, field by field."""
+    with builder.goto_entry_block():
+        return builder.alloca(type_)
 
 
 class Lower(lowering.Lower):
@@ -52,6 +65,24 @@ class Lower(lowering.Lower):
         args = [self.context.cast(self.builder, self.loadvar(n), self.typeof(n), t) for n, t in sides]
         function = self.context.get_function(self.context.typing_context.resolve_value_type(op), found)
         return self.context.cast(self.builder, function(self.builder, args), found.return_type, resty)
+
+    def alloca(self, name, type):
+        """A variable's place; what it may own is nothing before it is assigned."""
+        if not is_array(type) and is_counted(type):
+            return super().alloca(name, type)
+        place = new_place(self.builder, self.context.get_value_type(type))
+        if is_array(type):
+            with self.builder.goto_entry_block():
+                self.disown(place)
+        return place
+
+    def disown(self, place: llvm_ir.Value) -> None:
+        """Have the array in a place own nothing."""
+        owner = self.owner(place)
+        self.builder.store(owner.type.pointee(None), owner)
+
+    def owner(self, place: llvm_ir.Value) -> llvm_ir.Value:
+        return cgutils.gep_inbounds(self.builder, place, 0, _OWNER)
 
     # -- references --------------------------------------------------------------------------------------------------
 
@@ -71,7 +102,7 @@ class Lower(lowering.Lower):
         return super().lower_assign(ty, inst)
 
     def delvar(self, name):
-        if name not in self._borrowed and _is_counted(self.typeof(name)):
+        if name not in self._borrowed and is_counted(self.typeof(name)):
             super().delvar(name)
 
     def incref(self, typ, val):
@@ -81,21 +112,25 @@ class Lower(lowering.Lower):
         self._count("NRT_decref", typ, val)
 
     def _count(self, function: str, type_: types.Type, value: llvm_ir.Value) -> None:
-        if not _is_counted(type_):
+        if not is_counted(type_):
             return
         if isinstance(type_, types.BaseTuple):
-            for k, item in enumerate(_items(type_)):
-                if _is_counted(item):
+            for k, item in enumerate(items(type_)):
+                if is_counted(item):
                     self._count(function, item, self.builder.extract_value(value, k))
-        elif _is_array(type_):
-            called = cgutils.get_or_insert_function(self.builder.module, incref_decref_ty, function)
-            called.args[0].add_attribute("noalias")
-            called.args[0].add_attribute("captures(none)")
-            self.builder.call(called, [self.builder.extract_value(value, 0)])
+        elif is_array(type_):
+            self.count(function, self.builder.extract_value(value, 0))
         elif function == "NRT_incref":
             super().incref(type_, value)
         else:
             super().decref(type_, value)
+
+    def count(self, function: str, owner: llvm_ir.Value) -> None:
+        """Call a function of Numba's that counts references to memory."""
+        called = cgutils.get_or_insert_function(self.builder.module, incref_decref_ty, function)
+        called.args[0].add_attribute("noalias")
+        called.args[0].add_attribute("captures(none)")
+        self.builder.call(called, [owner])
 
     # -- loops over ranges -------------------------------------------------------------------------------------------
 
@@ -107,7 +142,7 @@ class Lower(lowering.Lower):
                 return self._range_iterator(resty, self.loadvar(expr.value.name), step)
             case "iternext" if self.typeof(expr.value.name) == _RANGE_ITERATOR:
                 return self._next(resty, self.loadvar(expr.value.name))
-            case "pair_first" | "pair_second" if not _is_counted(resty):
+            case "pair_first" | "pair_second" if not is_counted(resty):
                 return self.builder.extract_value(self.loadvar(expr.value.name), int(expr.op == "pair_second"))
         return super().lower_expr(resty, expr)
 
@@ -164,12 +199,21 @@ class Lower(lowering.Lower):
         module = self.context.create_module("wrapper")
         type_ = self.call_conv.get_function_type(self.fndesc.restype, self.fndesc.argtypes)
         callee = llvm_ir.Function(module, type_, self.fndesc.llvm_func_name)
-        _Wrapper(self.context, module, callee, self.fndesc, self.env, self.call_helper, release_gil).build()
+        wrapper = _Wrapper(self.context, module, callee, self.fndesc, self.env, self.call_helper, release_gil)
+        wrapper.build()
+        if wrapper.is_plain:
+            self.library.plain.add(self.fndesc.llvm_cpython_wrapper_name)
         self.library.add_ir_module(module)
 
 
 class _Wrapper(PyCallWrapper):
     """The function that Python calls, which takes arguments and gives results as objects."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all arguments are numbers and arrays: such a function does nothing but call others."""
+        takes = self.fndesc.argtypes
+        return all(is_array(t) or isinstance(t, types.Number | types.Boolean | types.Omitted) for t in takes)
 
     def build(self):
         object_ = self.context.get_argument_type(types.pyobject)
@@ -183,7 +227,7 @@ class _Wrapper(PyCallWrapper):
     def build_wrapper(self, api, builder, closure, args, kws):
         """As Numba does where all arguments are numbers and arrays, with one way out for all that may fail."""
         takes = self.fndesc.argtypes
-        if not all(_is_array(t) or isinstance(t, types.Number | types.Boolean | types.Omitted) for t in takes):
+        if not self.is_plain:
             super().build_wrapper(api, builder, closure, args, kws)
             return
         objects = [api.alloca_obj() for _ in takes]
@@ -217,14 +261,14 @@ class _Wrapper(PyCallWrapper):
 
     def _give_up(self, builder: llvm_ir.IRBuilder, values: list) -> None:
         for type_, value in zip(self.fndesc.argtypes, values, strict=True):
-            if _is_array(type_):
+            if is_array(type_):
                 self.context.nrt.decref(builder, type_, value)
 
     def _call(self, builder: llvm_ir.IRBuilder, values: list):
         """The status of a call, and where its result stands."""
         convention = self.context.call_conv
         type_ = convention.get_return_type(self.fndesc.restype).pointee
-        result = cgutils.alloca_once(builder, type_, zfill=True)
+        result = new_place(builder, type_)
         error = cgutils.alloca_once(builder, convention.get_function_type(types.none, ()).args[1].pointee)
         given = convention._get_arg_packer(self.fndesc.argtypes).as_arguments(builder, values)
         code = builder.call(self.func, [result, error, *given], attrs=("noinline",))
@@ -232,11 +276,11 @@ class _Wrapper(PyCallWrapper):
 
     def _object(self, api: "_Python", type_: types.Type, place: llvm_ir.Value, environment) -> llvm_ir.Value:
         """The object for a result; arrays are read where they stand."""
-        if _is_array(type_):
+        if is_array(type_):
             return api.array(type_, place, environment)
-        if _lies_alike(type_):
-            made = api.tuple_new(len(_items(type_)))
-            for k, item in enumerate(_items(type_)):
+        if lies_alike(type_):
+            made = api.tuple_new(len(items(type_)))
+            for k, item in enumerate(items(type_)):
                 part = cgutils.gep_inbounds(api.builder, place, 0, k)
                 api.tuple_setitem(made, k, self._object(api, item, part, environment))
             return made
@@ -246,11 +290,11 @@ class _Wrapper(PyCallWrapper):
         return api.from_native_value(type_, value, environment)
 
 
-def _lies_alike(type_: types.Type) -> bool:
+def lies_alike(type_: types.Type) -> bool:
     """Whether a type is a tuple of arrays, numbers and such tuples, which lie in memory as Numba holds them."""
     if not isinstance(type_, types.Tuple | types.UniTuple):
         return False
-    return all(_is_array(t) or isinstance(t, types.Number) or _lies_alike(t) for t in _items(type_))
+    return all(is_array(t) or isinstance(t, types.Number) or lies_alike(t) for t in items(type_))
 
 
 class _Python(PythonAPI):
@@ -271,7 +315,7 @@ class _Python(PythonAPI):
         return function, llvm_ir.IRBuilder(function.append_basic_block("entry"))
 
     def to_native_value(self, typ, obj):
-        if not _is_array(typ):
+        if not is_array(typ):
             return super().to_native_value(typ, obj)
         struct = self.context.get_value_type(typ)
         function, builder = self._function("take", typ, llvm_ir.IntType(1), self.pyobj, struct.as_pointer())
@@ -279,14 +323,14 @@ class _Python(PythonAPI):
             found = PythonAPI(self.context, builder).to_native_value(typ, function.args[0])
             builder.store(found.value, function.args[1])
             builder.ret(found.is_error)
-        place = cgutils.alloca_once(self.builder, struct)
+        place = new_place(self.builder, struct)
         failed = self.builder.call(function, [obj, place])
         return NativeValue(self.builder.load(place), is_error=failed)
 
     def from_native_value(self, typ, val, env_manager=None):
-        if not _is_array(typ):
+        if not is_array(typ):
             return super().from_native_value(typ, val, env_manager)
-        place = cgutils.alloca_once(self.builder, self.context.get_value_type(typ))
+        place = new_place(self.builder, val.type)
         self.builder.store(val, place)
         return self.array(typ, place, env_manager)
 
@@ -308,8 +352,14 @@ class Library(JITCodeLibrary):
     """Code on its way from instructions to the processor.
 
     Numba runs all passes on each function before it links them, and again behind that. What comes first here only
-    brings variables into registers and finds the references that need not be counted.
+    brings variables into registers and finds the references that need not be counted. For functions that only call
+    others, `plain`, this is all: the processor's instructions for them are the first that come to mind, which takes
+    LLVM a fifth of the time.
     """
+
+    def __init__(self, codegen, name):
+        super().__init__(codegen, name)
+        self.plain: set[str] = set()
 
     def _optimize_functions(self, ll_module):
         ll_module.data_layout = self._codegen._data_layout
@@ -321,3 +371,6 @@ class Library(JITCodeLibrary):
                 passes.add_instruction_combine_pass()
                 passes.add_refprune_pass(_parse_refprune_flags())
                 passes.run(function, self._codegen._pass_builder())
+                if function.name in self.plain:
+                    function.add_function_attribute("optnone")
+                    function.add_function_attribute("noinline")

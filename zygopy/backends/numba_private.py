@@ -7,9 +7,11 @@ Numba's own dispatcher compiles one Python function for the types of a call. `Na
 the same cost per call, whose Python function is made for these types by `generate`. It is callable from `@njit` code.
 """
 
+import gc
 import pickle
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from types import BuiltinFunctionType
@@ -40,7 +42,8 @@ from numba.extending import lower_builtin
 
 from zygopy.backends import cache as files
 from zygopy.backends.fingerprint import OF_BACKENDS, OF_PACKAGE, Fingerprint
-from zygopy.backends.numba_lowering import Library, Lower
+from zygopy.backends.numba_calls import Callee, Caller
+from zygopy.backends.numba_lowering import Library
 from zygopy.errors import DtypeError, ZygopyError
 from zygopy.transform.arguments import LONGEST, ArgumentType, with_lengths
 from zygopy.transform.reading.values import Static
@@ -53,11 +56,12 @@ if TYPE_CHECKING:
 OPTIONS = {"nopython": True, "no_cfunc_wrapper": True, "error_model": "numpy", "boundscheck": False, "nogil": True}
 
 
-def instruction(generate: Callable, typing: Callable) -> Callable:
+def instruction(generate: Callable | None, typing: Callable) -> Callable:
     """A function for compiled code only, of any number of arguments.
 
     `typing` takes Numba types and gives the signature; `generate(context, builder, signature, args)` writes LLVM
-    instructions. Numba's `@intrinsic` does the same for a fixed number of arguments, more slowly.
+    instructions, None where `numba_calls` does. Numba's `@intrinsic` does the same for a fixed number of arguments,
+    more slowly.
     """
 
     def handle(*args):
@@ -70,7 +74,8 @@ def instruction(generate: Callable, typing: Callable) -> Callable:
             return typing(*args)
 
     infer_global(handle, types.Function(Template))
-    lower_builtin(handle, types.VarArg(types.Any))(generate)
+    if generate is not None:
+        lower_builtin(handle, types.VarArg(types.Any))(generate)
     return handle
 
 
@@ -167,18 +172,13 @@ def _address_of_routine(what: str) -> int:
 # -- kept functions --------------------------------------------------------------------------------------------------
 
 
-def call_through(context, builder, symbol: str, result: types.Type, takes: list[types.Type], args: list):
-    """Call the function whose address stands at a symbol of ours; what it returns belongs to the caller."""
+def address_at(builder, symbol: str, type_):
+    """The address of a function, a pointer of a type, that stands at a symbol of ours."""
     use(builder.module, symbol)
-    convention = context.call_conv
-    pointer = convention.get_function_type(result, takes).as_pointer()
     slot = builder.module.globals.get(symbol)
     if slot is None:
-        slot = llvm_ir.GlobalVariable(builder.module, pointer, symbol)
-    status, value = convention.call_function(builder, builder.load(slot), result, takes, args)
-    with cgutils.if_unlikely(builder, status.is_error):
-        convention.return_status_propagate(builder, status)
-    return value
+        slot = llvm_ir.GlobalVariable(builder.module, type_, symbol)
+    return builder.load(slot)
 
 
 _STACK = 4 << 20 if sys.platform.startswith("linux") else 256 << 10  # bytes that calls of calls may take
@@ -204,7 +204,7 @@ stay_above = instruction(_stay_above, lambda end: types.none(end))  # raises whe
 
 def compile_kept(function: Callable, signature, symbol: str, stays: bool) -> tuple[object, int]:
     """A function compiled for a signature, and the address of its code; on disk it has the name of its symbol."""
-    compiled: Any = njit(pipeline_class=_Passes, **_BY_ADDRESS)(function)
+    compiled: Any = njit(pipeline_class=_PassesOfKept, **_BY_ADDRESS)(function)
     compiled._cache = _KeptFunction(symbol, stays)
     compiled.compile(signature)
     found = compiled.overloads[tuple(signature.args)]
@@ -356,7 +356,7 @@ class _TypeInference(typed_passes.NopythonTypeInference):
 @compiler_machinery.register_pass(mutates_CFG=True, analysis_only=False)
 class _Lowering(typed_passes.BaseNativeLowering):
     _name = "zygopy_lowering"
-    lowering_class = Lower
+    lowering_class = Caller
 
     def run_pass(self, state):
         if state.library is None:
@@ -365,12 +365,20 @@ class _Lowering(typed_passes.BaseNativeLowering):
         return super().run_pass(state)
 
 
+@compiler_machinery.register_pass(mutates_CFG=True, analysis_only=False)
+class _LoweringOfKept(_Lowering):
+    _name = "zygopy_lowering_of_kept"
+    lowering_class = Callee
+
+
 class _Passes(compiler.CompilerBase):
     """Numba's passes without those for closures, array expressions, `with` and inlining, which emitted code has not.
 
     Nor those that give each assignment a variable of its own, which take a quarter of the time of a long program: in
     emitted code a name has one type, and LLVM finds for itself which assignment a use sees.
     """
+
+    lowering: type = _Lowering
 
     def define_pipelines(self):
         passes = compiler_machinery.PassManager("zygopy")
@@ -381,12 +389,18 @@ class _Passes(compiler.CompilerBase):
             _TypeInference,
             typed_passes.IRLegalization,
             typed_passes.AnnotateTypes,
-            _Lowering,
+            self.lowering,
             typed_passes.NoPythonBackend,
         ):
             passes.add_pass(step, step._name)
         passes.finalize()
         return [passes]
+
+
+class _PassesOfKept(_Passes):
+    """Those passes for a kept function."""
+
+    lowering = _LoweringOfKept
 
 
 class _Compiler(numba_dispatcher._FunctionCompiler):
@@ -489,13 +503,27 @@ class NativeFunction(CPUDispatcher):
     def _compile_for_args(self, *args, **kwargs):
         self._given = () if kwargs else args
         try:
-            return super()._compile_for_args(*args, **kwargs)
+            with _no_collection():
+                return super()._compile_for_args(*args, **kwargs)
         except errors.TypingError as error:
             if (own := _own_error(error)) is not None:
                 raise own from None
             raise
         finally:
             self._given = ()
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without Python's search for garbage, which takes a tenth of the time of a compilation and finds next to none."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def given_value(argument: object) -> object:
