@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from zygopy.errors import TypeJoinError, UnsupportedError, ZygopyError
 from zygopy.transform.affine import Affine
 from zygopy.transform.arguments import Lengths, Named
-from zygopy.transform.ir import Block, Call, Callee, Function, Op, Param, Value, Var, walk
+from zygopy.transform.ir import Block, Call, Callee, Function, Kernel, Op, Param, Value, Var, walk
 from zygopy.transform.memory import AliasClasses, stored_parameters
 from zygopy.transform.reading import arrays, places
 from zygopy.transform.reading.list_memory import refuse_stores, with_room
@@ -39,6 +39,7 @@ from zygopy.transform.reading.specialise import Specialiser
 from zygopy.transform.reading.values import Conflict, Frame, Raises, StartAgain, Unknown, View, is_number
 
 CALLS, STATEMENTS = 4, 120  # a function that is called for the fourth time stays one if it has been that long so far
+_KERNEL = 25  # statements for which a kernel counts: its call is long in compiled code, and no loop is merged across it
 _DEEPEST = 8  # versions of one function, each called by the one before
 
 
@@ -183,7 +184,8 @@ def counted(s: Specialiser, key: Key | None) -> Iterator[None]:
         yield
     finally:
         s.repeated = False
-    more = sum(1 for _ in walk(Block(tuple(builder.statements[before:]))))
+    made = walk(Block(tuple(builder.statements[before:])))
+    more = sum(_KERNEL if isinstance(t, Kernel) else 1 for t in made)
     s.uses[key] = _Use(use.calls + 1, use.statements + (more if use.calls else 0))
 
 
