@@ -274,6 +274,39 @@ def test_object_changed_in_later_tests_of_a_loop():
         zg.grad(changed, backend="python")(0.7, np.array([0.5, 1.0]))
 
 
+def in_two_places(x, k):
+    if k > 0:
+        a, b = in_two_places(x * 0.9, k - 1)
+        x = a.x * b.x + x
+    p = P(x)
+    return p, p
+
+
+def perhaps_in_two_places(x, k):
+    if k > 0:
+        a, b = perhaps_in_two_places(x * 0.9, k - 1)
+        x = a.x * b.x + x
+    p = q = P(x)
+    for j in range(k):
+        if j > 1:
+            q = P(x * j)
+        q.x += x
+    return p, q
+
+
+@pytest.mark.parametrize("function", [in_two_places, perhaps_in_two_places])
+def test_one_object_as_two_results(function):
+    """What a function that calls itself returns would be two objects to its caller; never a change that one misses."""
+
+    def changed(x):
+        a, b = function(x, 2)
+        a.x += 1.0
+        return a.x * b.x
+
+    with pytest.raises(zg.UnsupportedError, match="returns one object twice, or two that may be one"):
+        zg.grad(changed, backend="python")(0.7)
+
+
 def test_copies_of_one_object():
     """Whether two names stand for one object, which would be copied once, is not known; never two copies."""
 

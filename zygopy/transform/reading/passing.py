@@ -14,7 +14,7 @@ from zygopy.transform import ops
 from zygopy.transform.affine import Affine
 from zygopy.transform.build import integer
 from zygopy.transform.ir import Const, Op, Value, Var
-from zygopy.transform.reading import lists
+from zygopy.transform.reading import choices, lists
 from zygopy.transform.reading.parse import Parsed, names_read
 from zygopy.transform.reading.values import (
     Closure,
@@ -24,6 +24,7 @@ from zygopy.transform.reading.values import (
     Method,
     Object,
     Partial,
+    Placed,
     Scope,
     Static,
     Unbound,
@@ -220,6 +221,12 @@ def outline(s, value: object, found: list, known_numbers: bool = True) -> Tree:
     tree = taking.tree(value, ())
     if any(o.name in s.fixed for o in taking.objects):
         raise NotPassableError("an object that it was given")
+    seen: set = set()
+    for value in map(s.resolved, taking.objects):
+        same = {value.pool} if isinstance(value, Placed) else choices.related(s, value)
+        if same & seen:
+            raise NotPassableError("one object twice, or two that may be one")
+        seen |= same
     return tree
 
 
