@@ -307,6 +307,31 @@ def test_one_object_as_two_results(function):
         zg.grad(changed, backend="python")(0.7)
 
 
+def array_twice(x, k):
+    if k > 0:
+        a, b = array_twice(x * 0.9, k - 1)
+        x = a[0] * b[0] + x
+    p = np.array([x, 1.0])
+    return p, p[:1]
+
+
+def test_one_array_as_two_results():
+    """The same of arrays, which are refused only where it matters."""
+
+    def read(x):
+        a, b = array_twice(x, 2)
+        return a[0] * b[0]
+
+    def changed(x):
+        a, b = array_twice(x, 2)
+        a[0] += 1.0
+        return a[0] * b[0]
+
+    np.testing.assert_allclose(zg.grad(read, backend="python")(0.7), differences(read, (0.7,))[0], rtol=1e-6)
+    with pytest.raises(zg.UnsupportedError, match="may be a view or a copy, and which of them matters here"):
+        zg.grad(changed, backend="python")(0.7)
+
+
 def test_copies_of_one_object():
     """Whether two names stand for one object, which would be copied once, is not known; never two copies."""
 

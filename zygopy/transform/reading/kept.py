@@ -38,6 +38,8 @@ from zygopy.transform.reading.passing import (
 from zygopy.transform.reading.specialise import Specialiser
 from zygopy.transform.reading.values import Conflict, Frame, Raises, StartAgain, Unknown, View, is_number
 
+Positions = tuple[frozenset[int], ...]
+
 CALLS, STATEMENTS = 4, 120  # a function that is called for the fourth time stays one if it has been that long so far
 _KERNEL = 25  # statements for which a kernel counts: its call is long in compiled code, and no loop is merged across it
 _DEEPEST = 8  # versions of one function, each called by the one before
@@ -65,7 +67,8 @@ class Version:
     """A kept function for one key.
 
     `results` is None as long as nothing is known of them. `lengths` are comparisons of lengths of arguments that it
-    takes to hold. `copies` has, for results that are arrays, the positions of the arguments that they may be in Python.
+    takes to hold. `copies` has, for results that are arrays, the positions of the arguments that they may be in Python,
+    `twins` those of results before them on the same memory.
     `shapes` has the lengths of results as forms of pairs: an argument's position, and an axis or None.
     """
 
@@ -77,11 +80,12 @@ class Version:
     captured: tuple[tuple, ...] = ()
     lengths: list[tuple[Op, Named, Named]] = field(default_factory=list)
     copies: tuple[frozenset[int], ...] = ()
+    twins: tuple[frozenset[int], ...] = ()
     shapes: tuple[tuple[list | None, ...], ...] = ()
 
     def state(self) -> tuple:
         """What calls of it need to know."""
-        return self.results, self.captured, self.copies
+        return self.results, self.captured, self.copies, self.twins
 
 
 class Keeping:
@@ -292,7 +296,7 @@ class _Specialising:
                 help="return numbers, arrays or structures of them",
             ) from None
         hidden = list(sub.captured_arrays.values())
-        results, copies = _fresh(sub, found, [*params, *hidden])
+        results, copies, twins = _fresh(sub, found, [*params, *hidden])
         body = Block((*sub.entry.statements, *sub.b.statements), tuple(results))
         refuse_stores(body, sub.referred)
         body = with_room(body)
@@ -307,10 +311,11 @@ class _Specialising:
                 "what a function that calls itself stores into its arguments is not followed",
                 "return a new array",
             )
-        if any(copies) and self.code not in self.keeping.recursive:
-            raise UnsupportedError(f"{self.parsed.name} may return its argument", self.parsed.loc)
+        if (any(copies) or any(twins)) and self.code not in self.keeping.recursive:
+            raise UnsupportedError(f"{self.parsed.name} may return its argument, or one array twice", self.parsed.loc)
         self.s.tests_lengths |= sub.tests_lengths
-        version.function, version.results, version.copies = function, tree, copies
+        version.function, version.results = function, tree
+        version.copies, version.twins = copies, twins
         version.captured = tuple(sub.captured_arrays)
         version.shapes = tuple(_forms(sub, r, params) for r in results)
 
@@ -327,15 +332,20 @@ class _Specialising:
             )
 
 
-def _fresh(sub: Specialiser, found: list[Value], params: list[Var]) -> tuple[list[Value], tuple[frozenset[int], ...]]:
-    """The results as arrays that nothing else is, by rows; for each the arguments that it is a copy of."""
+def _fresh(sub: Specialiser, found: list[Value], params: list[Var]) -> tuple[list[Value], Positions, Positions]:
+    """The results as arrays that nothing else is, by rows; for each the arguments and results that it is a copy of."""
     results: list[Value] = []
     copies: list[frozenset[int]] = []
+    twins: list[frozenset[int]] = []
+    memory: dict[int, Var] = {}  # of the results
+    pairs: set[frozenset[Var]] = set()  # of classes that are one in Python
     aliases = AliasClasses(Block(tuple(sub.b.statements)))
     given = {k: aliases.of(p) for k, p in enumerate(params) if p.type is not None and hasattr(p.type, "ndim")}
     through: dict[Var, set[int]] = {}
     for t in walk(Block(tuple(sub.b.statements))):
         if isinstance(t, Call) and (version := _version(sub, t.callee)) is not None:
+            for k, others in enumerate(version.twins):
+                pairs |= {frozenset({aliases.of(t.results[k]), aliases.of(t.results[n])}) for n in others}
             for r, sources in zip(t.results, _copies(version, t), strict=True):
                 classes = {aliases.of(t.args[i]) for i in sources if isinstance(t.args[i], Var)}
                 positions = {k for k, class_ in given.items() if class_ in classes}
@@ -345,6 +355,7 @@ def _fresh(sub: Specialiser, found: list[Value], params: list[Var]) -> tuple[lis
         if not isinstance(v, View):
             results.append(v)
             copies.append(frozenset())
+            twins.append(frozenset())
             continue
         class_ = aliases.of(v.base)
         same = {k for k, c in given.items() if c is class_} | through.get(class_, set())
@@ -353,7 +364,9 @@ def _fresh(sub: Specialiser, found: list[Value], params: list[Var]) -> tuple[lis
         taken.add(class_)
         results.append(v.base if own else arrays.copy(sub, v).base)
         copies.append(frozenset(same))
-    return results, tuple(copies)
+        twins.append(frozenset(n for n, c in memory.items() if c is class_ or frozenset({c, class_}) in pairs))
+        memory[len(twins) - 1] = class_
+    return results, tuple(copies), tuple(twins)
 
 
 def _version(s: Specialiser, callee: Callee) -> Version | None:
@@ -408,6 +421,8 @@ def _emitted(s: Specialiser, version: Version, given: Given) -> object:
             source = values[i]
             if isinstance(source, View):
                 s.maybe_views.append(MaybeView(Var("none", r.type), r, source.base, s.loc, returned=True))
+        for n in version.twins[k] if k < len(version.twins) else ():
+            s.maybe_views.append(MaybeView(Var("none", r.type), r, results[n], s.loc, twin=True))
     return rebuilt_value(s, version.results, list(results))
 
 

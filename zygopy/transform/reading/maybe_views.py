@@ -18,7 +18,7 @@ class MaybeView:
     """A copy, the array on its memory that has the new shape, what it was copied from, and where.
 
     `for_sure`: NumPy gives a view, whatever the strides are. `returned`: it is what a function returns, which may be
-    the array that the function was given.
+    the array that the function was given; `twin`: which shares memory with another one that it returns.
     """
 
     copy: Var
@@ -27,10 +27,14 @@ class MaybeView:
     loc: Loc
     for_sure: bool = False
     returned: bool = False
+    twin: bool = False
 
 
 _STRIDES = "NumPy copies where the strides allow no view; one of the two arrays is stored into afterwards"
 _RETURNED = "the function may return its argument, here as a copy; one of the two arrays is stored into afterwards"
+_TWIN = (
+    "the function returns one array twice, or a view beside it, here as copies; one of them is stored into afterwards"
+)
 _COPY = "take a copy, x.copy().reshape(...), or reshape after the store"
 
 
@@ -61,8 +65,8 @@ def refuse_if_it_matters(body: Block, found: list[MaybeView]) -> None:
             raise UnsupportedError(
                 "this array may be a view or a copy, and which of them matters here",
                 array.loc,
-                why=_RETURNED if array.returned else _STRIDES,
-                help="have it return a copy: x.copy()" if array.returned else _COPY,
+                why=_RETURNED if array.returned else _TWIN if array.twin else _STRIDES,
+                help="have it return a copy: x.copy()" if array.returned or array.twin else _COPY,
             )
 
 
