@@ -33,7 +33,7 @@ def numbers(w, a: str, b: str) -> dict[str, str]:
             choices |= {"same node": f"({a} if {o}[-1] is {n} else {b})"}
     if o := w.known("table"):
         choices |= {
-            "sum over a table": f"np.tanh(sum(p * q * {a} for p, q in {o}))",
+            "sum over a table": f"np.tanh(sum(r[0] * r[1] * {a} for r in {o}))",
             "sums of its lists": f"np.tanh(sum(sum(r) for r in reversed({o})) * {b})",
         }
     return choices

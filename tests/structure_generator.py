@@ -421,7 +421,7 @@ class _Writer:
         parts += [f"np.tanh(sum({o})) + len({o})" for o in self.names["grown"]]
         parts += [f"np.mean(np.stack({o})) + {o}[0][1]" for o in self.names["rows"]]
         parts += [f"np.tanh(sum(p.a * p.b[0] for p in {o})) + {o}[-1].a" for o in self.names["crowd"]]
-        parts += [f"np.tanh(sum(p * q for p, q in {o})) + {o}[0][1]" for o in self.names["table"]]
+        parts += [f"np.tanh(sum(r[0] * r[1] for r in {o})) + {o}[0][1]" for o in self.names["table"]]
         parts += [f"{o}.mixed()" for o in self.names["pair"]] + [f"{o}.dot({o})" for o in self.names["fixed"]]
         parts += [f"{o}(x)" for o in self.names["function"]] + [f"np.sum({o})" for o in self.names["array"]]
         self.line(1, f"return {' + '.join(parts)}")
