@@ -596,6 +596,65 @@ def unknown_parameter(x):
     return square(v=x, w=x)
 
 
+@refused("a loop over `map` or a generator expression", zg.UnsupportedError, 1.0)
+def loop_over_a_generator(x):
+    seen = [0.0]
+
+    def noted(v):
+        seen[0] += v
+        return v * v
+
+    total = 0.0
+    for v in map(noted, (x, 2.0)):
+        total += v * seen[0]
+    return total
+
+
+@refused("`any` of a `map`", zg.UnsupportedError, 1.0)
+def any_of_a_map(x):
+    seen = [x]
+
+    def noted(v):
+        seen[0] += v
+        return v > 0.0
+
+    return seen[0] if any(map(noted, (x, 2.0))) else x
+
+
+@refused("a name for a `map`, `reversed` or generator expression", zg.UnsupportedError, 1.0)
+def named_generator(x):
+    squares = (v * v for v in (x, 2.0))
+    return sum(squares) + sum(squares)
+
+
+@refused("an iterator in an object", zg.UnsupportedError, 1.0)
+def iterator_in_an_object(x):
+    pairs = {"pairs": zip((x, 2.0), (3.0, x), strict=True)}
+    return sum(a * b for a, b in pairs["pairs"]) + sum(a * b for a, b in pairs["pairs"])
+
+
+@refused("going through a `zip` or `enumerate` twice", zg.UnsupportedError, 1.0)
+def iterator_gone_through_twice(x):
+    def twice(pairs):
+        return sum(a * b for a, b in pairs) + sum(a * b for a, b in pairs)
+
+    return twice(zip((x, 2.0), (3.0, x), strict=True))
+
+
+@refused("going through a `zip` or `enumerate` from outside a loop or branch", zg.UnsupportedError, 1.0)
+def iterator_from_outside_a_loop(x):
+    pairs = zip((x, 2.0), (3.0, x), strict=True)
+    total = 0.0
+    while total < 10.0:
+        total += 4.0 + sum(a * b for a, b in pairs)
+    return total
+
+
+@refused("points of different dimensions", zg.ShapeError, 1.0)
+def distance_of_unlike_points(x):
+    return math.dist((x, 1.0), (0.0, 1.0, 2.0))
+
+
 # -- arrays -----------------------------------------------------------------------------------------------------------
 
 group("Whole arrays (not yet)")

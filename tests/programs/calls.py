@@ -222,6 +222,23 @@ def names_shadowed(x, y):
     return total * x
 
 
+@program(0.7, 0.4, numbers(4), tags="builtin zip enumerate named", smooth=True, cpu=True)
+def iterators_with_a_name(x, y, a):
+    def total(pairs):
+        found = 0.0
+        for u, v in pairs:
+            found += u * v
+        return found
+
+    pairs = zip(a, a[::-1], strict=True)
+    a[0] = x * y
+    number = 0.0
+    for _ in range(len(a)):
+        numbered = enumerate((x, y), 1)
+        number += sum(k * v for k, v in numbered)
+    return total(pairs) * number + total(zip((x, y), (y, 2.0), strict=True)) + total(enumerate(a))
+
+
 def make_scaler(k):
     def scale(v):
         return v * k

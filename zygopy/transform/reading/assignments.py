@@ -9,7 +9,7 @@ from zygopy.transform import ops
 from zygopy.transform.build import integer
 from zygopy.transform.ir import Block, Const, Store, walk
 from zygopy.transform.library import products
-from zygopy.transform.reading import arrays, calls, expressions, indexing, objects
+from zygopy.transform.reading import arrays, calls, expressions, indexing, iterators, objects
 from zygopy.transform.reading.expressions import BINARY
 from zygopy.transform.reading.values import (
     Method,
@@ -24,7 +24,7 @@ def assign(s, target: ast.expr, value: object) -> None:
     """target = value"""
     match target:
         case ast.Name():
-            s.frame.names[target.id] = value
+            s.frame.names[target.id] = iterators.named(s, value)
         case ast.Tuple() | ast.List():
             _unpack(s, target.elts, value)
         case ast.Subscript():

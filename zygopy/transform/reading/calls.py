@@ -17,8 +17,9 @@ from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import COMPOSED, apply_function, is_scalar_function
 from zygopy.transform.ir import Const, Print, Value
 from zygopy.transform.library import elementwise
-from zygopy.transform.reading import arrays, list_methods, lists, objects
+from zygopy.transform.reading import arrays, list_methods, lists, objects, outside
 from zygopy.transform.reading.handlers import BUILTINS, METHODS, OF_OBJECTS, builtin, stop_gradient
+from zygopy.transform.reading.iterators import refuse_kept, taken
 from zygopy.transform.reading.memory_order import loosen
 from zygopy.transform.reading.values import (
     Applied,
@@ -58,6 +59,7 @@ OF_OBJECTS |= {
 
 def call(s, callee: object, args: list, kwargs: dict, name: str = "") -> object:
     """The value of callee(*args, **kwargs)."""
+    args, kwargs = [taken(s, callee, a) for a in args], {name: taken(s, callee, a) for name, a in kwargs.items()}
     match callee:
         case Partial():
             return call(s, callee.function, [*callee.args, *args], callee.kwargs | kwargs, name)
@@ -109,13 +111,13 @@ def _call_object(s, function: object, args: list, kwargs: dict, name: str) -> ob
     if isinstance(python := getattr(function, "py_func", None), types.FunctionType):  # a Numba dispatcher
         return s.call_function(python, args, kwargs)
     if isinstance(function, partial):
-        bound = [s.from_python(a, None) for a in function.args]
-        named = {k: s.from_python(v, None) for k, v in function.keywords.items()}
+        bound = [outside.value_of(s, a, None) for a in function.args]
+        named = {k: outside.value_of(s, v, None) for k, v in function.keywords.items()}
         return call(s, Static(function.func), bound + args, named | kwargs, name)
     if isinstance(getattr(function, "__self__", None), str):
         return _of_text(s, function, args, kwargs)
     if isinstance(function, types.MethodType):  # a class method, looked up on its class
-        return call(s, Static(function.__func__), [s.from_python(function.__self__, None), *args], kwargs, name)
+        return call(s, Static(function.__func__), [outside.value_of(s, function.__self__, None), *args], kwargs, name)
     if isinstance(function, type) and is_record_class(function):
         return objects.construct(s, function, args, kwargs)
     if isinstance(function, type) and issubclass(function, np.generic):
@@ -139,7 +141,7 @@ def _of_text(s, function: Callable, args: list, kwargs: dict) -> object:
     known = [a.value for a in given if isinstance(a, Static | Const)]
     if kwargs or len(known) < len(args) or any(isinstance(v, Template) for v in (*known, function.__self__)):
         raise UnsupportedError("a text that is known only at run time is not supported", s.loc)
-    return s.from_python(function(*known), None)
+    return outside.value_of(s, function(*known), None)
 
 
 def _is_of_numpy(function: Callable) -> bool:
@@ -535,6 +537,7 @@ def isinstance_(s, value, kinds):
 
 @builtin(partial)
 def partial_(s, function, *args, **kwargs):
+    refuse_kept(s, *args, *kwargs.values())
     return Partial(function, args, kwargs)
 
 

@@ -11,13 +11,14 @@ from zygopy.errors import UnsupportedError
 from zygopy.transform.build import constant, integer
 from zygopy.transform.ir import Const, Var
 from zygopy.transform.reading import lists, loops, objects, places
+from zygopy.transform.reading.iterators import refuse_generator
 from zygopy.transform.reading.parse import assigned_names, normalised
-from zygopy.transform.reading.values import Listed, Object, Range, describe
+from zygopy.transform.reading.values import Generated, Listed, Object, Range, describe
 from zygopy.transform.types import INT
 
 
 def collected(s, node: ast.ListComp | ast.DictComp | ast.GeneratorExp) -> object:
-    """The value of a comprehension; of a generator expression, a tuple."""
+    """The value of a comprehension, or of a generator expression."""
     from zygopy.transform.reading.expressions import evaluate
 
     first = evaluate(s, node.generators[0].iter)
@@ -45,7 +46,7 @@ def collected(s, node: ast.ListComp | ast.DictComp | ast.GeneratorExp) -> object
     s.at(node)
     if isinstance(node, ast.DictComp):
         return objects.make_dict(s, found)
-    return objects.make_list(s, found) if isinstance(node, ast.ListComp) else tuple(found)
+    return objects.make_list(s, found) if isinstance(node, ast.ListComp) else Generated(tuple(found))
 
 
 def _listed(s, node: ast.ListComp, iterable: object) -> Object:
@@ -135,6 +136,7 @@ def _walk(s, node: ast.expr, depth: int, visit, first: object) -> None:
     generator = node.generators[depth]
     iterable = evaluate(s, generator.iter) if depth else first
     s.at(node)
+    refuse_generator(s, iterable)
     items = static_items(s, iterable)
     items = known_numbers(iterable) if items is None else items
     if items is None:

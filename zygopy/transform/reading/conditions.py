@@ -12,6 +12,7 @@ from zygopy.transform.functions import apply_function
 from zygopy.transform.ir import Const, Effect, Let, Value, Var
 from zygopy.transform.library import elementwise
 from zygopy.transform.reading import apart, calls, expressions, lists, objects
+from zygopy.transform.reading.iterators import refuse_generator
 from zygopy.transform.reading.values import (
     Object,
     Static,
@@ -87,6 +88,7 @@ def compare(s, op: ast.cmpop, a: object, b: object) -> Value:
     if isinstance(op, ast.In | ast.NotIn):
         if isinstance(a, Static) and isinstance(b, Static) and type(a.value) is type(b.value) is str:
             return constant((a.value in b.value) is isinstance(op, ast.In))
+        refuse_generator(s, b)
         found = any_of(s, [lambda item=item: compare(s, ast.Eq(), a, item) for item in expressions.items_of(s, b)])
         return found if isinstance(op, ast.In) else negate(s, found)
     function = _COMPARE[type(op)]

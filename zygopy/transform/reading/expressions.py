@@ -23,11 +23,14 @@ from zygopy.transform.reading import (
     lists,
     messages,
     objects,
+    outside,
 )
+from zygopy.transform.reading.iterators import refuse_kept
 from zygopy.transform.reading.parse import parse_function
 from zygopy.transform.reading.values import (
     Attributes,
     Closure,
+    Generated,
     Listed,
     Method,
     Object,
@@ -64,7 +67,7 @@ def evaluate(s, node: ast.expr, name: str = "") -> object:
     s.at(node)
     match node:
         case ast.Constant():
-            return s.from_python(node.value, None)
+            return outside.value_of(s, node.value, None)
         case ast.Name():
             return s.read_name(node.id)
         case ast.BinOp():
@@ -83,7 +86,9 @@ def evaluate(s, node: ast.expr, name: str = "") -> object:
                 s, s.branch(test, lambda: evaluate(s, node.body, name), lambda: evaluate(s, node.orelse, name)), node
             )
         case ast.Tuple():
-            return tuple(_elements(s, node.elts))
+            items = tuple(_elements(s, node.elts))
+            refuse_kept(s, *items)
+            return items
         case ast.List():
             return objects.make_list(s, _elements(s, node.elts))
         case ast.Dict():
@@ -133,7 +138,9 @@ def default_values(s, args: ast.arguments) -> dict[str, object]:
     names = [a.arg for a in [*args.posonlyargs, *args.args]]
     found = dict(zip(names[::-1], args.defaults[::-1], strict=False))
     found |= {a.arg: d for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True) if d is not None}
-    return {name: evaluate(s, default) for name, default in found.items()}
+    values = {name: evaluate(s, default) for name, default in found.items()}
+    refuse_kept(s, *values.values())
+    return values
 
 
 def _elements(s, nodes: list[ast.expr]) -> list:
@@ -162,8 +169,8 @@ def items_of(s, value: object) -> tuple:
     """The items of a value that is unpacked."""
     from zygopy.transform.reading.iteration import static_items
 
-    if isinstance(value, tuple):
-        return tuple(value)
+    if isinstance(value, tuple | Generated):
+        return tuple(value.items if isinstance(value, Generated) else value)
     if isinstance(value, Object) and (found := static_items(s, value)) is not None:
         return tuple(found)
     if isinstance(value, Range) and all(isinstance(v, Const) for v in (value.start, value.stop, value.step)):
@@ -421,7 +428,7 @@ def attribute_named(s, value: object, name: str) -> object:
             found = getattr(value.value, name)
         except AttributeError:
             raise UnsupportedError(f"{describe(value)} has no attribute {name}", s.loc) from None
-        return s.from_python(found, None if _is_constant(value.value) else (Attributes(value.value), name))
+        return outside.value_of(s, found, None if _is_constant(value.value) else (Attributes(value.value), name))
     return Method(value, name)
 
 

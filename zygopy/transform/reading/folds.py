@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from zygopy.errors import UnsupportedError
+from zygopy.errors import ShapeError, UnsupportedError
 from zygopy.transform.build import integer
 from zygopy.transform.ir import Const
 from zygopy.transform.library import elementwise
 from zygopy.transform.reading import lists, objects
 from zygopy.transform.reading.calls import call, handler_of
 from zygopy.transform.reading.handlers import builtin
-from zygopy.transform.reading.values import Static, View, describe
+from zygopy.transform.reading.values import Generated, Static, View, describe
 
 
 def items_of(s, items: object, what: str, help: str | None = None) -> list:
@@ -79,9 +79,12 @@ def all_(s, items):
 
 @builtin(math.dist)
 def dist(s, p, q):
-    pairs = zip(items_of(s, p, "math.dist", _NORM), items_of(s, q, "math.dist", _NORM), strict=True)
     from zygopy.transform.reading.expressions import binary
 
+    first, second = (items_of(s, point, "math.dist", _NORM) for point in (p, q))
+    if len(first) != len(second):
+        raise ShapeError("math.dist needs points with the same number of dimensions", s.loc)
+    pairs = zip(first, second, strict=True)
     return call(s, Static(math.hypot), [binary(s, operator.sub, a, b, s.node) for a, b in pairs], {})
 
 
@@ -90,9 +93,8 @@ _NORM = "use np.linalg.norm(p - q)"
 
 @builtin(map, of_objects=True)
 def map_(s, function, *items):
-    """All at once: what the function does is done before anything else is."""
     columns = [items_of(s, item, "map", "write a loop") for item in items]
-    return tuple(call(s, function, list(row), {}) for row in zip(*columns, strict=False))
+    return Generated(tuple(call(s, function, list(row), {}) for row in zip(*columns, strict=False)))
 
 
 @builtin(functools.reduce, of_objects=True)

@@ -8,6 +8,7 @@ from zygopy.transform import ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.ir import Const, Value, Var
 from zygopy.transform.reading import arrays, assignments, conditions, expressions, lists, loops, objects
+from zygopy.transform.reading.iterators import refuse_generator
 from zygopy.transform.reading.parse import assigned_names
 from zygopy.transform.reading.values import (
     Checkpointed,
@@ -32,6 +33,7 @@ def for_loop(s, node: ast.For, then: Callable | None = None) -> None:
     """
     iterable = expressions.evaluate(s, node.iter)
     s.at(node)
+    refuse_generator(s, iterable)
     items = static_items(s, iterable)
     if then is not None and items is None and not isinstance(iterable, Checkpointed):
         _apart(s, node, iterable, then)

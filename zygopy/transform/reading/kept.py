@@ -21,7 +21,7 @@ from zygopy.transform.affine import Affine
 from zygopy.transform.arguments import Lengths, Named
 from zygopy.transform.ir import Block, Call, Callee, Function, Kernel, Op, Param, Value, Var, walk
 from zygopy.transform.memory import AliasClasses, stored_parameters
-from zygopy.transform.reading import arrays, places
+from zygopy.transform.reading import arrays, outside, places
 from zygopy.transform.reading.list_memory import refuse_stores, with_room
 from zygopy.transform.reading.maybe_views import MaybeView, refuse_if_it_matters
 from zygopy.transform.reading.passing import (
@@ -406,7 +406,7 @@ def _forms(sub: Specialiser, result: Value, params: list[Var]) -> tuple[list | N
 def _emitted(s: Specialiser, version: Version, given: Given) -> object:
     """The value of a call that is written into the caller."""
     assert version.results is not None
-    hidden = [s._captured_array(scope.find(name)[1], (scope, name)) for scope, name in version.captured]
+    hidden = [outside.array_of(s, scope.find(name)[1], (scope, name)) for scope, name in version.captured]
     values = [*given.values, *hidden]
     args = tuple(arrays.materialise(s, v) if isinstance(v, View) else v for v in values)
     kinds = leaves_of(version.results)

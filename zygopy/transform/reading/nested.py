@@ -7,7 +7,7 @@ from zygopy.transform.arguments import Lengths, Named
 from zygopy.transform.build import integer
 from zygopy.transform.ir import Check, Const, For, If, Leaves, Let, Substitution, Value, Var, leaves, replace, within
 from zygopy.transform.memory import stored_parameters
-from zygopy.transform.reading import arrays, calls, lists
+from zygopy.transform.reading import arrays, calls, lists, outside
 from zygopy.transform.reading.lifted import Lifted, signature_of, snapshot
 from zygopy.transform.reading.parse import parameter_names, read
 from zygopy.transform.reading.specialise import bind
@@ -37,7 +37,7 @@ def call_program(s, callee: object, task: Task, args: list, kwargs: dict, moves:
     lengths = Lengths((), ask=ask, numbers=s.captured_numbers)
     program = build(function, [type_of(s, v) for v in values], task, lengths)
     given = [_leaves(s, v) for v in values if not isinstance(v, Static)]
-    given += [s._captured_array(scope.find(n)[1], (scope, n)).base for scope, n in program.captured]
+    given += [outside.array_of(s, scope.find(n)[1], (scope, n)).base for scope, n in program.captured]
     given += [_leaves(s, v) for _, _, v in function.captured] if isinstance(function, Lifted) else []
     given += [_leaves(s, v) for v in moves]
     mapping: dict[Var, Value] = {}

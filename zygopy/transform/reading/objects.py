@@ -12,7 +12,8 @@ from zygopy.errors import ArgumentError, OutOfBoundsError, TypeJoinError, Unsupp
 from zygopy.transform import ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.ir import Const, Value
-from zygopy.transform.reading import list_methods, lists, places
+from zygopy.transform.reading import list_methods, lists, outside, places
+from zygopy.transform.reading.iterators import refuse_kept
 from zygopy.transform.reading.values import (
     Attributes,
     Conflict,
@@ -82,7 +83,7 @@ def _default(s, cls: type, f: dataclasses.Field) -> object:
     from zygopy.transform.reading import calls
 
     if f.default is not dataclasses.MISSING:
-        return s.from_python(f.default, (Attributes(cls), f.name))
+        return outside.value_of(s, f.default, (Attributes(cls), f.name))
     if f.default_factory is not dataclasses.MISSING:
         return calls.call(s, Static(f.default_factory), [], {})
     if f.init:
@@ -95,9 +96,10 @@ def _named_tuple(s, cls: type, args: list, kwargs: dict) -> Record:
     given = _bind(s, cls, names, names, args, kwargs)
     for name, default in cls._field_defaults.items():
         if name not in given:
-            given[name] = s.from_python(default, None)
+            given[name] = outside.value_of(s, default, None)
     if missing := [n for n in names if n not in given]:
         raise ArgumentError(f"{cls.__name__} needs a value for {', '.join(missing)}", s.loc)
+    refuse_kept(s, *given.values())
     return Record((given[n] for n in names), cls, names)
 
 
@@ -218,7 +220,7 @@ def class_attribute(s, cls: type, bases: tuple[type, ...], value: object, name: 
         return Partial(Static(found), (value,), {})
     if hasattr(type(found), "__get__"):
         raise UnsupportedError(f"the descriptor {cls.__name__}.{name} is not supported", s.loc, help="use a property")
-    return s.from_python(found, (Attributes(cls), name))
+    return outside.value_of(s, found, (Attributes(cls), name))
 
 
 def method_of(s, value: object, name: str) -> object | None:

@@ -14,7 +14,7 @@ from zygopy.transform import ops
 from zygopy.transform.affine import Affine
 from zygopy.transform.build import integer
 from zygopy.transform.ir import Const, Op, Value, Var
-from zygopy.transform.reading import choices, lists
+from zygopy.transform.reading import choices, lists, outside
 from zygopy.transform.reading.parse import Parsed, names_read
 from zygopy.transform.reading.values import (
     Closure,
@@ -379,7 +379,7 @@ class _Entering:
             case tuple():
                 return self.sub.made(rebuilt(tree, [self.value(t) for t in tree]), _GIVEN)
             case Fixed():
-                return self.sub.from_python(tree.value, None) if _is_number(tree.value) else Static(tree.value)
+                return outside.value_of(self.sub, tree.value, None) if _is_number(tree.value) else Static(tree.value)
             case Inner():
                 return self.inner(tree)
             case Again():

@@ -12,6 +12,7 @@ from functools import update_wrapper
 from typing import Any
 
 from zygopy.errors import ArgumentError, UnsupportedError
+from zygopy.transform.reading import outside
 from zygopy.transform.reading.handlers import builtin
 from zygopy.transform.reading.lifted import Lifted, Moving, signature_of
 from zygopy.transform.reading.parse import parameter_names, with_parameters
@@ -34,7 +35,7 @@ class Checkpoint:
 
     def __zygopy_call__(self, s: Any, args: list, kwargs: dict) -> object:
         """The value of a call inside a function that is being differentiated."""
-        return _recomputed(s, s.from_python(self.function, (Attributes(self), "function")), args, kwargs)
+        return _recomputed(s, outside.value_of(s, self.function, (Attributes(self), "function")), args, kwargs)
 
 
 class _Inner:

@@ -25,7 +25,7 @@ from zygopy.transform.ir import (
     with_reachable,
 )
 from zygopy.transform.memory import stored_parameters
-from zygopy.transform.reading import arrays, calls, lists, places
+from zygopy.transform.reading import arrays, calls, lists, outside, places
 from zygopy.transform.reading.kept import Keeping
 from zygopy.transform.reading.lifted import Lifted
 from zygopy.transform.reading.list_memory import refuse_stores, with_room
@@ -174,7 +174,7 @@ def argument(s: Specialiser, name: str, type_: ArgumentType | Const, at: str = "
     """
     at = at or name
     if isinstance(type_, Static):
-        return (), s.from_python(type_.value, None)
+        return (), outside.value_of(s, type_.value, None)
     if isinstance(type_, Const):
         return (), type_
     if isinstance(type_, tuple):

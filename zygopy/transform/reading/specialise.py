@@ -5,9 +5,7 @@ are interpreted until the types of their variables no longer change.
 """
 
 import ast
-import functools
 import itertools
-import types
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,7 +22,7 @@ from zygopy.errors import (
 )
 from zygopy.transform import ops
 from zygopy.transform.affine import Affine, Facts
-from zygopy.transform.arguments import Lengths, Named, is_array, ones_of, type_of_array, with_ones
+from zygopy.transform.arguments import Lengths, Named
 from zygopy.transform.build import Builder, constant
 from zygopy.transform.ir import (
     Block,
@@ -34,7 +32,7 @@ from zygopy.transform.ir import (
     Value,
     Var,
 )
-from zygopy.transform.reading import apart, arrays, choices, lists, places, user_rules
+from zygopy.transform.reading import apart, arrays, choices, iterators, lists, outside, places, user_rules
 from zygopy.transform.reading.joins import Join
 from zygopy.transform.reading.maybe_views import MaybeView
 from zygopy.transform.reading.parse import RESULT, Parsed, assigned_names, loc_of, parse_function, read
@@ -43,27 +41,23 @@ from zygopy.transform.reading.values import (
     Closure,
     Conflict,
     Frame,
-    Inside,
     Listed,
     Maybe,
     Object,
-    Partial,
+    Once,
     Placed,
     Raises,
     Scope,
-    Shape,
     StartAgain,
     Static,
     Unbound,
     View,
     is_number,
     is_object_name,
-    path_of,
     plain_name,
-    shape_of,
 )
-from zygopy.transform.records import Record, is_record_class, keys_of, rebuilt, record_of
-from zygopy.transform.types import INT, is_supported
+from zygopy.transform.records import Record, rebuilt
+from zygopy.transform.types import INT
 
 
 @dataclass
@@ -295,6 +289,7 @@ class Specialiser:
 
     def new_object(self, content: Record, fixed: str = "") -> Object:
         """A list, dict or dataclass of these members; `fixed`: why it may not change."""
+        iterators.refuse_kept(self, content)
         made = self.name_object(content.cls)
         self.frame.names[made.name] = content
         if fixed:
@@ -324,6 +319,7 @@ class Specialiser:
 
     def change(self, value: Object, content: Record | Listed) -> None:
         """Have an object hold other members, or others of the same names; what may be the same object changes, too."""
+        iterators.refuse_kept(self, content)
         value = self.resolved(value)
         if isinstance(value, Placed):
             places.change(self, value, content)
@@ -409,7 +405,7 @@ class Specialiser:
         parsed = read(function)
         defaults = dict(zip(_positional(parsed.args)[::-1], (function.__defaults__ or ())[::-1], strict=False))
         defaults |= function.__kwdefaults__ or {}
-        return {k: self.from_python(v, None) for k, v in defaults.items()}
+        return {k: outside.value_of(self, v, None) for k, v in defaults.items()}
 
     def call_closure(self, closure: Closure, args: list, kwargs: dict) -> object:
         """Interpret a call of an inner function in place."""
@@ -422,6 +418,7 @@ class Specialiser:
         from zygopy.transform.reading import kept
 
         bound = bind(frame.parsed, args, kwargs, defaults, self.loc)
+        bound = {name: iterators.named(self, value) for name, value in bound.items()}
         found, key = kept.call(self, frame, bound, code)
         if found is not None:
             return found
@@ -470,7 +467,7 @@ class Specialiser:
             if frame.scope is not None:
                 found, value = frame.scope.find(name)
                 if found:
-                    return self.from_python(value, (frame.scope, name))
+                    return outside.value_of(self, value, (frame.scope, name))
                 break
             frame = frame.outer
         if name in assigned_names(self.frame.parsed.body):
@@ -502,60 +499,9 @@ class Specialiser:
                     self.check(value.flag, UnboundError, f"{name} has no value")
                     frame.names[name] = value.value
                 return value.value
+            case Once():
+                return iterators.read(self, frame.names, name)
         return value
-
-    def from_python(self, obj: object, origin: tuple[Scope, str] | None) -> object:
-        """The value of a Python object found outside the function."""
-        import numpy as np
-
-        if isinstance(obj, bool | int | float | complex | np.bool_ | np.number):
-            too_large = isinstance(obj, int) and not -(2**63) <= obj < 2**63
-            if too_large or (isinstance(obj, np.number) and not is_supported(obj.dtype)):
-                raise DtypeError(f"a {type(obj).__name__} constant is not supported", self.loc, help="use float64")
-            if origin is not None:
-                self.captured_numbers.append((*origin, obj))
-            return constant(obj)
-        if origin is not None and is_array(obj):
-            return self._captured_array(obj, origin)
-        if (found := record_of(obj)) is not None:
-            return self._captured_object(obj, found, origin)
-        if isinstance(obj, types.MethodType) and is_record_class(type(obj.__self__)):
-            inside = None if origin is None else (Inside(*origin), "__self__")
-            return Partial(Static(obj.__func__), (self.from_python(obj.__self__, inside),), {})
-        if isinstance(obj, functools.partial) and origin is not None:
-            given = [self.from_python(getattr(obj, n), (Inside(*origin), n)) for n in ("args", "keywords")]
-            keywords = self.content(given[1])
-            return Partial(Static(obj.func), tuple(given[0]), dict(zip(keywords.keys, keywords, strict=True)))
-        return Static(obj)
-
-    def _captured_object(self, obj: object, found: tuple, origin: tuple | None) -> object:
-        """A tuple, list, dict, NamedTuple or dataclass found outside the function, which may not change it."""
-        if origin is None:
-            return self.made(rebuilt(found, [self.from_python(item, None) for item in found]), _CAPTURED)
-        self.captured_numbers.append((Shape(origin[0]), origin[1], shape_of(obj)))
-        inside = Inside(*origin)
-        known = (
-            (key, item) for key, item in zip(keys_of(found), found, strict=True) if isinstance(item, str | Callable)
-        )
-        self.captured_numbers += [(inside, key, item) for key, item in known]
-        members = [self.from_python(item, (inside, key)) for key, item in zip(keys_of(found), found, strict=True)]
-        return self.made(rebuilt(found, members), _CAPTURED)
-
-    def _captured_array(self, array, origin: tuple) -> View:
-        key, name = origin, path_of(*origin)
-        if key not in self.captured_arrays:
-            type_ = type_of_array(array, name)
-            if self.outer is not None:
-                type_ = self.outer._captured_array(array, origin).base.type
-            elif self.lengths is not None:
-                type_ = with_ones(type_, ones_of(array))
-            var = Var(name, type_)
-            self.captured_arrays[key] = var
-            self.facts.shapes[var] = arrays.dims(self.entry, var)
-        view = arrays.whole(self, self.captured_arrays[key])
-        for noted in self.noting:
-            noted[key] = view
-        return view
 
     # -- statements --------------------------------------------------------------------------------------------------
 
@@ -632,7 +578,7 @@ class Specialiser:
         for alias in node.names:
             if isinstance(node, ast.ImportFrom):
                 obj = getattr(importlib.import_module(node.module), alias.name)
-                self.frame.names[alias.asname or alias.name] = self.from_python(obj, None)
+                self.frame.names[alias.asname or alias.name] = outside.value_of(self, obj, None)
             else:
                 module = importlib.import_module(alias.name)
                 root = importlib.import_module(alias.name.split(".")[0])
@@ -770,9 +716,6 @@ def bind(parsed: Parsed, args: list, kwargs: dict, defaults: dict, loc: Loc) -> 
     if missing := [n for n in [*names, *keywords] if n not in bound]:
         raise ArgumentError(f"{parsed.name} needs a value for {', '.join(missing)}", loc)
     return bound
-
-
-_CAPTURED = "the function captures it"
 
 
 def _hint(target: ast.expr) -> str:

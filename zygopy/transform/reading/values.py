@@ -293,6 +293,21 @@ class Reversed:
 
 
 @dataclass(frozen=True)
+class Generated:
+    """The items of a generator expression or `map`, made at once: what takes it goes through all of it at once, too."""
+
+    items: tuple
+
+
+@dataclass(frozen=True)
+class Once:
+    """An iterator with a name; `level`: how deep in loops and branches it got it, and must be read, or -1 if it was."""
+
+    iterator: Zip | Enumerate
+    level: int
+
+
+@dataclass(frozen=True)
 class Checkpointed:
     """What a loop iterates that keeps few copies of its state for the reverse part."""
 
@@ -411,6 +426,10 @@ def describe(value: object) -> str:
             return f"the method {value.name}"
         case Applied():
             return f"a derivative of {describe(value.callee)}"
+        case Generated():
+            return "a generator"
+        case Once() | Zip() | Enumerate() | Reversed():
+            return "an iterator"
         case LinearAt():
             return f"a linear map of {describe(value.callee)}"
         case Mapped():
