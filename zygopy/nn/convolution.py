@@ -95,6 +95,11 @@ def paddings(padding, kernel, dilation):
     return tuple(p if isinstance(p, tuple) else (p, p) for p in each(padding, kernel))
 
 
+def known_shape(layer):
+    """The weight, all lengths but the last of which are known when code is compiled: loops over windows are faster."""
+    return layer.weight.reshape(*layer.kernel, layer.inputs // layer.groups, layer.weight.shape[-1])
+
+
 @dataclass(eq=False)
 class Conv:
     """activation(sum over the window of x * weight + bias), at each place of a window in x (batch, *lengths, inputs).
@@ -136,6 +141,7 @@ class Conv:
     padding: tuple = static()
     dilation: tuple = static()
     groups: int = static()
+    inputs: int = static()
     by_channel: bool = static()  # whether each channel is a group
 
     def __init__(
@@ -160,7 +166,8 @@ class Conv:
         self.weight = init((*kernel, inputs // groups, outputs), rng)
         self.bias = np.zeros(outputs, np.float32) if bias else None
         self.activation = activation
-        self.kernel, self.groups, self.by_channel = kernel, groups, groups == inputs == outputs > 1
+        self.inputs, self.kernel, self.groups = inputs, kernel, groups
+        self.by_channel = groups == inputs == outputs > 1
         self.stride, self.dilation = each(stride, kernel), each(dilation, kernel)
         self.padding = paddings(padding, kernel, self.dilation)
 
@@ -170,12 +177,13 @@ class Conv:
 
     def __call__(self, x):
         self.check(x)
-        x, settings = padded(x, self.padding), (self.kernel, self.stride, self.dilation)
+        x, weight = padded(x, self.padding), known_shape(self)
+        settings = (self.kernel, self.stride, self.dilation)
         if self.by_channel:
-            y = by_channel(x, self.weight, *settings)
+            y = by_channel(x, weight, *settings)
         else:
             lengths = places_of(x.shape[1:-1], *settings)
-            y = grouped(lambda x, weight: convolved(x, weight, *settings), lengths, x, self.weight, self.groups)
+            y = grouped(lambda x, weight: convolved(x, weight, *settings), lengths, x, weight, self.groups)
         return self.activation(y if self.bias is None else y + self.bias)
 
     def __repr__(self):
@@ -208,6 +216,7 @@ class ConvTranspose:
     padding: tuple = static()
     dilation: tuple = static()
     groups: int = static()
+    inputs: int = static()
     by_channel: bool = static()
 
     __init__ = Conv.__init__
@@ -218,9 +227,9 @@ class ConvTranspose:
 
     def __call__(self, x):
         self.check(x)
-        settings = (self.kernel, self.stride, self.dilation)
+        weight, settings = known_shape(self), (self.kernel, self.stride, self.dilation)
         lengths = spread_lengths(x.shape[1:-1], *settings)
-        y = grouped(lambda x, weight: spread(x, weight, *settings), lengths, x, self.weight, self.groups)
+        y = grouped(lambda x, weight: spread(x, weight, *settings), lengths, x, weight, self.groups)
         y = y[(slice(None), *(slice(p, n - q) for n, (p, q) in zip(y.shape[1:-1], self.padding, strict=True)))]
         return self.activation(y if self.bias is None else y + self.bias)
 
@@ -229,7 +238,7 @@ class ConvTranspose:
 
 
 def _check(name, layer, x, place):
-    kernel, inputs, outputs = layer.kernel, layer.weight.shape[-2] * layer.groups, layer.weight.shape[-1]
+    kernel, inputs, outputs = layer.kernel, layer.inputs, layer.weight.shape[-1]
     if x.ndim != len(kernel) + 2 or x.shape[-1] != inputs:
         raise ValueError(
             f"{place}{name}({kernel}, {inputs}, {outputs}) takes x of {len(kernel) + 2} axes, "
@@ -238,7 +247,6 @@ def _check(name, layer, x, place):
 
 
 def _text(layer):
-    *_, inputs, outputs = layer.weight.shape
     activation = () if layer.activation is identity else (layer.activation,)
     once, none = (1,) * len(layer.kernel), ((0, 0),) * len(layer.kernel)
     settings = {
@@ -248,4 +256,4 @@ def _text(layer):
         "groups": None if layer.groups == 1 else layer.groups,
         "bias": False if layer.bias is None else None,
     }
-    return call_text(layer, layer.kernel, inputs * layer.groups, outputs, *activation, **settings)
+    return call_text(layer, layer.kernel, layer.inputs, layer.weight.shape[-1], *activation, **settings)
