@@ -121,8 +121,13 @@ def kernels_of(function, dtype, long: int = rows.LONG) -> list[KernelText]:
 
 
 def _kernels_of(function, dtype) -> list[KernelText]:
-    operator = zg.value_and_grad(function, cuda_programs.argnums_of(function), backend="cuda")
-    program = cuda.Program(flat(operator.program(*cuda_programs.args_of(function, dtype)).function))
+    return made_for(function, cuda_programs.argnums_of(function), cuda_programs.args_of(function, dtype))
+
+
+def made_for(function, argnums, args) -> list[KernelText]:
+    """The kernels of a function's value and gradients for these arguments."""
+    operator = zg.value_and_grad(function, argnums, backend="cuda")
+    program = cuda.Program(flat(operator.program(*args).function))
     return [*program.kernels, *program.joins.values()]
 
 

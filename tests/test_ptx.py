@@ -1,4 +1,4 @@
-"""Kernels compiled to PTX and assembled, where numba-cuda and NVIDIA's wheels are installed; CI has them not.
+"""Kernels compiled to PTX and assembled, where the extra `ptx` is installed; no GPU is needed.
 
 After a change of kernels: `python -m tests.ptx`, and read the difference.
 """
@@ -8,7 +8,10 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
+import zygopy as zg
 from tests import cuda_programs, ptx
+from tests.programs import PROGRAMS
+from tests.test_cuda_models import MODELS
 
 pytestmark = pytest.mark.skipif(find_spec("numba_cuda") is None, reason="needs numba-cuda")
 
@@ -26,3 +29,31 @@ def test_float32_kernels_compute_in_float32(function):
     for kernel in ptx.kernels_of(function, np.float32):
         allowed = kernel.text.count("np.sin(") + kernel.text.count("np.cos(")
         assert ptx.assembled(kernel, (9, 0)).doubles <= allowed, kernel.text
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_kernels_of_programs_do_not_spill(name):
+    p = PROGRAMS[name]
+    try:
+        kernels = ptx.made_for(p.function, p.argnums, p.args())
+    except zg.UnsupportedError:
+        pytest.skip("refused on backend cuda, as test_cuda says")
+    do_not_spill(kernels)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_kernels_of_models_do_not_spill_and_compute_in_float32(name):
+    loss, *args = MODELS[name]
+    doubles = do_not_spill(ptx.made_for(loss, 0, args))
+    assert doubles == 0
+
+
+def do_not_spill(kernels) -> int:
+    """Assemble kernels for each kind of GPU; how many of their instructions compute in float64."""
+    doubles = 0
+    for kernel in kernels:
+        for compute in ptx.COMPUTE:
+            found = ptx.assembled(kernel, compute)
+            assert found.spills == 0, kernel.text
+            doubles += found.doubles
+    return doubles

@@ -156,14 +156,19 @@ class _Replacements(ast.NodeTransformer):
             case ast.Attribute(value=ast.Name("np"), attr="exp2"):
                 return _call("exp2", node, *node.args)
             case ast.Attribute(value=ast.Name(module), attr=name):
-                if self.in_parallel and (own := vector_functions.IN_PLACE.get((module, name))) is not None:
-                    return self.own(own, f"{name}_in_place", node, *node.args)
-                if (own := vector_functions.FUNCTIONS.get((module, name))) is not None:
-                    return self.own(own, name, node, *node.args)
+                return self.replaced(module, name, node)
             case ast.Name("max" | "min" as name) if len(node.args) == 2:
-                return self.own(vector_functions.FUNCTIONS["builtins", name], name, node, *node.args)
-            case ast.Name("expit") if self.in_parallel:
-                return self.own(vector_functions.sigmoid_in_place, "expit", node, *node.args)
+                return self.replaced("builtins", name, node)
+            case ast.Name(name):
+                return self.replaced("", name, node)
+        return node
+
+    def replaced(self, module: str, name: str, node: ast.Call) -> ast.Call:
+        """A call of a function, or of what takes its place."""
+        if self.in_parallel and (own := vector_functions.IN_PLACE.get((module, name))) is not None:
+            return self.own(own, f"{name}_in_place", node, *node.args)
+        if (own := vector_functions.FUNCTIONS.get((module, name))) is not None:
+            return self.own(own, name, node, *node.args)
         return node
 
     def on_stack(self, node: ast.expr) -> ast.expr | None:

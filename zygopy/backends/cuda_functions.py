@@ -13,7 +13,7 @@ from zygopy.transform.types import FLOAT32
 # NumPy's names that Numba-CUDA has for numbers.
 _NUMPY = {ops.LOG, ops.LOG2, ops.LOG10, ops.SIN, ops.COS, ops.TAN, ops.ARCSIN, ops.ARCCOS, ops.ARCTAN, ops.ARCTAN2}
 _NUMPY |= {ops.SINH, ops.COSH, ops.TANH, ops.ARCSINH, ops.ARCCOSH, ops.ARCTANH, ops.HYPOT, ops.ISNAN}
-_NUMPY |= {ops.MAXIMUM, ops.MINIMUM, ops.FMAX, ops.FMIN, ops.DEGREES, ops.RADIANS, ops.ERF, ops.ERFC}
+_NUMPY |= {ops.MAXIMUM, ops.MINIMUM, ops.FMAX, ops.FMIN, ops.DEGREES, ops.RADIANS}
 
 # {f} is "f" for float32 and nothing for float64, {one} the number 1 of the operand's precision.
 _TEXTS: dict[Op, str] = {
@@ -21,6 +21,8 @@ _TEXTS: dict[Op, str] = {
     ops.EXPM1: "math.expm1({0})",
     ops.LOG1P: "math.log1p({0})",
     ops.SQRT: "math.sqrt({0})",
+    ops.ERF: "math.erf({0})",
+    ops.ERFC: "math.erfc({0})",
     ops.COPYSIGN: "math.copysign({0}, {1})",
     ops.FMOD: "math.fmod({0}, {1})",
     ops.ISINF: "math.isinf({0})",

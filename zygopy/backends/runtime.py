@@ -17,6 +17,16 @@ def expit(x):
     return one / (one + np.exp(-x))
 
 
+def erf(x):
+    """math.erf, of the precision of x."""
+    return type(x)(math.erf(x))
+
+
+def erfc(x):
+    """math.erfc, of the precision of x."""
+    return type(x)(math.erfc(x))
+
+
 def xlogy(x, y):
     """x * log(y), 0 where x is 0 and y is not nan."""
     if x == 0 and not np.isnan(y):
@@ -238,5 +248,6 @@ def snapshot_step(trips, snapshots):
     return min(before, trips - before * snapshots // (snapshots + repeats - 1))
 
 
-_FLOATS = (expit, xlogy, gamma_function, log_gamma, digamma, polygamma, bessel_j, bessel_i, sinc, ieee_remainder)
-HELPERS = {f.__name__: f for f in (*_FLOATS, factorial, comb, perm, isqrt, snapshot_step)}  # what emitted text may name
+_OF_FLOATS = (expit, erf, erfc, xlogy, gamma_function, log_gamma, digamma, polygamma, bessel_j, bessel_i, sinc)
+_OTHERS = (ieee_remainder, factorial, comb, perm, isqrt, snapshot_step)
+HELPERS = {f.__name__: f for f in (*_OF_FLOATS, *_OTHERS)}  # what emitted text may name

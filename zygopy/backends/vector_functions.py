@@ -291,11 +291,11 @@ def _fuses() -> bool:
     return processor_has("fma")
 
 
-FUNCTIONS: dict[tuple[str, str], Callable] = {}  # what takes the place of a module's function
+FUNCTIONS: dict[tuple[str, str], Callable] = {}  # what takes the place of a module's function, or ours
 if _fuses():
     own = ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "logaddexp")
     FUNCTIONS |= {("np", f): globals()[f] for f in own}
-    FUNCTIONS |= {("math", "erf"): erf, ("operator", "pow"): power}
+    FUNCTIONS |= {("", "erf"): erf, ("operator", "pow"): power}
 for _name in _OF_COMPLEX:
     FUNCTIONS.setdefault(("np", _name), _with_complex(_name, None))
 FUNCTIONS["np", "maximum"] = _extremum("maximum", ">")
@@ -305,6 +305,6 @@ FUNCTIONS["builtins", "min"] = _python_extremum(min, "<")
 
 _SHORT = ("exp", "expm1", "log", "log1p", "tanh", "logaddexp")
 IN_PLACE = {("np", f): _in_place(f, getattr(vector_math, f)) for f in _SHORT if ("np", f) in FUNCTIONS}
-if ("math", "erf") in FUNCTIONS:
-    IN_PLACE["math", "erf"] = _in_place("erf", vector_math.erf)
-sigmoid_in_place = _in_place("sigmoid", vector_math.sigmoid)
+if ("", "erf") in FUNCTIONS:
+    IN_PLACE["", "erf"] = _in_place("erf", vector_math.erf)
+IN_PLACE["", "expit"] = _in_place("sigmoid", vector_math.sigmoid)

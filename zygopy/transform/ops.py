@@ -321,8 +321,8 @@ ISFINITE = _function(np.isfinite, math.isfinite, typing=_predicate, cheap=True)
 SIGNBIT = _function(np.signbit, typing=_predicate, cheap=True)
 
 # Special functions. A name that is neither np's nor math's is one of backends/runtime.py.
-ERF = _function(math.erf, text="np.float64(math.erf({0}))", typing=_in_double)
-ERFC = _function(math.erfc, text="np.float64(math.erfc({0}))", typing=_in_double)
+ERF = _function(math.erf, text="erf({0})")
+ERFC = _function(math.erfc, text="erfc({0})")
 GAMMA = _function(math.gamma, text="gamma_function({0})", typing=_in_double)
 LGAMMA = _function(math.lgamma, text="log_gamma({0})", typing=_in_double)
 EXPIT = _op("expit", "expit({0})", _floating, cheap=False)

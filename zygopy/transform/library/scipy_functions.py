@@ -103,7 +103,7 @@ def log_expit(x):
 def ndtr(x):
     """The normal distribution function; the lower tail keeps its relative accuracy."""
     x = as_float(x)
-    return 0.5 * cast(apply(ops.ERFC, x * -math.sqrt(0.5)), x.value.type)
+    return 0.5 * apply(ops.ERFC, x * -math.sqrt(0.5))
 
 
 def beta(a, b):

@@ -272,8 +272,6 @@ def _in_double(op: Op):
     return body
 
 
-composed(math.erf)(_in_double(ops.ERF))
-composed(math.erfc)(_in_double(ops.ERFC))
 composed(math.gamma)(_in_double(ops.GAMMA))
 composed(math.lgamma)(_in_double(ops.LGAMMA))
 composed(math.remainder)(_in_double(ops.IEEE_REMAINDER))
