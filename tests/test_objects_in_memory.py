@@ -54,6 +54,20 @@ def replaced(x, v):
     return tree.left.x * first.left.x + tree.w[0] * first.w[0] + tree.right.x
 
 
+def chosen_list_cleared(x, v):
+    p = Tree(P(x), P(x), [x * x, 0.5])
+    w = [2.0 * p.left.x, x]
+    trees = [p]
+    for _ in v:
+        trees.append(p)
+    if p.w[1] > 0.0:
+        p = Tree(P(0.5), P(0.5), w)
+    else:
+        w = p.w
+    w[0] = 0.5
+    return p.w[0] + sum(q.w[0] for q in trees)
+
+
 def swapped(x, v):
     a, b = P(x, 1.0), P(2.0 * x, 3.0)
     c = a
@@ -228,6 +242,7 @@ PROGRAMS = {
     for f in (
         replaced,
         swapped,
+        chosen_list_cleared,
         chosen,
         chosen_and_replaced,
         in_a_tuple,

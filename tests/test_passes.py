@@ -536,6 +536,17 @@ def test_dead_stores(read):
     assert len(stores) == (2 if read else 1)
 
 
+def test_dead_stores_compare_places_by_their_numbers():
+    """A 1 of NumPy and a 1 of Python are one place."""
+    x, here = Var("x", FLOAT), Loc("f.py", 1)
+    b = Builder(here)
+    row = b.let(ops.EMPTY, (integer(2),), Array(FLOAT64, 1), "row")
+    b.store(row, (integer(1),), x)
+    result = b.load(row, (Const(1, Scalar(INT64)),))
+    program = verify(Function("kept", (Param("x", x),), b.block((result,)), (result,), here))
+    assert [s.value for s in walk(dead_stores(program).body) if isinstance(s, Store)] == [x]
+
+
 def differences(x):
     """A sum that a branch and an inner loop add to, and that is subtracted from."""
     total = 0.0

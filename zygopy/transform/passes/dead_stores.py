@@ -89,7 +89,7 @@ def _place(t: Statement) -> tuple[Value, ...]:
 
 
 def _apart(a: tuple[Value, ...], b: tuple[Value, ...]) -> bool:
-    return any(isinstance(i, Const) and isinstance(j, Const) and i != j for i, j in zip(a, b, strict=True))
+    return any(isinstance(i, Const) and isinstance(j, Const) and i.value != j.value for i, j in zip(a, b, strict=True))
 
 
 def _without(block: Block, dead: set[int]) -> Block:
