@@ -268,7 +268,7 @@ def outcome(
         return "unstable", "the program itself does not end"
     except ArithmeticError:
         return "unstable", "the program divides by zero"
-    except IndexError as error:
+    except (IndexError, ValueError) as error:
         return _same_error(function, make_args(), program.argnums, backend, error)
     try:
         with time_limit(seconds):
