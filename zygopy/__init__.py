@@ -20,6 +20,7 @@ from zygopy.api import (
     vjp,
     vmap,
 )
+from zygopy.backends.allocation import release_memory
 from zygopy.check import check_grads
 from zygopy.devices import to_device, to_host
 from zygopy.errors import (
@@ -81,6 +82,7 @@ __all__ = [
     "map_leaves",
     "named_leaves",
     "pullback",
+    "release_memory",
     "state_leaves",
     "stop_gradient",
     "tangent",

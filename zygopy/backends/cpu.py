@@ -26,7 +26,6 @@ from zygopy.backends import (
     python,
     runtime,
     runtime_arrays,
-    scratch,
     sorting,
     sums,
     systems_native,
@@ -85,7 +84,7 @@ def helpers() -> dict[str, Callable]:
     if not _compiled:
         own = {**runtime.HELPERS, **runtime_arrays.RANGES}
         _compiled.update({name: njit(error_model="numpy")(f) for name, f in own.items()})
-        _compiled.update(scratch=scratch.scratch, grow=intrinsics.grow, empty=intrinsics.empty, zeros=intrinsics.zeros)
+        _compiled.update(scratch=intrinsics.empty, grow=intrinsics.grow, empty=intrinsics.empty, zeros=intrinsics.zeros)
         _compiled.update(transposed=intrinsics.transposed, reshaped=intrinsics.reshaped)
         _compiled.update(row=intrinsics.row, hold=intrinsics.hold, new=arena.new, push=arena.push)
         _compiled.update(stack_end=stack_end, stay_above=stay_above)

@@ -8,13 +8,13 @@ already. Each alias class of arrays has its own accesses, marked (as C compilers
 
 import math
 import operator
-import sys
 from collections.abc import Callable
 from functools import cache, partial
 
 from llvmlite import ir
 from numba.core import cgutils, types
 
+from zygopy.backends.allocation import allocated
 from zygopy.backends.numba_calls import IN_PLACE, READS_NO_ELEMENT
 from zygopy.backends.numba_lowering import bytes_of
 from zygopy.backends.numba_private import instruction
@@ -221,23 +221,8 @@ def array_value(context, builder, array_type, lengths, strides, data, owner):
     return value
 
 
-_LARGE = 4 << 20  # bytes, from which on NumPy too asks for large pages
-_PAGE, _MADV_HUGEPAGE = 4096, 14  # of Linux, sys/mman.h
-
-
-def ask_for_large_pages(builder, data, size) -> None:
-    """Say that the memory of a large array may come in large pages: each small one costs a page fault."""
-    if not sys.platform.startswith("linux"):
-        return
-    with builder.if_then(builder.icmp_unsigned(">=", size, ir.Constant(size.type, _LARGE)), likely=False):
-        address = builder.ptrtoint(data, size.type)
-        up = builder.add(address, ir.Constant(size.type, _PAGE - 1))
-        start = builder.and_(up, ir.Constant(size.type, -_PAGE))
-        bytes_ = ir.IntType(8).as_pointer()
-        signature = ir.FunctionType(ir.IntType(32), [bytes_, size.type, ir.IntType(32)])
-        madvise = cgutils.get_or_insert_function(builder.module, signature, "madvise")
-        length = builder.sub(size, builder.sub(start, address))
-        builder.call(madvise, [builder.inttoptr(start, bytes_), length, ir.Constant(ir.IntType(32), _MADV_HUGEPAGE)])
+def _refuse_allocation(context, builder) -> None:
+    context.call_conv.return_user_exc(builder, MemoryError, ("Allocation failed (probably too large).",))
 
 
 _TOO_BIG = 1  # in the place of a pointer
@@ -257,12 +242,10 @@ def _allocating(context, module: ir.Module, ndim: int, filled: bool) -> ir.Funct
     _, size, too_big = strides_and_size(builder, size, lengths)
     with builder.if_then(too_big, likely=False):
         builder.ret(builder.inttoptr(ir.Constant(integer, _TOO_BIG), bytes_))
-    owner = context.nrt.meminfo_alloc_aligned_unchecked(builder, size, align)
-    with builder.if_then(cgutils.is_not_null(builder, owner), likely=True):
-        data = context.nrt.meminfo_data(builder, owner)
-        ask_for_large_pages(builder, data, size)
-        if filled:
-            cgutils.memset(builder, data, size, 0)
+    owner = allocated(builder, size, align)
+    if filled:
+        with builder.if_then(cgutils.is_not_null(builder, owner), likely=True):
+            cgutils.memset(builder, context.nrt.meminfo_data(builder, owner), size, 0)
     builder.ret(owner)
     return function
 
@@ -275,7 +258,7 @@ def _allocate(context, builder, signature, args, filled: bool):
     address = builder.ptrtoint(owner, itemsize.type)
     with builder.if_then(builder.icmp_unsigned("<=", address, ir.Constant(address.type, _TOO_BIG)), likely=False):
         refuse_if(context, builder, cgutils.is_not_null(builder, owner))
-        context.call_conv.return_user_exc(builder, MemoryError, ("Allocation failed (probably too large).",))
+        _refuse_allocation(context, builder)
     data = context.nrt.meminfo_data(builder, owner)
     return array_value(context, builder, array_type, lengths, by_rows(builder, itemsize, lengths), data, owner)
 
@@ -409,7 +392,10 @@ def _grow(context, builder, signature, args):
     lengths = [builder.mul(rows, ir.Constant(rows.type, 2)), *width]
     strides, size, too_big = strides_and_size(builder, size_of(context, array_type), lengths)
     refuse_if(context, builder, too_big)
-    owner = context.nrt.meminfo_alloc_aligned(builder, size, context.get_preferred_array_alignment(array_type.dtype))
+    align = ir.Constant(ir.IntType(32), context.get_preferred_array_alignment(array_type.dtype))
+    owner = allocated(builder, size, align)
+    with builder.if_then(cgutils.is_null(builder, owner), likely=False):
+        _refuse_allocation(context, builder)
     data = context.nrt.meminfo_data(builder, owner)
     used = builder.udiv(size, ir.Constant(size.type, 2))
     cgutils.raw_memcpy(builder, data, builder.bitcast(old, data.type), used, ir.Constant(size.type, 1))

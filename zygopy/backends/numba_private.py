@@ -83,7 +83,11 @@ def instruction(generate: Callable | None, typing: Callable) -> Callable:
 # The names of such functions, "zygopy.kind.what", tell how to make them: so code from disk finds them again.
 
 _PROVIDERS: dict[str, Callable[[str], int]] = {}
-_PLACES = {"blas": "zygopy.backends.blas", "vector": "zygopy.backends.vector_functions"}  # of providers elsewhere
+_PLACES = {  # of providers elsewhere
+    "blas": "zygopy.backends.blas",
+    "memory": "zygopy.backends.allocation",
+    "vector": "zygopy.backends.vector_functions",
+}
 _OUR_SYMBOLS = "zygopy."
 _MARK = "numba.dynamic.globals.zygopy"
 
@@ -284,6 +288,7 @@ class _KeptFunction(_Kept):
 
 def kept_library(name: str, define: Callable):
     """The code of functions without Python, which `define` writes into an LLVM module; compiled or from disk."""
+    rtsys.initialize(cpu_target.target_context)
     codegen = cpu_target.target_context.codegen()
     file = files.name(True, _machine(True), name)
     if (data := files.read(file)) is not None:

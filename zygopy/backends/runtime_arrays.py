@@ -13,7 +13,7 @@ def grow(tape):
 
 
 def scratch(shape, dtype=np.float64):
-    """Memory for a tape, not initialised; the cpu backend keeps it between calls (see `scratch.py`)."""
+    """Memory for a tape, not initialised; to the cpu backend it is an array as any."""
     return np.empty(shape, dtype)
 
 
