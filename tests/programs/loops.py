@@ -37,6 +37,14 @@ def range_with_step_argument(x, n, step):
     return s
 
 
+@program(0.9, 3, tags="for range unchanged", smooth=True)
+def one_value_handed_on_twice(x, n):
+    a = b = x
+    for _ in range(n):
+        a, b = a, a
+    return a * b
+
+
 @program(0.9, 0, tags="zero_trips")
 def zero_trips(x, n):
     s = x

@@ -332,12 +332,11 @@ class _Forward:
         keep = []
         first: dict[tuple, int] = {}
         for k, (param, init) in enumerate(zip(s.params, s.inits, strict=True)):
-            end = s.body.yields[k]
-            twin = first.setdefault((init, end, param.type), k)
-            if end is param:
+            end = self.values.value(s.body.yields[k])
+            if end is param or end == init:
                 self.values.values[param] = init
                 self.values.values[s.results[k]] = init
-            elif twin != k:
+            elif (twin := first.setdefault((init, end, param.type), k)) != k:
                 self.values.values[param] = s.params[twin]
                 self.values.values[s.results[k]] = s.results[twin]
             else:
