@@ -14,11 +14,12 @@ from zygopy import nn
 
 @dataclass
 class Row:
-    """A layer, what it is called with (shapes of floats, or arrays), and the counterpart."""
+    """A layer, what it is called with (shapes of floats, or arrays; `more` is not differentiated), and the counterpart."""
 
     layer: Any
     inputs: tuple
     torch: Callable
+    more: tuple = ()
 
     def __str__(self):
         return f"{self.layer} {','.join(str(i) for i in self.inputs if isinstance(i, tuple))}".replace(" ", "")
@@ -103,7 +104,8 @@ def batch_norm(torch, layer, x):
 def recurrent(name):
     def call(torch, layer, x):
         hidden = layer.recurrent.shape[0]
-        made = getattr(torch.nn, name)(x.shape[-1], hidden, batch_first=True, dtype=x.dtype)
+        settings = {"nonlinearity": layer.activation.__name__} if name == "RNN" else {}
+        made = getattr(torch.nn, name)(x.shape[-1], hidden, batch_first=True, dtype=x.dtype, **settings)
         second = getattr(layer, "recurrent_bias", torch.zeros_like(layer.bias))
         own = {
             "weight_ih_l0": layer.weight.T,
@@ -116,12 +118,13 @@ def recurrent(name):
     return call
 
 
-def attention(torch, layer, x, keys=None, values=None):
+def attention(torch, layer, x, keys=None, values=None, seen=None):
     parts = (layer.query, layer.key, layer.value)
     weight, bias = torch.cat([p.weight.T for p in parts]), torch.cat([p.bias for p in parts])
     keys = x if keys is None else keys
     values = keys if values is None else values
     mask = torch.ones(x.shape[1], keys.shape[1], dtype=bool).tril().logical_not() if layer.causal else None
+    mask = mask if seen is None else ~seen if mask is None else mask | ~seen  # PyTorch's says what is not attended to
     own = {"in_proj_weight": weight, "in_proj_bias": bias}
     own |= {"out_proj.weight": layer.out.weight.T, "out_proj.bias": layer.out.bias}
     made = torch.nn.MultiheadAttention(x.shape[-1], layer.heads, batch_first=True, dtype=x.dtype)
@@ -136,6 +139,7 @@ def block(torch, layer, x):
 
 
 IMAGE = (2, 6, 5, 4)
+SEEN = np.array([[1, 1, 0, 0, 1], [1, 0, 1, 1, 0], [1, 1, 1, 0, 1]], bool)
 INDICES = np.array([[1, 2, 1], [0, 4, 4]])
 
 
@@ -190,12 +194,16 @@ ROWS = [
     Row(nn.InstanceNorm(4), (IMAGE,), group_norm),
     Row(nn.BatchNorm(4), (IMAGE,), batch_norm),
     Row(nn.RNN(3, 4, rng=0), ((2, 5, 3),), recurrent("RNN")),
+    Row(nn.RNN(3, 4, nn.relu, rng=0), ((2, 5, 3),), recurrent("RNN")),
     Row(nn.LSTM(3, 4, rng=0), ((2, 5, 3),), recurrent("LSTM")),
     Row(nn.GRU(3, 4, rng=0), ((2, 5, 3),), recurrent("GRU")),
     Row(nn.MultiHeadAttention(6, 2, rng=0), ((2, 4, 6),), attention),
     Row(nn.MultiHeadAttention(6, 3, causal=True, rng=0), ((2, 4, 6),), attention),
     Row(nn.MultiHeadAttention(4, 2, rng=0), ((2, 3, 4), (2, 5, 4), (2, 5, 4)), attention),
+    Row(nn.MultiHeadAttention(4, 2, rng=0), ((2, 3, 4), (2, 5, 4), (2, 5, 4)), attention, (SEEN,)),
+    Row(nn.MultiHeadAttention(4, 2, causal=True, rng=0), ((2, 3, 4), (2, 5, 4), (2, 5, 4)), attention, (SEEN,)),
     Row(nn.TransformerBlock(4, 2, rng=0), ((2, 3, 4),), block),
+    Row(nn.TransformerBlock(4, 1, 6, causal=True, rng=0), ((2, 3, 4),), block),
     Row(
         nn.Chain(nn.Dense(3, 4, np.tanh, rng=0), nn.SkipConnection(nn.Dense(4, 4, rng=1))),
         ((2, 3),),

@@ -16,8 +16,11 @@ class Rebuild:
 
     def __call__(self, vector):
         """The model whose parameters, one after the other, are the vector."""
-        if len(vector) != sum(leaf.size for leaf in zg.leaves(self.model)):
-            raise ValueError("the vector has another length than the parameters of the model together")
+        count = sum(leaf.size for leaf in zg.leaves(self.model))
+        if vector.size != count:
+            raise ValueError(
+                f"the vector has {vector.size} elements, the parameters of the model have {count} together"
+            )
         parts = []
         start = 0
         for leaf in zg.leaves(self.model):
@@ -27,7 +30,7 @@ class Rebuild:
 
 
 def destructure(model: Any) -> tuple[np.ndarray, Rebuild]:
-    """The parameters of a model as one vector, and what makes a model of such a vector.
+    """The parameters of a model as one vector, and what makes a model of such a vector, of the vector's dtype.
 
     Examples
     --------

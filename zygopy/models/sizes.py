@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+import zygopy as zg
+
 
 def outputsize(model: Any, *shapes: tuple, dtype: Any = np.float32) -> Any:
     """The shape of what a model gives for inputs of some shapes, with the batch as their first axis.
@@ -23,7 +25,7 @@ def outputsize(model: Any, *shapes: tuple, dtype: Any = np.float32) -> Any:
     Returns
     -------
     tuple
-        A shape; a tuple of shapes where the model gives a tuple of arrays.
+        A shape; a tuple or dict of shapes where the model gives a tuple or dict of arrays.
 
     Raises
     ------
@@ -41,6 +43,8 @@ def outputsize(model: Any, *shapes: tuple, dtype: Any = np.float32) -> Any:
     ...
     ValueError: Conv((3, 3), 1, 8) takes x of 4 axes, (batch, *lengths, 1), not (1, 28, 28, 3)
     """
+    if not shapes:
+        raise zg.ArgumentError("the shapes of the inputs are missing", help="outputsize(model, (32, 784))")
     batch = _first(shapes)
     with np.errstate(all="ignore"):
         one, two = (_shape(model(*(_zeros(shape, count, dtype) for shape in shapes))) for count in (1, 2))
@@ -58,7 +62,9 @@ def _zeros(shape: tuple, count: int, dtype: Any) -> Any:
     return tuple(_zeros(inner, count, dtype) for inner in shape)
 
 
-def _shape(result: Any) -> tuple:
+def _shape(result: Any) -> Any:
+    if isinstance(result, dict):
+        return {key: _shape(item) for key, item in result.items()}
     return tuple(map(_shape, result)) if isinstance(result, tuple) else np.shape(result)
 
 
@@ -66,4 +72,6 @@ def _grown(one: Any, two: Any, more: int) -> Any:
     """The lengths for `more` samples than one, from those for one and for two."""
     if isinstance(one, int):
         return one + more * (two - one)
+    if isinstance(one, dict):
+        return {key: _grown(item, two[key], more) for key, item in one.items()}
     return tuple(_grown(a, b, more) for a, b in zip(one, two, strict=True))

@@ -22,13 +22,20 @@ def count(model: Any) -> int:
 
 
 def convert(model: Any, dtype: Any) -> Any:
-    """A copy of a model with floats of another dtype, such as np.float64.
+    """A copy of a model with floats of another dtype: its parameters, and state such as running means.
+
+    Raises
+    ------
+    DtypeError
+        For a dtype that is none of floats.
 
     Examples
     --------
     >>> convert({"w": np.ones(2)}, np.float32)["w"].dtype
     dtype('float32')
     """
+    if np.dtype(dtype).kind != "f":
+        raise zg.DtypeError(f"parameters are floats, not {np.dtype(dtype)}", help="use np.float32 or np.float64")
 
     def converted(array: np.ndarray) -> np.ndarray:
         return array.astype(dtype) if array.dtype.kind == "f" else array

@@ -10,8 +10,10 @@ from zygopy.nn.activations import gelu, softmax
 from zygopy.nn.basic import Dense
 from zygopy.nn.combined import Chain, keys_for
 from zygopy.nn.dropout import Dropout
-from zygopy.nn.fields import call_text, static
+from zygopy.nn.fields import by_arrays, call_text, check_groups, static
 from zygopy.nn.normalisation import LayerNorm
+
+_NONE = -1e30  # finite, so that a token that may attend to none does not become nan: it attends to all alike
 
 
 @dataclass(eq=False)
@@ -20,7 +22,7 @@ class MultiHeadAttention:
 
     `layer(x)` attends from x to itself; `layer(x, keys)` to other tokens, and `layer(x, keys, values)` takes the values
     from elsewhere too. `layer.weights(x, keys, mask)` are the shares of attention, (batch, heads, tokens of x, of
-    keys).
+    keys). A token that may attend to none attends to all alike.
 
     Parameters
     ----------
@@ -49,41 +51,27 @@ class MultiHeadAttention:
     causal: bool = static()
 
     def __init__(self, width, heads, *, causal=False, bias=True, rng=None):
-        if width % heads:
-            raise ValueError(f"MultiHeadAttention: the width, {width}, is no multiple of the number of heads, {heads}")
+        check_groups("MultiHeadAttention", "width", width, "heads", heads)
         rng = np.random.default_rng(rng)
         self.query, self.key, self.value, self.out = (Dense(width, width, bias=bias, rng=rng) for _ in range(4))
         self.heads, self.causal = heads, causal
 
     def check(self, x, place=""):
         """As of `Dense`."""
-        width = self.query.weight.shape[0]
-        if x.ndim != 3 or x.shape[-1] != width:
-            raise ValueError(
-                f"{place}MultiHeadAttention({width}, {self.heads}) takes tokens of shape (batch, tokens, {width}), "
-                f"not {x.shape}"
-            )
+        check_tokens(self, self.query.weight.shape[0], self.heads, x, place)
 
     def __call__(self, x, keys=None, values=None, mask=None):
         """The mask, of bools, has the shape of `weights`, or one that is repeated to it: False is not attended to."""
-        keys = x if keys is None else keys
-        values = keys if values is None else values
-        for tokens in (x, keys, values):
-            self.check(tokens)
+        keys, values = sources(self, x, keys, values)
         found = self.weights(x, keys, mask) @ in_heads(self.value(values), self.heads)
         return self.out(np.swapaxes(found, 1, 2).reshape(x.shape))
 
     def weights(self, x, keys, mask=None):
         """The shares of attention."""
         q, k = in_heads(self.query(x), self.heads), in_heads(self.key(keys), self.heads)
-        scores = q @ np.swapaxes(k, 2, 3) * (1.0 / math.sqrt(q.shape[-1]))
-        if self.causal:
-            past = np.arange(x.shape[1])[:, np.newaxis] >= np.arange(keys.shape[1])
-            scores = np.where(past, scores, -np.inf)
-        if mask is not None:
-            scores = np.where(mask, scores, -np.inf)
-        return softmax(scores)
+        return softmax(masked(q @ np.swapaxes(k, 2, 3) * (1.0 / math.sqrt(q.shape[-1])), mask, self.causal))
 
+    @by_arrays
     def __repr__(self):
         settings = {"causal": True if self.causal else None, "bias": False if self.query.bias is None else None}
         return call_text(self, self.query.weight.shape[0], self.heads, **settings)
@@ -92,6 +80,39 @@ class MultiHeadAttention:
 def in_heads(x, heads):
     """(batch, tokens, width) as (batch, heads, tokens, width of a head)."""
     return np.swapaxes(x.reshape(x.shape[0], x.shape[1], heads, -1), 1, 2)
+
+
+def masked(scores, mask, causal):
+    """Scores, with those of what is not attended to so low that softmax makes zeros of them."""
+    if causal:
+        past = np.arange(scores.shape[2])[:, np.newaxis] >= np.arange(scores.shape[3])
+        scores = np.where(past, scores, _NONE)
+    if mask is not None:
+        if mask.dtype.kind != "b":
+            raise ValueError("MultiHeadAttention takes a mask of bools, True for what is attended to")
+        scores = np.where(mask, scores, _NONE)
+    return scores
+
+
+def sources(layer, x, keys, values):
+    """What x attends to, by default itself, and where the values come from, by default there; what fits, that is."""
+    keys = x if keys is None else keys
+    values = keys if values is None else values
+    for tokens in (x, keys, values):
+        layer.check(tokens)
+    if keys.shape[0] != x.shape[0] or values.shape != keys.shape:
+        raise ValueError(
+            "MultiHeadAttention takes a value for each key, and as many samples of them as of x, not keys "
+            f"{keys.shape} and values {values.shape} for x {x.shape}"
+        )
+    return keys, values
+
+
+def check_tokens(layer, width, heads, x, place):
+    """Refuse x of another width or number of axes than a layer takes."""
+    if x.ndim != 3 or x.shape[-1] != width:
+        name = type(layer).__name__
+        raise ValueError(f"{place}{name}({width}, {heads}) takes x of shape (batch, tokens, {width}), not {x.shape}")
 
 
 @dataclass(eq=False)
@@ -128,18 +149,12 @@ class TransformerBlock:
     def __init__(self, width, heads, hidden=None, activation: Callable = gelu, *, causal=False, dropout=0.0, rng=None):
         rng, hidden = np.random.default_rng(rng), 4 * width if hidden is None else hidden
         self.attention = MultiHeadAttention(width, heads, causal=causal, rng=rng)
-        self.attention_norm, self.network_norm = LayerNorm(width), LayerNorm(width)
         self.network = Chain(Dense(width, hidden, activation, rng=rng), Dense(hidden, width, rng=rng))
-        self.dropout = Dropout(dropout)
+        self.attention_norm, self.network_norm, self.dropout = LayerNorm(width), LayerNorm(width), Dropout(dropout)
 
     def check(self, x, place=""):
         """As of `Dense`."""
-        width = self.network_norm.scale.shape[0]
-        if x.ndim != 3 or x.shape[-1] != width:
-            raise ValueError(
-                f"{place}TransformerBlock({width}, {self.attention.heads}) takes x of shape (batch, tokens, {width}), "
-                f"not {x.shape}"
-            )
+        check_tokens(self, self.network_norm.scale.shape[0], self.attention.heads, x, place)
 
     def __call__(self, x, mask=None):
         self.check(x)
@@ -150,11 +165,10 @@ class TransformerBlock:
         """As `nn.train`."""
         self.check(x)
         first, second = keys_for((self.attention, self.network), key)
-        y, _ = self.dropout.train(self.attention(self.attention_norm(x), mask=mask), first)
-        x = x + y
-        y, _ = self.dropout.train(self.network(self.network_norm(x)), second)
-        return x + y, self
+        x = x + self.dropout.train(self.attention(self.attention_norm(x), mask=mask), first)[0]
+        return x + self.dropout.train(self.network(self.network_norm(x)), second)[0], self
 
+    @by_arrays
     def __repr__(self):
         first, width = self.network[0], self.network_norm.scale.shape[0]
         causal = True if self.attention.causal else None

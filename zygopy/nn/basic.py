@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from zygopy.nn.activations import identity
-from zygopy.nn.fields import call_text, check_last_axes
+from zygopy.nn.fields import by_arrays, call_text, check_last_axes
 from zygopy.nn.initialisers import glorot_uniform, normal
 
 _UNIT_NORMAL = partial(normal, std=1.0)
@@ -56,6 +56,7 @@ class Dense:
         y = x @ self.weight
         return self.activation(y if self.bias is None else y + self.bias)
 
+    @by_arrays
     def __repr__(self):
         activation = () if self.activation is identity else (self.activation,)
         return call_text(self, *self.weight.shape, *activation, bias=False if self.bias is None else None)
@@ -90,13 +91,14 @@ class Scale:
 
     def check(self, x, place=""):
         """As of `Dense`."""
-        check_last_axes("Scale", self.scale.shape, x, place)
+        check_last_axes(self, self.scale.shape, x, place)
 
     def __call__(self, x):
         self.check(x)
         y = x * self.scale
         return self.activation(y if self.shift is None else y + self.shift)
 
+    @by_arrays
     def __repr__(self):
         activation = None if self.activation is identity else self.activation
         return call_text(self, *self.scale.shape, activation=activation, bias=False if self.shift is None else None)
@@ -139,6 +141,7 @@ class Bilinear:
         z = np.einsum("...i,oij,...j->...o", x, self.weight, y)
         return self.activation(z if self.bias is None else z + self.bias)
 
+    @by_arrays
     def __repr__(self):
         outputs, *inputs = self.weight.shape
         activation = () if self.activation is identity else (self.activation,)
@@ -170,12 +173,16 @@ class Embedding:
     def check(self, k, place=""):
         """Refuse integers that are no rows; `place` is where in a model the layer stands."""
         count, width = self.weight.shape
-        if np.any(k >= count):
-            raise ValueError(f"{place}Embedding({count}, {width}) takes integers below {count}, not {np.max(k)}")
+        if np.any((k < 0) | (k >= count)):
+            raise ValueError(
+                f"{place}Embedding({count}, {width}) takes integers from 0 to {count - 1}, "
+                f"not {np.min(k)} to {np.max(k)}"
+            )
 
     def __call__(self, k):
         self.check(k)
         return self.weight[k]
 
+    @by_arrays
     def __repr__(self):
         return call_text(self, *self.weight.shape)

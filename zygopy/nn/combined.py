@@ -78,6 +78,8 @@ class Chain(Combined):
     (1.0, <ufunc 'sin'>)
     >>> Chain(first=np.sin, second=np.cos)["second"]
     <ufunc 'cos'>
+    >>> Chain(first=np.sin, second=np.cos, third=np.tanh)[1:]
+    Chain(second=cos, third=tanh)
     """
 
     layers: tuple | dict
@@ -101,13 +103,22 @@ class Chain(Combined):
         return x, with_layers(self, trained)
 
     def __getitem__(self, key: Any):
-        return self.layers[key]
+        """A layer, by its number or name; by a slice, a Chain of some (in Python only)."""
+        return picked(self.layers, key)
 
     def __len__(self):
         return len(self.layers)
 
     def __repr__(self):
         return call_text(self, **self.layers) if isinstance(self.layers, dict) else call_text(self, *self.layers)
+
+
+def picked(layers, key):
+    """The layer with a number or name; by a slice, a Chain of some."""
+    if isinstance(key, slice):
+        pairs = named(layers)[key]
+        return Chain(**dict(pairs)) if isinstance(layers, dict) else Chain(*[layer for _, layer in pairs])
+    return layers[key] if isinstance(layers, dict) and isinstance(key, str) else named(layers)[key][1]
 
 
 def named(layers):

@@ -31,6 +31,10 @@ class Dropout:
 
     p: float = static()
 
+    def __post_init__(self):
+        if not 0 <= self.p < 1:
+            raise ValueError(f"Dropout takes a probability of at least 0 and below 1, not {self.p}")
+
     def __call__(self, x):
         return x
 

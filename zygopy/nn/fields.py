@@ -5,7 +5,8 @@ A layer is a dataclass. Its fields that hold arrays of floats, and other layers,
 """
 
 import dataclasses
-from functools import partial
+from collections.abc import Callable
+from functools import partial, wraps
 from typing import Any
 
 static = partial(dataclasses.field, metadata={"static": True})
@@ -23,6 +24,22 @@ def call_text(layer: object, *args: object, **settings: object) -> str:
     return f"{type(layer).__name__}({', '.join(given)})"
 
 
+def by_arrays(text: Callable[[Any], str]) -> Callable[[Any], str]:
+    """For a `__repr__` that reads the shapes of a layer's arrays.
+
+    Where other things stand in their place, such as the parts of an optimiser's state, each field is shown.
+    """
+
+    @wraps(text)
+    def shown(layer):
+        try:
+            return text(layer)
+        except (AttributeError, ValueError):  # no shape, or one of another length
+            return call_text(layer, **{f.name: getattr(layer, f.name) for f in dataclasses.fields(layer)})
+
+    return shown
+
+
 def _shown(value: Any) -> str:
     if isinstance(value, partial):
         given = [_shown(value.func), *map(_shown, value.args), *(f"{k}={v!r}" for k, v in value.keywords.items())]
@@ -35,7 +52,13 @@ def each(value, kernel):
     return value if isinstance(value, tuple) else (value,) * len(kernel)
 
 
-def check_last_axes(name, shape, x, place):
+def check_last_axes(layer, shape, x, place):
     """Refuse x whose last axes are not those of a layer; `place` is where in a model that stands."""
     if x.shape[-len(shape) :] != shape:
-        raise ValueError(f"{place}{name} of {shape} takes x whose last axes are {shape}, not {x.shape}")
+        raise ValueError(f"{place}{type(layer).__name__} of {shape} takes x whose last axes are {shape}, not {x.shape}")
+
+
+def check_groups(name, what, count, parts, groups):
+    """Refuse a number that is to be in groups of one size, and is no multiple of how many there are."""
+    if count % groups:
+        raise ValueError(f"{name}: the {what}, {count}, is no multiple of the number of {parts}, {groups}")

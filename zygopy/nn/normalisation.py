@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zygopy.nn.fields import call_text, check_last_axes, state, static
+from zygopy.nn.fields import by_arrays, call_text, check_groups, check_last_axes, state, static
+from zygopy.nn.initialisers import ones, zeros
 
 
 def normalised(x, axes, eps):
@@ -35,17 +36,18 @@ class LayerNorm:
     eps: float = static()
 
     def __init__(self, *shape, eps=1e-5):
-        self.scale, self.shift, self.eps = np.ones(shape, np.float32), np.zeros(shape, np.float32), eps
+        self.scale, self.shift, self.eps = ones(shape), zeros(shape), eps
 
     def check(self, x, place=""):
         """As of `Dense`."""
-        check_last_axes("LayerNorm", self.scale.shape, x, place)
+        check_last_axes(self, self.scale.shape, x, place)
 
     def __call__(self, x):
         self.check(x)
         axes = tuple(range(-self.scale.ndim, 0))
         return normalised(x, axes, self.eps) * self.scale + self.shift
 
+    @by_arrays
     def __repr__(self):
         return call_text(self, *self.scale.shape)
 
@@ -69,16 +71,17 @@ class RMSNorm:
     eps: float = static()
 
     def __init__(self, width, *, eps=1e-6):
-        self.scale, self.eps = np.ones(width, np.float32), eps
+        self.scale, self.eps = ones(width), eps
 
     def check(self, x, place=""):
         """As of `Dense`."""
-        check_last_axes("RMSNorm", self.scale.shape, x, place)
+        check_last_axes(self, self.scale.shape, x, place)
 
     def __call__(self, x):
         self.check(x)
         return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + self.eps) * self.scale
 
+    @by_arrays
     def __repr__(self):
         return call_text(self, *self.scale.shape)
 
@@ -105,12 +108,13 @@ class GroupNorm:
     eps: float = static()
 
     def __init__(self, channels, groups, *, eps=1e-5):
-        self.scale, self.shift = np.ones(channels, np.float32), np.zeros(channels, np.float32)
+        check_groups("GroupNorm", "number of channels", channels, "groups", groups)
+        self.scale, self.shift = ones(channels), zeros(channels)
         self.groups, self.eps = groups, eps
 
     def check(self, x, place=""):
         """As of `Dense`."""
-        check_last_axes("GroupNorm", self.scale.shape, x, place)
+        check_last_axes(self, self.scale.shape, x, place)
 
     def __call__(self, x):
         self.check(x)
@@ -118,6 +122,7 @@ class GroupNorm:
         axes = (*range(1, x.ndim - 1), x.ndim)
         return normalised(parts, axes, self.eps).reshape(x.shape) * self.scale + self.shift
 
+    @by_arrays
     def __repr__(self):
         return call_text(self, *self.scale.shape, self.groups)
 
@@ -138,16 +143,17 @@ class InstanceNorm:
     eps: float = static()
 
     def __init__(self, channels, *, eps=1e-5):
-        self.scale, self.shift, self.eps = np.ones(channels, np.float32), np.zeros(channels, np.float32), eps
+        self.scale, self.shift, self.eps = ones(channels), zeros(channels), eps
 
     def check(self, x, place=""):
         """As of `Dense`."""
-        check_last_axes("InstanceNorm", self.scale.shape, x, place)
+        check_last_axes(self, self.scale.shape, x, place)
 
     def __call__(self, x):
         self.check(x)
         return normalised(x, tuple(range(1, x.ndim - 1)), self.eps) * self.scale + self.shift
 
+    @by_arrays
     def __repr__(self):
         return call_text(self, *self.scale.shape)
 
@@ -183,29 +189,43 @@ class BatchNorm:
     eps: float = static()
 
     def __init__(self, channels, *, momentum=0.1, eps=1e-5):
-        self.scale, self.shift = np.ones(channels, np.float32), np.zeros(channels, np.float32)
-        self.mean, self.variance = np.zeros(channels, np.float32), np.ones(channels, np.float32)
-        self.momentum, self.eps = momentum, eps
+        self.scale, self.shift, self.momentum, self.eps = ones(channels), zeros(channels), momentum, eps
+        self.mean, self.variance = zeros(channels), ones(channels)
 
     def check(self, x, place=""):
         """As of `Dense`."""
-        check_last_axes("BatchNorm", self.scale.shape, x, place)
+        check_last_axes(self, self.scale.shape, x, place)
 
     def __call__(self, x):
         self.check(x)
-        return (x - self.mean) / np.sqrt(self.variance + self.eps) * self.scale + self.shift
+        return scaled(self, x, self.mean, self.variance)
 
     def train(self, x, key):
         """The batch normalised by its own statistics, and the layer with new running ones."""
         self.check(x)
-        axes = tuple(range(x.ndim - 1))
-        mean = np.mean(x, axis=axes)
-        variance = np.mean((x - mean) ** 2, axis=axes)
-        n = x.size // x.shape[-1]
+        mean, variance, free = statistics(x)
         layer = copy.copy(self)
         layer.mean = self.mean + self.momentum * (mean - self.mean)
-        layer.variance = self.variance + self.momentum * (variance * (n / (n - 1)) - self.variance)
-        return (x - mean) / np.sqrt(variance + self.eps) * self.scale + self.shift, layer
+        layer.variance = self.variance + self.momentum * (variance * free - self.variance)
+        return scaled(self, x, mean, variance), layer
 
+    @by_arrays
     def __repr__(self):
         return call_text(self, *self.scale.shape)
+
+
+def scaled(layer, x, mean, variance):
+    """x with these means and variances taken away, scaled and shifted by the layer's parameters."""
+    return (x - mean) / np.sqrt(variance + layer.eps) * layer.scale + layer.shift
+
+
+def statistics(x):
+    """The mean and the variance of each channel, over n values, and n / (n - 1)."""
+    n = x.size // x.shape[-1]
+    if n < 2:
+        raise ValueError(
+            f"BatchNorm({x.shape[-1]}) is trained on more than one value of each channel, not on x of shape {x.shape}"
+        )
+    axes = tuple(range(x.ndim - 1))
+    mean = np.mean(x, axis=axes)
+    return mean, np.mean((x - mean) ** 2, axis=axes), n / (n - 1)

@@ -38,7 +38,7 @@ class MaxPool:
 
     def check(self, x, place=""):
         """As of `Dense`."""
-        _check("MaxPool", self.kernel, x, place)
+        check_windows(self, x, place)
 
     def __call__(self, x):
         self.check(x)
@@ -71,7 +71,7 @@ class MeanPool:
 
     def check(self, x, place=""):
         """As of `Dense`."""
-        _check("MeanPool", self.kernel, x, place)
+        check_windows(self, x, place)
 
     def __call__(self, x):
         self.check(x)
@@ -81,10 +81,20 @@ class MeanPool:
         return _text(self)
 
 
-def _check(name, kernel, x, place):
-    axes = len(kernel) + 2
+def check_windows(layer, x, place):
+    """Refuse x of another number of axes than a layer takes, and x without room for a window."""
+    check_axes(layer, layer.kernel, x, place)
+    if any(n + sum(around) < k for n, k, around in zip(x.shape[1:-1], layer.kernel, layer.padding, strict=True)):
+        name = type(layer).__name__
+        raise ValueError(f"{place}{name}({layer.kernel}) has no room for a window in x of shape {x.shape}")
+
+
+def check_axes(layer, lengths, x, place):
+    """Refuse x that has not as many lengths as a layer takes."""
+    axes = len(lengths) + 2
     if x.ndim != axes:
-        raise ValueError(f"{place}{name}({kernel}) takes x of {axes} axes, (batch, *lengths, channels), not {x.shape}")
+        name = type(layer).__name__
+        raise ValueError(f"{place}{name}({lengths}) takes x of {axes} axes, (batch, *lengths, channels), not {x.shape}")
 
 
 def _windows(layer, x):
@@ -131,7 +141,12 @@ class AdaptiveMeanPool:
     def __init__(self, *lengths):
         self.lengths = lengths
 
+    def check(self, x, place=""):
+        """As of `Dense`."""
+        check_axes(self, self.lengths, x, place)
+
     def __call__(self, x):
+        self.check(x)
         for axis, places in enumerate(self.lengths, start=1):
             x = along(axis, _shares(x.shape[axis], places).astype(x.dtype), x)
         return x
@@ -177,7 +192,12 @@ class Upsample:
     def __init__(self, *scales, linear=False):
         self.scales, self.linear = scales, linear
 
+    def check(self, x, place=""):
+        """As of `Dense`."""
+        check_axes(self, self.scales, x, place)
+
     def __call__(self, x):
+        self.check(x)
         for axis, scale in enumerate(self.scales, start=1):
             if self.linear:
                 x = along(axis, _hats(x.shape[axis], scale).astype(x.dtype), x)

@@ -49,6 +49,8 @@ class Accumulate:
 class Chain(Rule):
     """Rules one after the other, such as `Chain(Accumulate(4), ClipNorm(1.0), WeightDecay(1e-4), Adam(1e-3))`.
 
+    The rules of a Chain among them are taken one by one.
+
     Raises
     ------
     ArgumentError
@@ -58,9 +60,10 @@ class Chain(Rule):
     rules: tuple
 
     def __init__(self, *rules):
+        rules = tuple(inner for rule in rules for inner in (rule.rules if isinstance(rule, Chain) else (rule,)))
         rest = [r for r in rules if isinstance(r, Rule)]
         first = [*(r for r in rules if isinstance(r, Accumulate)), *(r for r in rules if isinstance(r, ClipNorm))]
-        if len(first) > len({type(r) for r in first}) or list(rules) != first + rest:
+        if len(first) > len({type(r) for r in first}) or rules != (*first, *rest):
             raise zg.ArgumentError(
                 f"Chain({', '.join(type(r).__name__ for r in rules)}) is in no order that is supported",
                 why="Accumulate and ClipNorm look at the gradients of all parameters together",
@@ -68,7 +71,7 @@ class Chain(Rule):
             )
         if not rest:
             raise zg.ArgumentError("a Chain needs a rule", help="add one, such as Adam()")
-        object.__setattr__(self, "rules", tuple(rules))
+        object.__setattr__(self, "rules", rules)
 
     def start(self, x):
         """What all of the rules remember of a parameter."""

@@ -81,7 +81,7 @@ class OneCycle:
         top = self.peak * self.steps - 1.0
         last = self.steps - 1.0
         first = self.rate / self.start
-        if t <= top:
+        if t < top:
             return first + 0.5 * (self.rate - first) * (1.0 - math.cos(math.pi * t / top))
         final = first / self.end
         part = (min(t, last) - top) / (last - top)

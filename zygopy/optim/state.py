@@ -55,6 +55,12 @@ class State:
     accumulate: Accumulate | None
     waiting: np.ndarray
 
+    def __repr__(self) -> str:
+        """The rules, and how many parameters follow them."""
+        texts = [f"{part.rule}{', frozen' if part.frozen else ''}" for part in parts_of(self)]
+        told = [f"{texts.count(text)} of {text}" for text in dict.fromkeys(texts)]
+        return f"State({', '.join([*map(repr, filter(None, (self.accumulate, self.clip))), *told])})"
+
 
 def setup(rule: Rule, model: Any) -> State:
     """The state before the first update of a model: a structure whose arrays of floats are its parameters.
@@ -72,6 +78,8 @@ def setup(rule: Rule, model: Any) -> State:
     >>> model["w"]
     array([0.9, 0.8])
     """
+    if not isinstance(rule, Rule | Accumulate | ClipNorm):
+        raise zg.ArgumentError(f"{rule!r} is no optimiser", help="make one, such as optim.Adam(0.001)")
     named = zg.named_leaves(model)
     if not named:
         raise zg.DtypeError("the model has no parameters", help="give it arrays of floats, in fields, lists or dicts")

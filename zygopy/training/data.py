@@ -17,8 +17,8 @@ class DataLoader:
         An array, or a tuple, dict, NamedTuple or dataclass of arrays, nested at will; each batch has its structure.
     batch : int
         How many samples a batch has.
-    rng : numpy.random.Generator, optional
-        What shuffles; without it the order stays as it is.
+    rng : numpy.random.Generator or int, optional
+        What shuffles, or its seed; without it the order stays as it is.
     last : {"keep", "drop"}
         What becomes of the rest that is smaller than a batch.
 
@@ -36,12 +36,13 @@ class DataLoader:
     [4] [16]
     """
 
-    def __init__(self, data: Any, batch: int = 1, rng: np.random.Generator | None = None, last: str = "keep"):
+    def __init__(self, data: Any, batch: int = 1, rng: np.random.Generator | int | None = None, last: str = "keep"):
         if last not in ("keep", "drop"):
             raise zg.ArgumentError(f"last={last!r} is not known", help='use "keep" or "drop"')
-        if batch < 1:
+        if not isinstance(batch, int | np.integer) or batch < 1:
             raise zg.ArgumentError(f"a batch of {batch} samples is none", help="use batch=1 or more")
-        self.data, self.batch, self.rng, self.last = data, batch, rng, last
+        self.data, self.batch, self.last = data, batch, last
+        self.rng = None if rng is None else np.random.default_rng(rng)
         self.count = samples(data)
 
     def __len__(self) -> int:
@@ -74,7 +75,7 @@ def taken(data: Any, rows: Any) -> Any:
     return zg.map_leaves(lambda array: array[rows], data, kind=np.ndarray)
 
 
-def split(data: Any, at: float | tuple[float, ...], rng: np.random.Generator | None = None) -> tuple:
+def split(data: Any, at: float | tuple[float, ...], rng: np.random.Generator | int | None = None) -> tuple:
     """Nested arrays, split into parts.
 
     Parameters
@@ -83,8 +84,8 @@ def split(data: Any, at: float | tuple[float, ...], rng: np.random.Generator | N
         As a `DataLoader` takes it.
     at : float or tuple of float
         The fraction of the samples in the first part; of several parts, all but the last.
-    rng : numpy.random.Generator, optional
-        What shuffles the samples before; without it the first part is the first samples.
+    rng : numpy.random.Generator or int, optional
+        What shuffles the samples before, or its seed; without it the first part is the first samples.
 
     Examples
     --------
@@ -98,7 +99,7 @@ def split(data: Any, at: float | tuple[float, ...], rng: np.random.Generator | N
             f"at={at} are no fractions of the samples", help="give fractions that sum up to at most 1"
         )
     count = samples(data)
-    order = np.arange(count) if rng is None else rng.permutation(count)
+    order = np.arange(count) if rng is None else np.random.default_rng(rng).permutation(count)
     ends = [round(end * count) for end in np.cumsum(parts)]
     return tuple(taken(data, rows) for rows in np.split(order, ends))
 

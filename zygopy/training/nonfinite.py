@@ -30,7 +30,7 @@ def _found(loss: Callable, model: Any, batch: tuple) -> tuple[str, str, str]:
     watch = _Watch(model)
     watch.run(getattr(loss, "function", loss), model, batch)
     if watch.found is None:
-        return "all layers give finite values, so it arose in the loss itself", "", "look at error.batch"
+        return "all layers give finite values, so it arose in the loss itself", "", f"look at error.batch, or {smaller}"
     name, layer, told, given = watch.found
     return f"it arose in {name}, a {type(layer).__name__}", f"its output {told}; its input {given}", smaller
 
