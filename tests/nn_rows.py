@@ -14,7 +14,7 @@ from zygopy import nn
 
 @dataclass
 class Row:
-    """A layer, what it is called with (shapes of floats, or arrays; `more` is not differentiated), and the counterpart."""
+    """A layer, what it is called with (shapes of floats, or arrays, `more` without derivatives), the counterpart."""
 
     layer: Any
     inputs: tuple

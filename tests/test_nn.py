@@ -8,13 +8,14 @@ import copy
 import dataclasses
 import inspect
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import zygopy as zg
 from tests.nn_rows import ROWS
-from zygopy import models, nn
+from zygopy import models, nn, optim
 
 
 def converted(value, leaf):
@@ -175,7 +176,7 @@ MISFITS = [
     (
         nn.MaxPool((2, 5), padding=1),
         [(1, 2, 2, 1)],
-        "MaxPool((2, 5)) has no room for a window in x of shape (1, 2, 2, 1)",
+        "MaxPool((2, 5)) has no window in x of shape (1, 2, 2, 1)",
     ),
     (
         nn.AdaptiveMeanPool(3, 2),
@@ -323,6 +324,28 @@ def test_sizes_while_a_model_is_trained():
 def test_every_layer_has_a_row():
     layers = {name for name in nn.__all__ if isinstance(getattr(nn, name), type)}
     assert layers - {type(row.layer).__name__ for row in ROWS} == {"Dropout"}
+
+
+def test_every_setting_is_in_the_tables():
+    """A row of docs/nn.md names each layer and loss and its keywords; one of docs/training.md each optimiser."""
+    pages = Path(__file__).parents[1] / "docs"
+    rows = [line for line in (pages / "nn.md").read_text().splitlines() if line.startswith("| `")]
+    for name in nn.__all__:
+        parameters = inspect.signature(getattr(nn, name)).parameters.values()
+        keywords = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+        if not isinstance(getattr(nn, name), type):
+            names = [p.name for p in parameters]
+            if "agg" not in names:
+                continue
+            keywords = set(names[2:]) - {"agg"}
+        row = next((row for row in rows if re.search(rf"`{name}[(`]", row)), "")
+        row += next(r for r in rows if r.startswith("| `Conv(")) if "as `Conv`" in row else ""
+        assert row, name
+        assert keywords <= set(re.findall(r"\w+", row)), name
+    text = (pages / "training.md").read_text()
+    assert all(
+        f"{name}(" in text for name in optim.__all__ if name[0].isupper() and name not in ("Part", "Rule", "State")
+    )
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if not row.more], ids=str)

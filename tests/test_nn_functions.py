@@ -1,12 +1,14 @@
 """Activations, losses, initialisers, layers while they are trained: beside PyTorch and finite differences."""
 
+import inspect
+import re
 from functools import partial
 
 import numpy as np
 import pytest
 
 import zygopy as zg
-from zygopy import nn
+from zygopy import models, nn
 
 ACTIVATIONS = {
     "celu": "celu",
@@ -143,7 +145,8 @@ def functions_of(module) -> set:
 
 def test_every_function_has_a_row():
     assert functions_of(nn.activations) - {"identity"} == set(ACTIVATIONS)
-    assert functions_of(nn.losses) == {name.split()[0] for name in LOSSES}
+    losses = {name for name in nn.__all__ if "agg" in inspect.signature(getattr(nn, name)).parameters}
+    assert losses == {name.split()[0] for name in LOSSES} | {"ctc"}  # which has tests of its own
     others = {"fans", "zeros", "ones", "identity_matrix"}  # tested below
     assert functions_of(nn.initialisers) - others == set(VARIANCES)
 
@@ -209,16 +212,77 @@ def test_ctc_of_extreme_logits():
     np.testing.assert_allclose(slope, wanted_slope, atol=1e-4)
 
 
-def test_ctc_against_torch():
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("agg", ["mean", "sum"])
+def test_ctc_against_torch(agg, dtype):
     torch = pytest.importorskip("torch")
-    x, lengths, letters = RANDOM.normal(size=(2, 6, 4)), np.array([6, 5]), np.array([3, 2])
+    tolerance = 1e-10 if dtype == np.float64 else 1e-5
+    x, lengths, letters = RANDOM.normal(size=(2, 6, 4)).astype(dtype), np.array([6, 5]), np.array([3, 2])
     t = torch.tensor(x, requires_grad=True)
     logs = t.log_softmax(-1).transpose(0, 1)
     wanted = torch.nn.functional.ctc_loss(logs, torch.tensor(TEXTS), tuple(lengths), tuple(letters), reduction="none")
-    wanted.mean().backward()
-    value, slope = zg.value_and_grad(nn.ctc, backend="python")(x, TEXTS, lengths, letters)
-    np.testing.assert_allclose(value, wanted.mean().item(), rtol=1e-10)
-    np.testing.assert_allclose(slope, t.grad.numpy(), atol=1e-10)
+    wanted = getattr(wanted, agg)()
+    wanted.backward()
+    call = partial(nn.ctc, agg=getattr(np, agg))
+    value, slope = zg.value_and_grad(lambda x: call(x, TEXTS, lengths, letters), backend="python")(x)
+    np.testing.assert_allclose(value, wanted.item(), rtol=tolerance)
+    np.testing.assert_allclose(slope, t.grad.numpy(), atol=tolerance)
+    assert slope.dtype == dtype
+
+
+MISFITS = [
+    (nn.mse, (3, 1), np.zeros(3), "predictions of shape (3, 1) do not fit what was wanted, of shape (3,)"),
+    (nn.hinge, (3,), np.zeros(4), "predictions of shape (3,) do not fit what was wanted, of shape (4,)"),
+    (nn.focal, (3, 2), np.zeros((3, 1)), "predictions of shape (3, 2) do not fit what was wanted, of shape (3, 1)"),
+    (
+        nn.logit_crossentropy,
+        (3, 2),
+        np.array([0, 1]),
+        "predictions of shape (3, 2) do not fit labels of shape (2,): they are ints of one axis less, or of the "
+        "predictions' shape",
+    ),
+    (nn.logit_crossentropy, (2, 3), np.array([0, -1]), "labels of 3 classes are ints from 0 to 2"),
+    (nn.crossentropy, (2, 3), np.array([3, 0]), "labels of 3 classes are ints from 0 to 2"),
+    (
+        nn.ctc,
+        (2, 5, 3),
+        np.array([[1, 2]]),
+        "ctc takes logits of shape (batch, steps, classes) and labels of shape (batch, letters), not (2, 5, 3) and "
+        "(1, 2)",
+    ),
+]
+
+
+@pytest.mark.parametrize("how", ["plain", "python"])
+@pytest.mark.parametrize(("loss", "shape", "labels", "message"), MISFITS)
+def test_labels_that_do_not_fit(loss, shape, labels, message, how):
+    """Nothing is broadcast, and no label counts from the end."""
+    call = loss if how == "plain" else zg.value_and_grad(loss, backend="python")
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        call(np.zeros(shape), labels)
+
+
+@pytest.mark.parametrize("name", ["mse", "logit_crossentropy", "logit_binary_crossentropy", "squared_hinge", "focal"])
+def test_labels_of_ints_and_bools(name):
+    """float32 stays float32, and so is a number in the place of an array."""
+    loss, labels = getattr(nn, name), np.array([[True, False], [False, True]])
+    x = nn.softmax(RANDOM.normal(size=(2, 2)).astype(np.float32))
+    wanted = loss(x, labels.astype(np.float32))
+    for given in (labels, labels.astype(int)):
+        assert loss(x, given).dtype == np.float32
+        np.testing.assert_array_equal(loss(x, given), wanted)
+        value, slope = zg.value_and_grad(loss, backend="python")(x, given)
+        np.testing.assert_allclose(value, wanted, rtol=1e-6)
+        assert slope.dtype == np.float32
+    assert nn.mse(0.5, 1.0) == 0.25
+    assert nn.mse(x, 1.0).dtype == np.float32
+
+
+def test_losses_at_edges_have_finite_derivatives():
+    zeros, certain = np.zeros((1, 3)), np.array([[1.0, 0.0, 0.0]])
+    assert np.isfinite(zg.grad(nn.cosine_loss, backend="python")(zeros, certain)).all()
+    slope = zg.grad(lambda x: nn.focal(x, certain, gamma=0.5), backend="python")(certain)
+    assert np.isfinite(slope).all()
 
 
 # -- while they are trained ------------------------------------------------------------------------------------------
@@ -229,21 +293,55 @@ def trained_loss(model, x, key):
     return weighted(nn.identity, y), model
 
 
-def test_batch_norm_against_torch():
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_batch_norm_against_torch(dtype):
     """The batch's statistics and their derivatives; the running ones afterwards; the first layer is as it was."""
     torch = pytest.importorskip("torch")
-    x, layer = RANDOM.normal(size=(4, 3, 2)), nn.BatchNorm(2)
+    tolerance = 1e-10 if dtype == np.float64 else 1e-5
+    x, layer = RANDOM.normal(size=(4, 3, 2)).astype(dtype), models.convert(nn.BatchNorm(2), dtype)
     (gradient, x_bar), after = zg.grad(trained_loss, (0, 1), has_aux=True, backend="python")(layer, x, None)
-    mean, variance, t = torch.zeros(2, dtype=float), torch.ones(2, dtype=float), torch.tensor(x, requires_grad=True)
-    scale = torch.ones(2, dtype=float, requires_grad=True)
+    t, scale = torch.tensor(x, requires_grad=True), torch.tensor(layer.scale, requires_grad=True)
+    mean, variance = torch.tensor(layer.mean), torch.tensor(layer.variance)
     y = torch.nn.functional.batch_norm(t.movedim(-1, 1), mean, variance, scale, None, True, 0.1).movedim(1, -1)
-    (y * torch.tensor(np.cos(np.arange(24.0)).reshape(4, 3, 2))).sum().backward()
-    np.testing.assert_allclose(after.mean, mean.numpy(), rtol=1e-6)
-    np.testing.assert_allclose(after.variance, variance.numpy(), rtol=1e-6)
-    np.testing.assert_allclose(x_bar, t.grad.numpy(), atol=1e-10)
-    np.testing.assert_allclose(gradient.scale, scale.grad.numpy(), atol=1e-6)
+    (y * torch.tensor(np.cos(np.arange(24)).astype(dtype).reshape(4, 3, 2))).sum().backward()
+    np.testing.assert_allclose(after.mean, mean.numpy(), atol=tolerance)
+    np.testing.assert_allclose(after.variance, variance.numpy(), atol=tolerance)
+    np.testing.assert_allclose(x_bar, t.grad.numpy(), atol=tolerance)
+    np.testing.assert_allclose(gradient.scale, scale.grad.numpy(), atol=tolerance)
     assert not gradient.mean.any()
     assert not layer.mean.any()
+
+
+def run_from(layer, x, state):
+    found, last = layer.run(x, state)
+    return weighted(nn.identity, found) + sum(np.sum(h * h) for h in (last if isinstance(last, tuple) else (last,)))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+def test_states_of_sequences_against_torch(kind, dtype):
+    """From a given state; the value, and the derivatives of the sequence and that state."""
+    torch = pytest.importorskip("torch")
+    tolerance = 1e-10 if dtype == np.float64 else 1e-5
+    layer, x = models.convert(kind(3, 4, rng=0), dtype), RANDOM.normal(size=(2, 5, 3)).astype(dtype)
+    state = tuple(RANDOM.normal(size=(2, 4)).astype(dtype) for _ in range(1 + (kind is nn.LSTM)))
+    given = state if kind is nn.LSTM else state[0]
+    value, (x_bar, state_bar) = zg.value_and_grad(run_from, (1, 2), backend="python")(layer, x, given)
+
+    theirs = getattr(torch.nn, kind.__name__)(3, 4, batch_first=True, dtype=torch.tensor(x).dtype)
+    second = getattr(layer, "recurrent_bias", np.zeros_like(layer.bias))
+    arrays = {"weight_ih_l0": layer.weight.T, "weight_hh_l0": layer.recurrent.T, "bias_ih_l0": layer.bias}
+    for name, array in (arrays | {"bias_hh_l0": second}).items():
+        getattr(theirs, name).data[...] = torch.tensor(array)
+    t, first = torch.tensor(x, requires_grad=True), [torch.tensor(h[None], requires_grad=True) for h in state]
+    found, last = theirs(t, tuple(first) if kind is nn.LSTM else first[0])
+    total = (found * torch.tensor(np.cos(np.arange(40)).reshape(2, 5, 4).astype(dtype))).sum()
+    total = total + sum((h * h).sum() for h in (last if kind is nn.LSTM else (last,)))
+    total.backward()
+    np.testing.assert_allclose(value, total.item(), atol=tolerance * 10)
+    np.testing.assert_allclose(x_bar, t.grad.numpy(), atol=tolerance)
+    for found_bar, h in zip(state_bar if kind is nn.LSTM else (state_bar,), first, strict=True):
+        np.testing.assert_allclose(found_bar, h.grad.numpy()[0], atol=tolerance)
 
 
 @pytest.mark.parametrize("backend", ["python", "cpu"])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import zygopy as zg
-from zygopy import optim
+from zygopy import nn, optim
 
 # Three parameters after ten updates with the gradients of `gradient_at`, by PyTorch 2.13 in float64 (`python -m
 # tests.test_optim` prints them); AdaBelief's and Lion's, which PyTorch lacks, follow their papers by hand below.
@@ -104,20 +104,22 @@ def test_every_optimiser_has_a_row():
     assert rules - apart - by_papers == set(RULES)
 
 
-def test_adabelief_and_lion_follow_their_papers():
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 1e-5)])
+def test_adabelief_and_lion_follow_their_papers(dtype, tolerance):
+    """PyTorch has none."""
     x, m, s = START.copy(), 0.0, 0.0
     for t in range(1, 11):
         g = gradient_at(t - 1)
         m = 0.9 * m + 0.1 * g
         s = 0.99 * s + 0.01 * (g - m) ** 2 + 1e-8
         x -= 0.1 * (m / (1 - 0.9**t)) / (np.sqrt(s / (1 - 0.99**t)) + 1e-8)
-    assert np.allclose(ten_updates(optim.AdaBelief(0.1, 0.9, 0.99, 1e-8)), x, rtol=1e-12)
+    assert np.allclose(ten_updates(optim.AdaBelief(0.1, 0.9, 0.99, 1e-8), dtype), x, rtol=tolerance)
     x, m = START.copy(), 0.0
     for t in range(10):
         g = gradient_at(t)
         x -= 0.1 * (np.sign(0.9 * m + 0.1 * g) + 0.5 * x)
         m = 0.99 * m + 0.01 * g
-    assert np.allclose(ten_updates(optim.Lion(0.1, decay=0.5)), x, rtol=1e-12)
+    assert np.allclose(ten_updates(optim.Lion(0.1, decay=0.5), dtype), x, rtol=tolerance)
 
 
 @pytest.mark.parametrize("rule", [optim.Adam(0.1), optim.Chain(optim.ClipNorm(0.5), optim.NAdam(optim.Cosine(0.1, 7)))])
@@ -188,6 +190,11 @@ def test_chains_in_no_order_are_refused():
         optim.Chain(optim.ClipNorm())
 
 
+def test_chains_in_chains():
+    inner = optim.Chain(optim.ClipNorm(1.0), optim.WeightDecay(0.1))
+    assert optim.Chain(inner, optim.Adam()) == optim.Chain(optim.ClipNorm(1.0), optim.WeightDecay(0.1), optim.Adam())
+
+
 # -- states ----------------------------------------------------------------------------------------------------------
 
 
@@ -221,11 +228,23 @@ def test_rules_are_adjusted_as_a_whole_and_in_part():
 
 
 def test_models_without_real_parameters_are_refused():
+    with pytest.raises(zg.ArgumentError, match=r"Adam'> is no optimiser\nhelp: make one, such as optim.Adam"):
+        optim.setup(optim.Adam, {"w": np.ones(3)})
     with pytest.raises(zg.DtypeError, match="the model has no parameters"):
         optim.setup(optim.Adam(), {"n": 3})
     with pytest.raises(zg.DtypeError) as raised:
         optim.setup(optim.Adam(), {"z": [np.ones(1, complex)]})
     assert str(raised.value) == "the parameter ['z'][0] is complex\nhelp: keep its two parts as real arrays"
+
+
+def test_states_are_printed():
+    """Also those of layers, whose own text has the shapes of arrays."""
+    state = optim.setup(optim.Chain(optim.ClipNorm(2.0), optim.Descent(0.1)), nn.Chain(nn.Dense(3, 2), np.tanh))
+    optim.freeze(state.parts[0].weight)
+    assert repr(state) == "State(ClipNorm(limit=2.0), 1 of Descent(rate=0.1), frozen, 1 of Descent(rate=0.1))"
+    assert repr(state.parts[0]).startswith(
+        "Dense(weight=Part(rule=Descent(rate=0.1), slots=(), count=array([0]), frozen"
+    )
 
 
 @dataclass(frozen=True)
@@ -282,6 +301,7 @@ def test_schedules_at_their_ends():
     assert optim.Cosine(1.0, 10)(10.0) == 1.0
     cycle = optim.OneCycle(1.0, 11, peak=0.5)
     assert cycle(4.5) == pytest.approx(1.0)
+    assert optim.OneCycle(1.0, 10, peak=0.1)(0.0) == 1.0
     assert cycle(10.0) == cycle(99.0) == pytest.approx(1.0 / 25.0 / 1e4)
 
 

@@ -206,7 +206,7 @@ def test_batches_of_nested_arrays():
 
 
 def test_shuffled_batches_have_all_samples_and_a_new_order():
-    loader = training.DataLoader((np.arange(20), np.arange(20) * 2), 6, np.random.default_rng(0))
+    loader = training.DataLoader((np.arange(20), np.arange(20) * 2), 6, rng=0)
     passes = [[np.concatenate(part) for part in zip(*loader, strict=True)] for _ in range(2)]
     for first, second in passes:
         assert sorted(first) == list(range(20))
@@ -221,6 +221,8 @@ def test_data_that_does_not_fit_is_refused():
         "the arrays have different numbers of samples: data[0] has 3, data[1] has 4\n"
         "help: give all of them one first axis"
     )
+    with pytest.raises(zg.ArgumentError, match="a batch of 2.5 samples is none"):
+        training.DataLoader(X, 2.5)
     with pytest.raises(zg.ArgumentError, match="last='no' is not known"):
         training.DataLoader(X, last="no")
     with pytest.raises(zg.ArgumentError, match="labels from 0 to 3 do not fit 3 classes"):
@@ -230,7 +232,9 @@ def test_data_that_does_not_fit_is_refused():
 
 
 def test_splits_divide_the_samples():
-    parts = training.split((np.arange(10), -np.arange(10)), (0.5, 0.3), np.random.default_rng(1))
+    parts = training.split((np.arange(10), -np.arange(10)), (0.5, 0.3), rng=1)
+    same = training.split((np.arange(10), -np.arange(10)), (0.5, 0.3), np.random.default_rng(1))
+    assert np.array_equal(parts[0][0], same[0][0])
     assert [len(a) for a, _ in parts] == [5, 3, 2]
     assert sorted(np.concatenate([a for a, _ in parts])) == list(range(10))
     assert all(np.array_equal(a, -b) for a, b in parts)

@@ -18,13 +18,18 @@ def ctc(logits, labels, lengths=None, label_lengths=None, blank=0, agg=np.mean):
     blank : int
         The class that stands for no letter.
     agg : callable
-        Of the losses of the texts.
+        Of the losses of the texts; that of a text with too few steps is infinite.
 
     Examples
     --------
     >>> float(ctc(np.zeros((1, 2, 2)), np.array([[1]])).round(4))  # 3 of 4 paths spell it
     0.2877
     """
+    if logits.ndim != 3 or labels.ndim != 2 or labels.shape[0] != logits.shape[0]:
+        raise ValueError(
+            "ctc takes logits of shape (batch, steps, classes) and labels of shape (batch, letters), "
+            f"not {logits.shape} and {labels.shape}"
+        )
     logs = log_softmax(logits)
     batch, steps, letters = logits.shape[0], logits.shape[1], labels.shape[1]
     losses = np.zeros(batch, logits.dtype)

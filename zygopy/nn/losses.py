@@ -56,7 +56,7 @@ def chosen(values, labels):
             "they are ints of one axis less, or of the predictions' shape"
         )
     if np.any((labels < 0) | (labels >= values.shape[-1])):
-        raise ValueError(f"labels from {np.min(labels)} to {np.max(labels)} do not fit {values.shape[-1]} classes")
+        raise ValueError(f"labels of {values.shape[-1]} classes are ints from 0 to {values.shape[-1] - 1}")
     return np.take_along_axis(values, labels[..., np.newaxis], -1)[..., 0]
 
 
@@ -114,7 +114,7 @@ def poisson(rates, counts, eps=1e-7, agg=np.mean):
 
 def focal(probabilities, labels, gamma=2.0, eps=1e-7, agg=np.mean):
     """-sum of labels * (1 - p)**gamma * log(p + eps), for each sample (Lin et al. 2017)."""
-    return agg(-chosen(np.maximum(1 - probabilities, 0) ** gamma * np.log(probabilities + eps), labels))
+    return agg(-chosen(np.maximum(1 - probabilities, eps) ** gamma * np.log(probabilities + eps), labels))
 
 
 def logit_binary_focal(logits, labels, gamma=2.0, agg=np.mean):

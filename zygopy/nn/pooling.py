@@ -86,7 +86,7 @@ def check_windows(layer, x, place):
     check_axes(layer, layer.kernel, x, place)
     if any(n + sum(around) < k for n, k, around in zip(x.shape[1:-1], layer.kernel, layer.padding, strict=True)):
         name = type(layer).__name__
-        raise ValueError(f"{place}{name}({layer.kernel}) has no room for a window in x of shape {x.shape}")
+        raise ValueError(f"{place}{name}({layer.kernel}) has no window in x of shape {x.shape}")
 
 
 def check_axes(layer, lengths, x, place):
