@@ -55,6 +55,15 @@ def test_conversion():
     double = models.convert({"m": chain(), "n": np.array([1, 2])}, np.float64)
     assert {leaf.dtype for leaf in zg.leaves(double)} == {np.dtype(np.float64)}
     assert double["n"].dtype == np.int64
+    with pytest.raises(zg.DtypeError, match="^parameters are floats, not int64\nhelp: use np.float32 or np.float64$"):
+        models.convert(chain(), int)
+
+
+def test_sizes_of_dicts():
+    found = models.outputsize(lambda x: {"half": x[:, ::2], "rows": (x, x.sum(1))}, (7, 4))
+    assert found == {"half": (7, 2), "rows": ((7, 4), (7,))}
+    with pytest.raises(zg.ArgumentError, match="^the shapes of the inputs are missing"):
+        models.outputsize(np.tanh)
 
 
 @pytest.mark.parametrize("suffix", ["npz", "safetensors"])

@@ -95,7 +95,7 @@ def masked(scores, mask, causal):
 
 
 def sources(layer, x, keys, values):
-    """What x attends to, by default itself, and where the values come from, by default there; what fits, that is."""
+    """What x attends to, by default itself, and where the values come from, by default there; or a refusal."""
     keys = x if keys is None else keys
     values = keys if values is None else values
     for tokens in (x, keys, values):

@@ -17,7 +17,7 @@ def like(predicted, wanted):
         return wanted
     if wanted.shape != predicted.shape:
         raise ValueError(f"predictions of shape {predicted.shape} do not fit what was wanted, of shape {wanted.shape}")
-    return wanted if wanted.dtype.kind == "f" else wanted.astype(predicted.dtype)
+    return wanted.astype(predicted.dtype) if wanted.dtype.kind in "iub" else wanted
 
 
 def mse(predicted, wanted, agg=np.mean):

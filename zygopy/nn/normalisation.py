@@ -215,7 +215,7 @@ class BatchNorm:
 
 
 def scaled(layer, x, mean, variance):
-    """x with these means and variances taken away, scaled and shifted by the layer's parameters."""
+    """x less a mean, over the root of a variance, scaled and shifted by the layer's parameters."""
     return (x - mean) / np.sqrt(variance + layer.eps) * layer.scale + layer.shift
 
 
