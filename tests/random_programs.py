@@ -12,6 +12,7 @@ import io
 import itertools
 import math
 import multiprocessing
+import os
 import signal
 import sys
 import tempfile
@@ -31,6 +32,7 @@ from tests.long_oracle import Unstable
 from tests.shrink import shrink
 from tests.writing.base import RandomProgram
 
+os.environ["ZYGOPY_VERIFY"] = "1"
 _numbers = itertools.count()
 
 

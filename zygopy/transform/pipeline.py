@@ -123,7 +123,7 @@ def build(
         _FUSE[target],
         reassociate,
     )
-    primal = _through(passes, guarded)
+    primal = verify(_through(passes, guarded))  # always: what is out of scope would have no derivative, in silence
     if taken is not None:
         taken.fused += _with_kept(primal)
     is_inner = lengths is not None and lengths.ask is not None
