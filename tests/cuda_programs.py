@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from scipy import special
 
 from tests.programs.registry import numbers
 
@@ -86,6 +87,11 @@ def layer_norm(x, g):
     return np.sum(np.tanh(centred / scale[:, None] * g) ** 2)
 
 
+def special_functions(x):
+    smooth = special.gammaln(x) + special.digamma(x) * special.gamma(x) + special.erfc(x)
+    return np.sum(smooth + np.sinc(x) + special.j0(x) * special.i1(x))
+
+
 def recurrence(x, a):
     h = 0.0
     for k in range(len(x)):
@@ -106,7 +112,9 @@ SAMPLES = {
     picked: (numbers(40), np.arange(40) * 7 % 11),
     layer_norm: (numbers(12, 6), numbers(6, shift=1.0)),
     recurrence: (numbers(9), 0.5),
+    special_functions: (numbers(11, shift=2.5),),
 }
+IN_FLOAT32 = [f for f in SAMPLES if f is not special_functions]  # which is computed in float64 everywhere
 
 
 def args_of(function, dtype=np.float64) -> tuple:

@@ -210,11 +210,13 @@ class Runner:
         definition.decorator_list = []
         tree = ast.fix_missing_locations(_Barriers().visit(tree))
         code = compile(tree, f"<{kernel.name}>", "exec")
+        functions = "\n".join(kernel.functions).replace("@cuda.jit(device=True)", "")
 
         def launched(grid, block, *args):
             self.launches.append(kernel.name)
             launch = Launch(grid, block)
             namespace = {"np": np, "math": math, "u32": int, "cuda": launch, "libdevice": LIBDEVICE}
+            exec(functions, namespace)
             exec(code, namespace)
             function = namespace[kernel.name]
             names = [a.arg for a in definition.args.args]

@@ -9,6 +9,8 @@ import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 
@@ -40,11 +42,9 @@ def assembled(kernel: KernelText, compute: tuple[int, int]) -> Assembled:
     """A kernel compiled to PTX, and what ptxas makes of it."""
     from numba import cuda, from_dtype, types
 
-    def plain(f):
-        return f
-
     class Module:
-        jit = staticmethod(plain)
+        def jit(self, f=None, **options):
+            return f or cuda.jit(**options)
 
         def __getattr__(self, name):
             return getattr(cuda, name)
@@ -58,7 +58,9 @@ def assembled(kernel: KernelText, compute: tuple[int, int]) -> Assembled:
         for t in kernel.types
     ]
     signature += [types.Array(types.int32, 1, "C")] if kernel.checks else []
-    ptx, _ = cuda.compile(function, tuple(signature), cc=compute, device=False, abi="numba", output="ptx")
+    device = SimpleNamespace(compute_capability=compute)
+    with mock.patch("numba.cuda.dispatcher.get_current_device", return_value=device):  # device functions ask
+        ptx, _ = cuda.compile(function, tuple(signature), cc=compute, device=False, abi="numba", output="ptx")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "kernel.ptx"
         file.write_text(ptx)

@@ -1521,11 +1521,11 @@ def fourier_on_a_gpu(x):
     return np.sum(np.abs(np.fft.rfft(x)) ** 2)
 
 
-@refused("functions that kernels do not have", zg.UnsupportedError, call=_for_gpu(X))
-def gamma_on_a_gpu(x):
+@refused("functions of integers, such as `math.comb`", zg.UnsupportedError, call=_for_gpu(X))
+def integers_on_a_gpu(x):
     total = 0.0
     for k in range(len(x)):
-        total += math.gamma(x[k])
+        total += x[k] * math.comb(k, 2)
     return total
 
 

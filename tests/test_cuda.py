@@ -449,7 +449,7 @@ def test_the_runner_sees_missing_barriers_and_atomics(name, monkeypatch):
 
 def test_literals_of_kernels_are_typed():
     """In float32 kernels no number is a float64."""
-    for function in cuda_programs.SAMPLES:
+    for function in cuda_programs.IN_FLOAT32:
         for kernel in kernels_of(function, np.float32):
             code = "\n".join(line.partition("#")[0] for line in kernel.text.split("\n"))
             assert "float64" not in code

@@ -16,6 +16,11 @@ from tests.test_cuda_models import MODELS
 pytestmark = pytest.mark.skipif(find_spec("numba_cuda") is None, reason="needs numba-cuda")
 
 
+SINGLE = [
+    f for f in cuda_programs.SAMPLES if f is not cuda_programs.special_functions
+]  # these are of float64 everywhere
+
+
 def test_registers_and_spills_are_what_the_table_says():
     table = ptx.table()
     assert table == ptx.TABLE.read_text()
@@ -23,7 +28,7 @@ def test_registers_and_spills_are_what_the_table_says():
     assert all(line[spills:].split()[0] == "0/0" for line in table.split("\n")[1:-1])
 
 
-@pytest.mark.parametrize("function", cuda_programs.SAMPLES, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("function", cuda_programs.IN_FLOAT32, ids=lambda f: f.__name__)
 def test_float32_kernels_compute_in_float32(function):
     """All but sine and cosine, which NVIDIA's library reduces in float64 where the argument is large."""
     for kernel in ptx.kernels_of(function, np.float32):

@@ -45,8 +45,10 @@ class Program:
 
     @property
     def text(self) -> str:
-        """The host's part, and behind it the kernels."""
-        return "\n\n".join([self.source.text, *(k.text for k in (*self.kernels, *self.joins.values()))])
+        """The host's part, and behind it the kernels and what they call."""
+        kernels = [*self.kernels, *self.joins.values()]
+        functions = sorted({text for kernel in kernels for text in kernel.functions})
+        return "\n\n".join([self.source.text, *(k.text for k in kernels), *functions])
 
     def on(self, device: Device) -> Callable:
         """The program as a function that runs on a device."""
@@ -196,5 +198,6 @@ def _raise(checked: list[KernelText], failed: list[int]) -> None:
 def executed(kernel: KernelText, cuda: Any) -> Any:
     """What the text of a kernel defines, where `cuda` is Numba's module or stands for it."""
     namespace: dict[str, Any] = {"np": np, "math": math, "cuda": cuda, "u32": np.uint32, "libdevice": cuda.libdevice}
-    exec(compile(kernel.text, f"<zygopy {kernel.name}>", "exec"), namespace)
+    for text in (*kernel.functions, kernel.text):
+        exec(compile(text, f"<zygopy {kernel.name}>", "exec"), namespace)
     return namespace[kernel.name]

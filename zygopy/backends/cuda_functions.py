@@ -1,10 +1,13 @@
 """How kernels call functions of numbers: those that Numba-CUDA has under NumPy's name, `math`, NVIDIA's libdevice.
 
 Formulas stand for the rest; a text with {0} more than once names its operand again, which the compiler computes once.
+Special functions are the Python of `runtime`, as device functions.
 """
 
+import inspect
 import re
 
+from zygopy.backends import runtime
 from zygopy.errors import UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.ir import Let, Op
@@ -65,9 +68,31 @@ def function_text(let: Let) -> str | None:
             "log2": number(0.6931471805599453),
         }
         return re.sub(r"\{([a-z]\w*)\}", lambda found: names[found[1]], _TEXTS[op])
-    calls = re.findall(r"(?<![\w.])([a-z]\w*(?:\.\w+)?)\(", op.text)
-    if op not in _NUMPY and any(name not in ("abs", "min", "max") for name in calls):
+    if op not in _NUMPY and any(name not in _OWN for name in _called(op.text)):
         raise UnsupportedError(
             f"{op.name} in a loop over elements is not supported on backend cuda", let.loc, help='use backend="cpu"'
         )
     return None
+
+
+_OWN = {"abs", "min", "max", *runtime.SPECIAL}
+
+
+def _called(text: str) -> list[str]:
+    return re.findall(r"(?<![\w.])([a-z]\w*(?:\.\w+)?)\(", text)
+
+
+def device_functions(text: str) -> tuple[str, ...]:
+    """The texts of the functions of ours that a kernel calls."""
+    return tuple(_device_function(name) for name in sorted({*_called(text)} & {*runtime.SPECIAL}))
+
+
+def _device_function(name: str) -> str:
+    source = inspect.getsource(runtime.SPECIAL[name])
+    for known, here in _ON_DEVICE.items():
+        source = source.replace(f"{known}(", f"{here}(")
+    return f"@cuda.jit(device=True)\n{source}"
+
+
+_ON_DEVICE = {"np.floor": "libdevice.floor", "np.rint": "libdevice.rint", "np.isinf": "math.isinf"}
+_ON_DEVICE |= {"np.sqrt": "math.sqrt", "np.exp": "math.exp"}

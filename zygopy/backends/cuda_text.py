@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zygopy.backends.cuda_functions import function_text
+from zygopy.backends.cuda_functions import device_functions, function_text
 from zygopy.errors import Loc, UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import Builder, integer, zero
@@ -46,7 +46,8 @@ THREADS = 256  # in a block
 class KernelText:
     """A kernel as text; `sums` are the parameters that blocks leave parts in, and how these are combined.
 
-    `flat` are the positions of contiguous arrays, which are passed as vectors.
+    `flat` are the positions of contiguous arrays, which are passed as vectors, and `functions` the texts of device
+    functions that it calls.
     """
 
     name: str
@@ -56,6 +57,7 @@ class KernelText:
     flat: tuple[int, ...] = ()
     checks: tuple[Check, ...] = ()
     by_rows: bool = False  # a block for each trip, not a thread
+    functions: tuple[str, ...] = ()
 
 
 class HostWriter(Writer):
@@ -263,7 +265,8 @@ def kernel_text(kernel: Function) -> KernelText:
     checks = tuple(s for s in walk(kernel.body) if isinstance(s, Check))
     by_rows = is_of_rows(kernel)
     text = emit(kernel, writing=RowsWriter if by_rows else KernelWriter).text
-    return KernelText(kernel.name, text, tuple(v.type for v in params), tuple(sums), tuple(flat), checks, by_rows)
+    types = tuple(v.type for v in params)
+    return KernelText(kernel.name, text, types, tuple(sums), tuple(flat), checks, by_rows, device_functions(text))
 
 
 def combining(op: Op, dtype: str, name: str) -> Function:

@@ -248,6 +248,7 @@ def snapshot_step(trips, snapshots):
     return min(before, trips - before * snapshots // (snapshots + repeats - 1))
 
 
-_OF_FLOATS = (expit, erf, erfc, xlogy, gamma_function, log_gamma, digamma, polygamma, bessel_j, bessel_i, sinc)
-_OTHERS = (ieee_remainder, factorial, comb, perm, isqrt, snapshot_step)
-HELPERS = {f.__name__: f for f in (*_OF_FLOATS, *_OTHERS)}  # what emitted text may name
+_SPECIAL = (gamma_function, log_gamma, digamma, polygamma, bessel_j, bessel_i, sinc)
+_OTHERS = (expit, erf, erfc, xlogy, ieee_remainder, factorial, comb, perm, isqrt, snapshot_step)
+SPECIAL = {f.__name__: f for f in _SPECIAL}  # which GPUs have no instructions or library functions for, either
+HELPERS = {f.__name__: f for f in (*_SPECIAL, *_OTHERS)}  # what emitted text may name
