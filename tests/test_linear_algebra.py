@@ -69,6 +69,37 @@ def test_a_matrix_product_is_a_kernel():
     """)
 
 
+STACKS = [
+    lambda a, b: a @ b,
+    lambda a, b: np.swapaxes(a, 0, 1)[:, ::-1] @ b,
+    lambda a, b: a[::2, :, 1:4] @ b[1:4],
+    lambda a, b: np.matmul(a[np.newaxis], b.T) @ b,
+]
+
+
+@pytest.mark.parametrize("function", STACKS)
+@pytest.mark.parametrize("shape", [(2, 3, 5), (0, 3, 5), (2, 0, 5)])
+def test_a_stack_times_one_matrix_is_one_product(function, shape):
+    """Wherever its memory lies; beside central differences of NumPy's."""
+
+    def loss(a, b):
+        y = function(a, b)
+        return np.sum(y * np.cos(np.arange(y.size)).reshape(y.shape))
+
+    a, b = numbers(*shape), numbers(5, 5)
+    compiled = zg.value_and_grad(loss, (0, 1), backend="python")
+    value, gradients = compiled(a, b)
+    np.testing.assert_allclose(value, loss(a, b), atol=1e-12)
+    for k, (x, slope) in enumerate(zip((a, b), gradients, strict=True)):
+        assert slope.shape == x.shape
+        along = numbers(*x.shape)
+        ends = [loss(*(x + h * along if j == k else other for j, other in enumerate((a, b)))) for h in (1e-6, -1e-6)]
+        np.testing.assert_allclose(np.sum(slope * along), (ends[0] - ends[1]) / 2e-6, rtol=1e-6, atol=1e-6)
+    source = zg.jit(STACKS[0]).source(a, b)
+    assert source.count("matmul(") == 1
+    assert "for " not in source
+
+
 def test_a_product_that_nothing_reads_is_removed():
     assert not kernels(zg.grad(unused_product, (0, 1), backend="python").program(np.eye(2), np.eye(2)).function)
 

@@ -4,8 +4,8 @@ y = a @ x        for i: total = 0.0                      c = a @ b        matmul
                      for k: total += a[i, k] * x[k]
                      y[i] = total
 
-Stacks of matrices are loops over matrices. Matrices of a few elements whose shape is known when the function is
-compiled are loop nests, and so are products of integers.
+Stacks of matrices are loops over matrices, but a stack times one matrix is one product. Matrices of a few elements
+whose shape is known when the function is compiled are loop nests, and so are products of integers.
 """
 
 from collections.abc import Sequence
@@ -152,6 +152,8 @@ def matmul(s, a: object, b: object) -> View | Value:
         return vector_matrix(s, a, b) if b.ndim == 2 else _stacked_rows(s, a, b)
     if a.ndim == 2 and b.ndim == 2:
         return matrices(s, a, b)
+    if b.ndim == 2:  # the rows of all matrices are those of one
+        return contract(s, a, b, (a.ndim - 1,), (0,))
     return stacked_matrices(s, a, b)
 
 
