@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from zygopy.transform.ir import Const, Effect, Let, Op
-from zygopy.transform.types import BOOL, BOOL_, COMPLEX, FLOAT64, INT, Scalar, inexact, promote, real
+from zygopy.transform.types import BOOL, BOOL_, COMPLEX, FLOAT64, INT, INT8, Scalar, inexact, promote, real
 
 Typing = Callable[[Sequence[Scalar]], tuple[Scalar, Scalar]]  # operand types -> (what each is cast to, the result's)
 
@@ -23,6 +23,21 @@ def _arithmetic(types):
 
 def _floating(types):
     common = inexact(promote(*types))
+    return common, common
+
+
+def _division(types):
+    """NumPy divides small integers in float64, where its other functions of them are float32 or less."""
+    common = promote(*types)
+    common = common if common.is_inexact else Scalar(FLOAT64, weak=common.weak)
+    return common, common
+
+
+def _of_bools_as_int8(types):
+    """NumPy's operations that have no form for bools compute with int8."""
+    common = promote(*types)
+    if common.is_bool:
+        common = INT if common.weak else Scalar(INT8)
     return common, common
 
 
@@ -158,19 +173,19 @@ NE = _op("ne", "{0} != {1}", _comparison, 6)
 BIT_OR = _op("bit_or", "{0} | {1}", lambda t: (promote(*t), promote(*t)), 7)
 BIT_XOR = _op("bit_xor", "{0} ^ {1}", lambda t: (promote(*t), promote(*t)), 8)
 BIT_AND = _op("bit_and", "{0} & {1}", lambda t: (promote(*t), promote(*t)), 9)
-SHIFT_LEFT = _op("shift_left", "{0} << {1}", _arithmetic, 10)
-SHIFT_RIGHT = _op("shift_right", "{0} >> {1}", _arithmetic, 10)
+SHIFT_LEFT = _op("shift_left", "{0} << {1}", _of_bools_as_int8, 10)
+SHIFT_RIGHT = _op("shift_right", "{0} >> {1}", _of_bools_as_int8, 10)
 INVERT = _op("invert", "~{0}", lambda t: (promote(*t), promote(*t)), 14)
 ADD = _op("add", "{0} + {1}", _arithmetic, 12)
 SUM = _op("sum", "{0} + {1}", _arithmetic, 12)  # an addition of adjoints: their order is ours, not the user's
 ATOMIC = _op("atomic", "{0} + {1}", _arithmetic, 12)  # of stores: an addition by threads that meet in one element
 SUB = _op("sub", "{0} - {1}", _arithmetic, 12)
 MUL = _op("mul", "{0} * {1}", _arithmetic, 13)
-DIV = _op("div", "{0} / {1}", _floating, 13)
-FLOORDIV = _op("floordiv", "{0} // {1}", _arithmetic, 13)
-MOD = _op("mod", "{0} % {1}", _arithmetic, 13)
+DIV = _op("div", "{0} / {1}", _division, 13)
+FLOORDIV = _op("floordiv", "{0} // {1}", _of_bools_as_int8, 13)
+MOD = _op("mod", "{0} % {1}", _of_bools_as_int8, 13)
 NEG = _op("neg", "-{0}", _arithmetic, 14)
-POW = _op("pow", "{0} ** {1}", _arithmetic, 15, cheap=False)
+POW = _op("pow", "{0} ** {1}", _of_bools_as_int8, 15, cheap=False)
 INT_MIN = _op("int_min", "min({0}, {1})", _arithmetic)
 INT_MAX = _op("int_max", "max({0}, {1})", _arithmetic)
 

@@ -102,7 +102,7 @@ _SHORT |= {"complex64": "c8", "complex128": "c16"}
 
 FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
 COMPLEX128 = np.dtype(np.complex128)
-INT64, BOOL_ = np.dtype(np.int64), np.dtype(np.bool_)
+INT64, INT8, BOOL_ = np.dtype(np.int64), np.dtype(np.int8), np.dtype(np.bool_)
 
 FLOAT = Scalar(FLOAT64, weak=True)  # a Python float, or a float64 argument
 COMPLEX = Scalar(COMPLEX128, weak=True)

@@ -13,7 +13,7 @@ from zygopy.transform import ops
 from zygopy.transform.build import Traced, lift, where
 from zygopy.transform.functions import apply_op, composed
 from zygopy.transform.ir import Const, Op
-from zygopy.transform.types import INT, Scalar, inexact, promote
+from zygopy.transform.types import FLOAT64, INT, INT8, Scalar, inexact, promote
 
 # -- helpers ----------------------------------------------------------------------------------------------------------
 
@@ -58,6 +58,7 @@ composed(np.positive)(_identity)
 
 @composed(np.square)
 def square(x):
+    x = cast(x, Scalar(INT8)) if x.value.type.is_bool else x
     return x * x
 
 
@@ -222,6 +223,8 @@ def ulp(x):
 def fmod(a, b):
     if not is_integer(a, b):
         return apply(ops.FMOD, a, b)
+    if a.value.type.is_bool and b.value.type.is_bool:
+        return a % b  # an int8 of no sign
     rest = abs(a) % abs(b)
     return where(a < 0, -rest, rest)
 
@@ -277,14 +280,18 @@ composed(math.lgamma)(_in_double(ops.LGAMMA))
 composed(math.remainder)(_in_double(ops.IEEE_REMAINDER))
 
 
+def _float64_of_integers(type_: Scalar) -> Scalar:
+    return type_ if type_.is_inexact else Scalar(FLOAT64, type_.weak)
+
+
 @composed(np.i0)
 def i0(x):
-    return cast(apply(ops.BESSEL_I, 0.0, x), inexact(x.value.type))
+    return cast(apply(ops.BESSEL_I, 0.0, x), _float64_of_integers(x.value.type))
 
 
 @composed(np.sinc)
 def sinc(x):
-    return cast(apply(ops.SINC, 0.0, x), inexact(x.value.type))
+    return cast(apply(ops.SINC, 0.0, x), _float64_of_integers(x.value.type))
 
 
 # -- integers ---------------------------------------------------------------------------------------------------------
