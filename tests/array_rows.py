@@ -290,6 +290,13 @@ SHAPED = """
     x.T.ravel()
     x.flatten()
     x.T.flatten() * x.ravel()
+    x.ravel("F") * np.ravel(x, order="F") + x.flatten("F")
+    np.ravel(np.sum(x))
+    np.ravel(x[0, 1, None])
+    np.reshape(np.sum(x), (1, 1))
+    x[:1, :1].reshape(()) * x
+    x[0, 1, None, None] @ x[:1]
+    x.transpose(None)
     np.transpose(x)
     np.transpose(x, (1, 0))
     np.transpose(x, axes=(1, 0)) * y
@@ -341,6 +348,8 @@ SHAPED = """
     np.tile(x, 2)
     np.tile(x, (2, 1))
     np.tile(x[0], (3, 2))
+    np.tile(x[0], (2, 1, 2))
+    np.tile(x, (2, 1, 1, 2))
     np.repeat(x, 2)
     np.repeat(x, 2, axis=0)
     np.repeat(x, 3, axis=1)
@@ -349,6 +358,8 @@ SHAPED = """
     np.roll(x, -1, axis=0)
     np.roll(x, 2, axis=1) * x
     np.roll(x, (1, -1), axis=(0, 1))
+    np.roll(x, (1, 1), axis=0)
+    np.roll([x[0, 0], 2.0, x[1, 1]], 1)
     np.flip(x)
     np.flip(x, 0)
     np.flip(x, axis=1) * x
@@ -364,12 +375,15 @@ SHAPED = """
     np.pad(x, 1)
     np.pad(x, ((0, 1), (2, 0)))
     np.pad(x, (1, 2), mode="edge")
+    np.pad(x, 1, constant_values=(1.0, x[0, 0]))
+    np.pad(x, ((1, 2), (0, 1)), constant_values=((1.0, x[0, 0]), (3.0, 4.0)))
     np.atleast_1d(x)
     np.atleast_2d(x[0])
     np.atleast_3d(x)
     np.tril(x)
     np.triu(x, 1)
     np.tril(x, k=-1)
+    np.triu(x[0])
     np.diag(x)
     np.diag(x[0])
     np.diag(x, 1)
@@ -379,6 +393,13 @@ SHAPED = """
     np.trace(x, offset=1)
     x.trace()
     np.asarray(x) * x
+    np.array(x[0, 0]) * x
+    np.array([]) + x[0, 0]
+    x.astype(float, copy=False) * x
+    np.maximum(x, [0.1, x[0, 0], 2.0]) + [1.0, 2.0, 3.0]
+    np.sin([x[0, 0], 1.0]) * np.sort([x[0, 1], x[1, 1]])
+    np.full((2, 3), x[0]) * np.full_like(x, [1.0, 2.0, 3.0])
+    np.max(x[0, 0]) + np.ndim([1.0]) * x
     np.array(x) * x
     np.array([x[0], x[1] * 2])
     np.array([[x[0, 0], x[0, 1]], [1.0, x[1, 2]]])
@@ -399,6 +420,9 @@ SHAPED = """
     np.linspace(0.0, 1.0, 3) * x
     np.linspace(0, 1, num=3, endpoint=False) * x
     np.linspace(x[0, 0], x[1, 1], 4)
+    np.linspace(x[0], x[1], 3)
+    np.linspace(x[0], 2.0, 3, endpoint=False)
+    np.linspace(0.0, x[0, 1], 4, retstep=True)[1]
     np.eye(2)[:, :1] * x
     np.eye(3)[0] * x
     np.identity(3)[1] * x
@@ -772,6 +796,9 @@ def other_rows() -> Iterable[Row]:
     yield from rows("x + y\nx * y\nx / y\nx - y\ny ** 2 * x\nx % 3 + y\nx // 2 * y", INTEGERS, (3,))
     yield from rows("x + y\nx * y\nx / 2 - y\nnp.where(x, y, 0.5)\nx & (y > 0)\n~x * y", SOME, (3,))
     yield from rows("x + y\nx * y\n-x ** 2\nx / y\nabs(x) % 3\nx // y\nx < y", INTEGERS, INTEGERS)
+    small = INTEGERS.astype(np.int8)
+    yield from rows("x / y\nx / 3\nnp.nan_to_num(x)\nnp.sinc(x)\nnp.i0(x)", small, small)
+    yield from rows("x / y\nx ** y\nnp.square(x)\nx << y\nnp.fmod(x, x | True)\nx // True\nx % True", SOME, SOME)
     yield from rows("x + y\nx * y\nx - 2 * y", values((2, 3), 3).astype(np.float32), (3,))
     yield from rows(COMPOSITIONS, (2, 3))
     yield row("np.sum(np.ones(4) * x) + np.sum(np.ones((2, 3)) * x)", (1,), smooth=False)  # against two lengths

@@ -887,6 +887,28 @@ def float_index(a):
     return a[a[0]]
 
 
+@refused("an array of integers that is updated with floats", zg.DtypeError, X)
+def integers_updated(a):
+    counts = np.arange(3)
+    counts += a
+    return a[0] * counts[1]
+
+
+@refused("a transposition that names an axis twice", zg.ShapeError, np.ones((2, 3)))
+def axis_twice(a):
+    return np.sum(np.transpose(a, (0, 0)))
+
+
+@refused("a shape with two lengths left open", zg.ShapeError, X)
+def two_open(a):
+    return np.sum(a.reshape(-1, -1))
+
+
+@refused("a transform along no axis", zg.UnsupportedError, np.ones((2, 3)))
+def no_axis(a):
+    return np.sum(np.fft.fftn(a, axes=()).real)
+
+
 @refused("a slice bound that is not an int", zg.DtypeError, X)
 def float_slice(a):
     return a[0.5:][0]

@@ -575,3 +575,35 @@ def test_stopped_arrays_stay_constant(stopped):
 def test_new_arrays_with_a_new_first_axis(backend):
     f = zg.jit(lambda x: np.sum(np.sum(2.0 * x, axis=0, keepdims=True) @ x.T), backend=backend)
     assert f(np.ones((3, 2))) == 36.0
+
+
+def test_indices_in_a_list_are_no_single_index():
+    """`np.add.at` with a list, of an array that has as many axes as the list has items."""
+
+    def f(v):
+        a = np.zeros((3, 3))
+        np.add.at(a, [0, 1], v)
+        np.add.at(a, ([0, 0, 2], [1, 1, 0]), v)
+        a[1:, 1:] += [[1.0, 2.0], [3.0, v[0]]]
+        return np.sum(a * np.arange(9.0).reshape(3, 3))
+
+    v = np.array([2.0, 3.0, 5.0])
+    value, gradient = zg.value_and_grad(f, backend="python")(v)
+    assert value == f(v)
+    np.testing.assert_allclose(gradient, [3.0 + 1.0 + 8.0, 5.0 + 1.0, 7.0 + 6.0])
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_one_element_with_new_axes_is_a_view(backend):
+    """An element as an array variable would be a number of its own, that no adjoint comes back from."""
+
+    def f(x, w):
+        t = x[0, None]
+        for k in range(1, 3):
+            t = t * x[k, None]
+        return np.sum(np.sin(x[1, None, None] @ w)) + np.sum(np.ravel(x[2, None])) + t[0]
+
+    x, w = np.array([0.3, 0.5, 0.7]), np.array([[0.2, 0.4]])
+    slope = np.sum(np.cos(x[1] * w) * w)
+    expected = [x[1] * x[2], x[0] * x[2] + slope, x[0] * x[1] + 1.0]
+    np.testing.assert_allclose(zg.grad(f, backend=backend)(x, w), expected)

@@ -29,6 +29,7 @@ def apply(s, function: Callable, operands: list, name: str = "t") -> View:
 
 def combine(s, operands: list, element: Callable[[list[Value]], Value], name: str = "t") -> View | Value:
     """A new array whose elements are `element` of those of the operands, broadcast together."""
+    operands = [_operand(s, operand) for operand in operands]
     for operand in operands:
         if not (is_number(operand) or isinstance(operand, View)):
             raise DtypeError(f"cannot compute with {describe(operand)} and an array", s.loc)
@@ -41,6 +42,14 @@ def combine(s, operands: list, element: Callable[[list[Value]], Value], name: st
     made = arrays.build(s, shape, at, name)
     loosen(s, made, operands)
     return made
+
+
+def _operand(s, value: object) -> object:
+    """NumPy takes lists and tuples for arrays."""
+    from zygopy.transform.library.shaping import as_array
+
+    value = s.opened(value)
+    return as_array(s, value) if isinstance(value, tuple) else value
 
 
 def element_of(s, operand: View | Value, ks: tuple[Value, ...]) -> Value:

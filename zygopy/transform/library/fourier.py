@@ -78,6 +78,8 @@ def _lines(s, a: View, lengths: object, axes: object, last: int) -> list[tuple[i
     sizes = [Static(None)] * len(given) if is_none(lengths) else _items(s, lengths)
     if len(sizes) != len(given):
         raise ShapeError("Shape and axes have different lengths.", s.loc)
+    if not sizes:
+        raise UnsupportedError("a transform along no axis is not supported", s.loc, help="name the axes")
     return [(axis, Static(None) if n == integer(-1) else n) for axis, n in zip(given, sizes, strict=True)]
 
 
@@ -142,8 +144,9 @@ def declare(fft: ModuleType) -> None:
             def transform(state, a, s=None, axes=None, norm=None):
                 a = need_array(state, a)
                 *others, (axis, n) = _lines(state, a, s, axes, last)
-                if first is not None:
+                if first is not None:  # the order of NumPy, which tells where an axis is named twice
                     a = first(state, a, n, axis, norm)
+                    others.reverse()
                 for other, m in others:
                     a = each(state, a, m, other, norm)
                 return a if end is None else end(state, a, n, axis, norm)

@@ -139,7 +139,7 @@ def repeat(s, view: View, times: Value, axis: int) -> View:
 
 
 def tile(s, view: View, counts: tuple[Value, ...]) -> View:
-    view = at_least(view, len(counts)) if len(counts) <= 3 or view.ndim >= len(counts) else view
+    view = view.ordered((*(Repeated(integer(1)),) * (len(counts) - view.ndim), *view.own_axes))
     counts = (*(integer(1),) * (view.ndim - len(counts)), *counts)
     tiled = view
     for axis, times in enumerate(counts):
@@ -155,11 +155,15 @@ def roll(s, view: View, shift: Value, axis: int) -> View:
     return along(s, view, axis, n, lambda k: s.b.apply(ops.MOD, s.b.sub(k, shift), safe))
 
 
-def pad(s, view: View, widths: list[tuple[Value, Value]], mode: str, value: Value) -> View:
+def pad(s, view: View, widths: list[tuple[Value, ...]], mode: str, values: list[tuple[Value, ...]]) -> View:
     """np.pad in the modes constant, edge, reflect and wrap."""
     if mode == "constant":
+        if any(v is not values[0][0] for pair in values for v in pair):
+            for axis, (width, pair) in enumerate(zip(widths, values, strict=True)):
+                view = _between(s, view, axis, width, pair)
+            return view
         shape = tuple(s.canonical(s.b.add(s.b.add(n, a), b)) for n, (a, b) in zip(view.shape, widths, strict=True))
-        fill = s.b.cast(value, Scalar(view.dtype))
+        fill = s.b.cast(values[0][0], Scalar(view.dtype))
         new = arrays.build(s, shape, lambda ks: fill)
         inner = new
         for axis, (before, _) in enumerate(widths):
@@ -183,6 +187,19 @@ def pad(s, view: View, widths: list[tuple[Value, Value]], mode: str, value: Valu
 
         view = along(s, view, axis, s.b.add(s.b.add(n, before), after), place)
     return view
+
+
+def _between(s, view: View, axis: int, widths: tuple[Value, ...], values: tuple[Value, ...]) -> View:
+    """The view between two numbers, each repeated along an axis as often as its width says."""
+    (before, after), n = widths, view.shape[axis]
+    length = s.b.add(s.b.add(n, before), after)
+    new = arrays.whole_of_new(
+        s, tuple(s.canonical(length if k == axis else m) for k, m in enumerate(view.shape)), view.dtype
+    )
+    for start, width, value in ((integer(0), before, values[0]), (s.b.add(before, n), after, values[1])):
+        arrays.fill(s, part(s, new, axis, start, width), s.b.cast(value, Scalar(view.dtype)))
+    arrays.assign(s, part(s, new, axis, before, n), view)
+    return new
 
 
 def _is_one(n: Value) -> bool:
@@ -232,7 +249,9 @@ def diagonal_matrix(s, view: View, offset: Value) -> View:
 
 
 def triangle(s, view: View, offset: Value, lower: bool) -> View:
-    """np.tril, np.triu of the last two axes."""
+    """np.tril, np.triu of the last two axes; a vector stands for a matrix of rows that equal it."""
+    if view.ndim == 1:
+        view = arrays.broadcast_to(s, view, view.shape * 2)
     none = zero(view.element)
 
     def at(ks):
@@ -328,19 +347,24 @@ def taken_along(s, view: View, order: View, axis: int) -> View:
     return arrays.build(s, order.shape, at)
 
 
-def linspace(s, start: Value, stop: Value, num: Value, endpoint: bool) -> View:
-    type_ = Scalar(promote(start.type, stop.type, FLOAT).dtype)
-    first, last = s.b.cast(start, type_), s.b.cast(stop, type_)
+def linspace(s, start: View | Value, stop: View | Value, num: Value, endpoint: bool) -> tuple[View, View | Value]:
+    """np.linspace along a new first axis, and the step."""
+    types = (v.element if isinstance(v, View) else v.type for v in (start, stop))
+    type_ = Scalar(promote(*types, FLOAT).dtype)
+    first, last = (elementwise.combine(s, [v], lambda x: s.b.cast(x[0], type_)) for v in (start, stop))
     gaps = s.b.apply(ops.INT_MAX, s.b.sub(num, integer(1 if endpoint else 0)), integer(1))
-    step = s.b.apply(ops.DIV, s.b.apply(ops.SUB, last, first), s.b.cast(gaps, type_))
+    span = elementwise.combine(s, [last, first], lambda v: s.b.apply(ops.SUB, *v))
+    step = elementwise.combine(s, [span], lambda v: s.b.apply(ops.DIV, v[0], s.b.cast(gaps, type_)))
+    shape = step.shape if isinstance(step, View) else ()
     end = s.b.sub(num, integer(1))
+    operands = [arrays.broadcast_to(s, v, shape) if isinstance(v, View) else v for v in (first, last, step)]
 
     def at(ks):
-        value = s.b.apply(ops.ADD, first, s.b.apply(ops.MUL, s.b.cast(ks[0], type_), step))
+        begin, stop_at, by = (elementwise.element_of(s, v, ks[1:]) for v in operands)
+        value = s.b.apply(ops.ADD, begin, s.b.apply(ops.MUL, s.b.cast(ks[0], type_), by))
         if not endpoint:
             return value
-        return s.b.select(
-            s.b.apply(ops.AND, s.b.apply(ops.EQ, ks[0], end), s.b.apply(ops.GT, end, integer(0))), last, value
-        )
+        is_last = s.b.apply(ops.AND, s.b.apply(ops.EQ, ks[0], end), s.b.apply(ops.GT, end, integer(0)))
+        return s.b.select(is_last, stop_at, value)
 
-    return arrays.build(s, (s.b.cast(num, INT),), at)
+    return arrays.build(s, (s.b.cast(num, INT), *shape), at), step

@@ -4,7 +4,7 @@ import operator
 
 import numpy as np
 
-from zygopy.errors import DtypeError, UnsupportedError
+from zygopy.errors import ShapeError, UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import apply_function
@@ -12,8 +12,9 @@ from zygopy.transform.ir import Value
 from zygopy.transform.library import elementwise, reductions, shaping
 from zygopy.transform.reading import arrays, indexing
 from zygopy.transform.reading.calls import dtype_of
+from zygopy.transform.reading.expressions import as_index
 from zygopy.transform.reading.handlers import builtin, method
-from zygopy.transform.reading.values import Static, View, describe, is_number
+from zygopy.transform.reading.values import Static, View, is_number
 from zygopy.transform.types import Scalar
 
 # -- creation --------------------------------------------------------------------------------------------------------
@@ -40,14 +41,17 @@ def ones(s, shape, dtype=None):
 
 @builtin(np.full)
 def full(s, shape, fill_value, dtype=None):
-    if not is_number(fill_value):
-        raise UnsupportedError("np.full needs a number to fill with", s.loc)
-    return _filled(s, _shape(s, shape), dtype_of(s, dtype, fill_value.type.dtype), fill_value)
+    value = fill_value if is_number(fill_value) else reductions.need_array(s, fill_value)
+    own = value.type.dtype if is_number(value) else value.dtype
+    return _filled(s, _shape(s, shape), dtype_of(s, dtype, own), value)
 
 
-def _filled(s, shape: tuple, dtype: np.dtype, value: Value) -> View:
+def _filled(s, shape: tuple, dtype: np.dtype, value: View | Value) -> View:
     view = arrays.allocate(s, shape, dtype)
-    arrays.fill(s, view, _to_element(s, value, dtype))
+    if isinstance(value, View):
+        arrays.assign(s, view, value)
+    else:
+        arrays.fill(s, view, _to_element(s, value, dtype))
     return view
 
 
@@ -55,30 +59,25 @@ def _to_element(s, value: Value, dtype: np.dtype) -> Value:
     return s.b.cast(value, Scalar(dtype)) if value.type.dtype != dtype else value
 
 
-def _like(s, array: object) -> tuple[Value, ...]:
-    if not isinstance(array, View):
-        raise DtypeError(f"this needs an array, not {describe(array)}", s.loc)
-    return array.shape
-
-
 @builtin(np.zeros_like)
-def zeros_like(s, a, dtype=None):
-    return arrays.allocate(s, _like(s, a), dtype_of(s, dtype, a.dtype), ops.ZEROS)
+def zeros_like(s, a: View, dtype=None):
+    return arrays.allocate(s, a.shape, dtype_of(s, dtype, a.dtype), ops.ZEROS)
 
 
 @builtin(np.empty_like)
-def empty_like(s, a, dtype=None):
-    return arrays.allocate(s, _like(s, a), dtype_of(s, dtype, a.dtype), ops.EMPTY)
+def empty_like(s, a: View, dtype=None):
+    return arrays.allocate(s, a.shape, dtype_of(s, dtype, a.dtype), ops.EMPTY)
 
 
 @builtin(np.ones_like)
-def ones_like(s, a, dtype=None):
-    return _filled(s, _like(s, a), dtype_of(s, dtype, a.dtype), constant(1.0))
+def ones_like(s, a: View, dtype=None):
+    return _filled(s, a.shape, dtype_of(s, dtype, a.dtype), constant(1.0))
 
 
 @builtin(np.full_like)
-def full_like(s, a, fill_value, dtype=None):
-    return _filled(s, _like(s, a), dtype_of(s, dtype, a.dtype), fill_value)
+def full_like(s, a: View, fill_value, dtype=None):
+    value = fill_value if is_number(fill_value) else reductions.need_array(s, fill_value)
+    return _filled(s, a.shape, dtype_of(s, dtype, a.dtype), value)
 
 
 @builtin(np.where)
@@ -101,8 +100,11 @@ def round_(s, view, decimals=None):
 
 
 @method("astype")
-def astype(s, view, dtype):
-    return elementwise.cast(s, view, dtype_of(s, dtype))
+def astype(s, view, dtype, copy=None):
+    wanted = dtype_of(s, dtype)
+    if copy is not None and not reductions.flag(s, copy, "copy") and view.dtype == wanted:
+        return view
+    return elementwise.cast(s, view, wanted)
 
 
 for _part, _name in ((np.real, "real"), (np.imag, "imag")):
@@ -123,10 +125,8 @@ for _name in ("conj", "conjugate"):
 
 @builtin(np.copy)
 @method("copy")
-def copy(s, a):
-    if not isinstance(a, View):
-        raise DtypeError(f"cannot copy {describe(a)}", s.loc)
-    return arrays.copy(s, a)
+def copy(s, a: View):
+    return arrays.copy(s, a) if a.ndim else arrays.load(s, a)
 
 
 @method("fill")
@@ -145,19 +145,19 @@ def item(s, view, *index):
 
 
 @builtin(np.shape)
-def shape(s, a):
-    return a.shape if isinstance(a, View) else ()
+def shape(s, a: View):
+    return a.shape
 
 
 @builtin(np.ndim)
-def ndim(s, a):
-    return integer(a.ndim if isinstance(a, View) else 0)
+def ndim(s, a: View):
+    return integer(a.ndim)
 
 
 @builtin(np.size)
-def size(s, a):
+def size(s, a: View):
     total = integer(1)
-    for n in _like(s, a):
+    for n in a.shape:
         total = s.b.mul(total, n)
     return total
 
@@ -256,16 +256,16 @@ def cumprod(s, a, axis=None):
 
 
 @builtin(np.nonzero)
-def nonzero(s, a):
+def nonzero(s, a: View):
     return indexing.nonzero(s, a)
 
 
 for _at, _operator in ((np.add.at, operator.add), (np.subtract.at, operator.sub), (np.multiply.at, operator.mul)):
 
-    @builtin(_at)
+    @builtin(_at, of_objects=True)
     def ufunc_at(s, a, indices, b, _operator=_operator):
         items = indices if isinstance(indices, tuple) else (indices,)
-        indexing.accumulate(s, a, items, _operator, b)
+        indexing.accumulate(s, a, tuple(as_index(s, item) for item in items), _operator, s.opened(b))
         return Static(None)
 
 
@@ -293,8 +293,11 @@ def identity(s, n, dtype=None):
 
 @builtin(np.array)
 def array(s, object, dtype=None):
-    made = shaping.as_array(s, object) if isinstance(object, tuple) else arrays.copy(s, object)
     wanted = optional_dtype(s, dtype)
+    if is_number(object):
+        return s.b.cast(object, Scalar(object.type.dtype if wanted is None else wanted))
+    given = reductions.need_array(s, object)
+    made = given if isinstance(object, tuple) else arrays.copy(s, given)
     return made if wanted is None or made.dtype == wanted else elementwise.cast(s, made, wanted)
 
 
@@ -305,32 +308,43 @@ def transpose(s, a, axes=None):
 
 @method("transpose")
 def transposed(s, a, *axes):
-    axes = axes[0] if len(axes) == 1 and isinstance(axes[0], tuple) else axes
+    if len(axes) == 1 and (is_none(axes[0]) or isinstance(axes[0], tuple)):
+        axes = axes[0] if isinstance(axes[0], tuple) else ()
     order = [reductions.axis_of(s, k, a.ndim) for k in axes] or list(reversed(range(a.ndim)))
+    if sorted(order) != list(range(a.ndim)):
+        raise ShapeError(f"a transposition names each of the {a.ndim} axes once", s.loc)
     return a.ordered(tuple(a.own_axes[k] for k in order))
 
 
 @builtin(np.reshape)
 def reshape(s, a, shape, order=None):
-    return reshaped(s, a, shape, order=order)
+    return reshaped(s, reductions.need_array(s, a), shape, order=order)
 
 
 @method("reshape")
 def reshaped(s, a, *shape, order=None):
     shape = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
-    if order is None or order.value == "C":
+    if not _is_by_columns(s, order):
         return shaping.reshaped(s, a, shape)
-    if order.value != "F":
-        raise UnsupportedError(f"the order {order.value!r} is not supported", s.loc, help='use order="C" or order="F"')
-    return transposed(s, shaping.reshaped(s, transposed(s, a), shape[::-1]))
+    found = shaping.reshaped(s, transposed(s, a), shape[::-1])
+    return transposed(s, found) if isinstance(found, View) else found
+
+
+def _is_by_columns(s, order: Static | None) -> bool:
+    """Whether the order of elements is Fortran's."""
+    name = "C" if order is None else order.value
+    if name not in ("C", "F"):
+        raise UnsupportedError(f"the order {name!r} is not supported", s.loc, help='use order="C" or order="F"')
+    return name == "F"
 
 
 @builtin(np.ravel)
 @method("ravel")
-def ravel(s, a):
-    return shaping.ravel(s, a)
+def ravel(s, a, order=None):
+    a = reductions.need_array(s, a)
+    return shaping.ravel(s, transposed(s, a) if _is_by_columns(s, order) else a)
 
 
 @method("flatten")
-def flatten(s, a):
-    return shaping.ravel(s, arrays.copy(s, a))
+def flatten(s, a, order=None):
+    return shaping.ravel(s, arrays.copy(s, transposed(s, a) if _is_by_columns(s, order) else a))

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from zygopy.errors import ShapeError, UnsupportedError
+from zygopy.errors import DtypeError, ShapeError, UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import apply_function
@@ -34,7 +34,7 @@ def ints(s, value: object, what: str) -> tuple[Value, ...]:
 
 
 def known_axis(s, axis: object, ndim: int, default: int) -> int:
-    return default % max(ndim, 1) if is_none(axis) else axis_of(s, axis, ndim)
+    return axis_of(s, integer(default) if is_none(axis) else axis, ndim)
 
 
 def flat(s, a: View) -> View:
@@ -46,7 +46,7 @@ def flat(s, a: View) -> View:
 
 @builtin(np.swapaxes)
 @method("swapaxes")
-def swapaxes(s, a, axis1, axis2):
+def swapaxes(s, a: View, axis1, axis2):
     own = list(a.own_axes)
     i, j = axis_of(s, axis1, a.ndim), axis_of(s, axis2, a.ndim)
     own[i], own[j] = own[j], own[i]
@@ -54,7 +54,7 @@ def swapaxes(s, a, axis1, axis2):
 
 
 @builtin(np.moveaxis)
-def moveaxis(s, a, source, destination):
+def moveaxis(s, a: View, source, destination):
     sources = [axis_of(s, k, a.ndim) for k in (source if isinstance(source, tuple) else (source,))]
     targets = [axis_of(s, k, a.ndim) for k in (destination if isinstance(destination, tuple) else (destination,))]
     order = [k for k in range(a.ndim) if k not in sources]
@@ -64,8 +64,7 @@ def moveaxis(s, a, source, destination):
 
 
 @builtin(np.expand_dims)
-def expand_dims(s, a, axis):
-    a = need_array(s, a)
+def expand_dims(s, a: View, axis):
     given = axis if isinstance(axis, tuple) else (axis,)
     ndim = a.ndim + len(given)
     new = {axis_of(s, k, ndim) for k in given}
@@ -75,7 +74,7 @@ def expand_dims(s, a, axis):
 
 @builtin(np.squeeze)
 @method("squeeze")
-def squeeze(s, a, axis=None):
+def squeeze(s, a: View, axis=None):
     if is_none(axis):
         gone = tuple(k for k, n in enumerate(a.shape) if isinstance(n, Const) and n.value == 1)
         for k, n in enumerate(a.shape):
@@ -103,30 +102,34 @@ def broadcast_arrays(s, *items):
 
 
 def _flipped(s, a: View, axes: tuple[int, ...]) -> View:
+    if any(k >= a.ndim for k in axes):
+        raise ShapeError(f"an array of {a.ndim} dimensions has no axis {axes[-1]} to turn around", s.loc)
     backwards = slice(None, None, integer(-1))
     return arrays.index(s, a, tuple(backwards if k in axes else slice(None) for k in range(a.ndim)))
 
 
 @builtin(np.flip)
-def flip(s, m, axis=None):
+def flip(s, m: View, axis=None):
     return _flipped(s, m, reductions.axes_of(s, axis, m.ndim))
 
 
 @builtin(np.fliplr)
-def fliplr(s, m):
+def fliplr(s, m: View):
     return _flipped(s, m, (1,))
 
 
 @builtin(np.flipud)
-def flipud(s, m):
+def flipud(s, m: View):
     return _flipped(s, m, (0,))
 
 
 @builtin(np.rot90)
-def rot90(s, m, k=None):
+def rot90(s, m: View, k=None):
     turns = 1 if is_none(k) else k.value if isinstance(k, Const) else None
     if turns is None:
         raise UnsupportedError("the number of turns must be known at compile time", s.loc)
+    if m.ndim < 2:
+        raise ShapeError(f"np.rot90 needs two axes, and the array has {m.ndim}", s.loc)
     for _ in range(int(turns) % 4):
         m = _flipped(s, m.ordered((*m.own_axes[1::-1], *m.own_axes[2:])), (0,))
     return m
@@ -150,7 +153,7 @@ def atleast_3d(s, a):
 @builtin(np.ascontiguousarray)
 def ascontiguousarray(s, a, dtype=None):
     made = need_array(s, asarray(s, a, dtype))
-    return shaping.contiguous(s, made) if made.ndim else made
+    return shaping.contiguous(s, made) if made.ndim else joining.at_least(made, 1)
 
 
 @builtin(np.asarray, np.asanyarray)
@@ -240,27 +243,27 @@ def _split(s, a: View, sections: object, axis: int, even: bool) -> tuple[View, .
 
 
 @builtin(np.split)
-def split(s, ary, indices_or_sections, axis=None):
+def split(s, ary: View, indices_or_sections, axis=None):
     return _split(s, ary, indices_or_sections, known_axis(s, axis, ary.ndim, 0), True)
 
 
 @builtin(np.array_split)
-def array_split(s, ary, indices_or_sections, axis=None):
+def array_split(s, ary: View, indices_or_sections, axis=None):
     return _split(s, ary, indices_or_sections, known_axis(s, axis, ary.ndim, 0), False)
 
 
 @builtin(np.hsplit)
-def hsplit(s, ary, indices_or_sections):
+def hsplit(s, ary: View, indices_or_sections):
     return _split(s, ary, indices_or_sections, 0 if ary.ndim == 1 else 1, True)
 
 
 @builtin(np.vsplit)
-def vsplit(s, ary, indices_or_sections):
+def vsplit(s, ary: View, indices_or_sections):
     return _split(s, ary, indices_or_sections, 0, True)
 
 
 @builtin(np.dsplit)
-def dsplit(s, ary, indices_or_sections):
+def dsplit(s, ary: View, indices_or_sections):
     return _split(s, ary, indices_or_sections, 2, True)
 
 
@@ -281,33 +284,48 @@ def tile(s, a, reps):
 
 
 @builtin(np.roll)
-def roll(s, a, shift, axis=None):
+def roll(s, a: View, shift, axis=None):
     if is_none(axis):
         rolled = joining.roll(s, flat(s, a), an_int(s, shift, 0, "shift"), 0)
-        return rolled if a.ndim == 1 else shaping.reshape(s, rolled, a.shape)
+        return rolled if a.ndim == 1 else shaping.reshaped(s, rolled, a.shape)
     axes = axis if isinstance(axis, tuple) else (axis,)
-    shifts = shift if isinstance(shift, tuple) else (shift,) * len(axes)
+    shifts = shift if isinstance(shift, tuple) else (shift,)
+    count = max(len(axes), len(shifts))
+    axes, shifts = (v * count if len(v) == 1 else v for v in (axes, shifts))
+    if len(axes) != len(shifts):
+        raise ShapeError(f"np.roll has {len(shifts)} shifts for {len(axes)} axes", s.loc)
     for by, k in zip(shifts, axes, strict=True):
         a = joining.roll(s, a, an_int(s, by, 0, "shift"), axis_of(s, k, a.ndim))
     return a
 
 
 @builtin(np.pad)
-def pad(s, array, pad_width, mode=None, constant_values=None):
+def pad(s, array: View, pad_width, mode=None, constant_values=None):
     name = "constant" if mode is None else mode.value if isinstance(mode, Static) else None
     if name not in ("constant", "edge", "reflect", "wrap"):
         raise UnsupportedError(f"np.pad in the mode {name!r} is not supported", s.loc, help="join arrays")
-    widths = pad_width if isinstance(pad_width, tuple) else (pad_width,) * 2
-    if not any(isinstance(w, tuple) for w in widths):
-        widths = ((widths * 2)[:2],) * array.ndim
-    pairs = [ints(s, w, "a pad width") for w in (widths * array.ndim if len(widths) == 1 else widths)]
-    value = constant(0) if is_none(constant_values) else constant_values
-    return joining.pad(s, array, [(p[0], p[-1]) for p in pairs], name, value)
+    widths = [ints(s, pair, "a pad width") for pair in _pairs(s, pad_width, array.ndim)]
+    values = _pairs(s, constant(0) if is_none(constant_values) else constant_values, array.ndim)
+    for value in (v for pair in values for v in pair):
+        if not is_number(value):
+            raise DtypeError(f"np.pad cannot fill with {describe(value)}", s.loc)
+    return joining.pad(s, array, widths, name, values)
+
+
+def _pairs(s, given: object, ndim: int) -> list[tuple]:
+    """What stands before and behind each axis: one item, a pair for all axes, or a pair (or one item) for each."""
+    of_axes = given if isinstance(given, tuple) else (given,)
+    if not any(isinstance(item, tuple) for item in of_axes):
+        of_axes = (of_axes,)
+    of_axes = of_axes * ndim if len(of_axes) == 1 else of_axes
+    if len(of_axes) != ndim or any(not isinstance(p, tuple) or len(p) not in (1, 2) for p in of_axes):
+        raise ShapeError(f"np.pad needs a pair for each of the {ndim} axes", s.loc)
+    return [(p[0], p[-1]) for p in of_axes]
 
 
 @builtin(np.take)
 @method("take")
-def take(s, a, indices, axis=None):
+def take(s, a: View, indices, axis=None):
     a = flat(s, a) if is_none(axis) else a
     at = known_axis(s, axis, a.ndim, 0)
     if isinstance(indices, tuple):
@@ -320,7 +338,7 @@ def take(s, a, indices, axis=None):
 
 
 @builtin(np.diff)
-def diff(s, a, n=None, axis=None):
+def diff(s, a: View, n=None, axis=None):
     at = known_axis(s, axis, a.ndim, -1)
     lead = (slice(None),) * at
     for _ in range(1 if is_none(n) else int(n.value)):
@@ -331,7 +349,7 @@ def diff(s, a, n=None, axis=None):
 
 
 @builtin(np.ediff1d)
-def ediff1d(s, ary):
+def ediff1d(s, ary: View):
     return diff(s, flat(s, ary))
 
 
@@ -339,41 +357,53 @@ def ediff1d(s, ary):
 
 
 @builtin(np.diag)
-def diag(s, v, k=None):
+def diag(s, v: View, k=None):
+    if v.ndim not in (1, 2):
+        raise ShapeError(f"np.diag needs one or two axes, and the array has {v.ndim}", s.loc)
     offset = an_int(s, k, 0, "k")
     return joining.diagonal_matrix(s, v, offset) if v.ndim == 1 else joining.diagonal(s, v, offset)
 
 
 @builtin(np.diagonal)
 @method("diagonal")
-def diagonal(s, a, offset=None, axis1=None, axis2=None):
+def diagonal(s, a: View, offset=None, axis1=None, axis2=None):
+    if a.ndim < 2:
+        raise ShapeError(f"a diagonal needs two axes, and the array has {a.ndim}", s.loc)
     first, second = known_axis(s, axis1, a.ndim, 0), known_axis(s, axis2, a.ndim, 1)
     return joining.diagonal(s, a, an_int(s, offset, 0, "offset"), first, second)
 
 
 @builtin(np.trace)
 @method("trace")
-def trace(s, a, offset=None, axis1=None, axis2=None):
+def trace(s, a: View, offset=None, axis1=None, axis2=None):
     return reductions.sum_(s, diagonal(s, a, offset, axis1, axis2), integer(-1))
 
 
+def _not_of_numbers(s, view: View) -> View:
+    if not view.ndim:
+        raise ShapeError("a number has no triangles", s.loc, help="pass a matrix")
+    return view
+
+
 @builtin(np.tril)
-def tril(s, m, k=None):
-    return joining.triangle(s, m, an_int(s, k, 0, "k"), True)
+def tril(s, m: View, k=None):
+    return joining.triangle(s, _not_of_numbers(s, m), an_int(s, k, 0, "k"), True)
 
 
 @builtin(np.triu)
-def triu(s, m, k=None):
-    return joining.triangle(s, m, an_int(s, k, 0, "k"), False)
+def triu(s, m: View, k=None):
+    return joining.triangle(s, _not_of_numbers(s, m), an_int(s, k, 0, "k"), False)
 
 
 # -- grids, products, searches ---------------------------------------------------------------------------------------
 
 
 @builtin(np.linspace)
-def linspace(s, start, stop, num=None, endpoint=None):
+def linspace(s, start, stop, num=None, endpoint=None, retstep=None):
+    start, stop = (v if is_number(v) else need_array(s, v) for v in (start, stop))
     ends_there = True if is_none(endpoint) else bool(endpoint.value)
-    return joining.linspace(s, start, stop, an_int(s, num, 50, "num"), ends_there)
+    samples, step = joining.linspace(s, start, stop, an_int(s, num, 50, "num"), ends_there)
+    return (samples, step) if flag(s, retstep, "retstep") else samples
 
 
 @builtin(np.meshgrid)
@@ -393,29 +423,29 @@ def meshgrid(s, *xi, indexing=None):
 
 
 @builtin(np.kron)
-def kron(s, a, b):
+def kron(s, a: View, b: View):
     return joining.kron(s, a, b)
 
 
 @builtin(np.cross)
-def cross(s, a, b):
-    return joining.cross(s, need_array(s, a), need_array(s, b))
+def cross(s, a: View, b: View):
+    return joining.cross(s, a, b)
 
 
 @builtin(np.searchsorted)
-def searchsorted(s, a, v, side=None):
+def searchsorted(s, a: View, v, side=None):
     return joining.searched(s, a, v, side is not None and side.value == "right")
 
 
 @builtin(np.argsort)
 @method("argsort")
-def argsort(s, a, axis=None, kind=None):
+def argsort(s, a: View, axis=None, kind=None):
     a = flat(s, a) if isinstance(axis, Static) else a
     return joining.argsort(s, a, known_axis(s, axis, a.ndim, -1))
 
 
 @builtin(np.sort)
-def sort(s, a, axis=None, kind=None):
+def sort(s, a: View, axis=None, kind=None):
     a = flat(s, a) if isinstance(axis, Static) else a
     at = known_axis(s, axis, a.ndim, -1)
     return joining.taken_along(s, a, joining.argsort(s, a, at), at)
@@ -458,7 +488,7 @@ def fill_diagonal(s, a, val):
 
 
 @builtin(np.take_along_axis)
-def take_along_axis(s, arr, indices, axis):
+def take_along_axis(s, arr: View, indices: View, axis):
     return joining.taken_along(s, arr, indices, axis_of(s, axis, arr.ndim))
 
 
@@ -480,7 +510,7 @@ def average(s, a, axis=None, weights=None):
 
 
 @builtin(np.trapezoid)
-def trapezoid(s, y, x=None, dx=None):
+def trapezoid(s, y: View, x=None, dx=None):
     pairs = elementwise.apply(
         s,
         operator.add,
@@ -501,6 +531,8 @@ def trapezoid(s, y, x=None, dx=None):
 def nan_to_num(s, x, nan=None, posinf=None, neginf=None):
     def mended(v: list[Value]) -> Value:
         value = v[0]
+        if not value.type.is_inexact:
+            return value
         largest = np.finfo(value.type.dtype).max
         type_ = Scalar(value.type.dtype)
 

@@ -276,6 +276,8 @@ def _best(s, lengths: tuple[Value, ...], at: Callable, op: ops.Op) -> Value:
 
 def _first_equal(s, lengths: tuple[Value, ...], at: Callable, best: Value) -> tuple[Value, ...]:
     """The indices of the first element that equals `best`, or is nan as it is."""
+    if not lengths:
+        return ()
     size: Value = integer(1)
     for n in lengths:
         size = s.b.mul(size, n)

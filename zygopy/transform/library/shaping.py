@@ -50,6 +50,7 @@ def contiguous(s, view: View) -> View:
 
 def _contiguous(s, view: View) -> tuple[Var, bool]:
     """The array of a view, and whether NumPy may have to copy it for its elements to lie in C order."""
+    view = view if view.ndim else view.ordered((Repeated(integer(1)),))
     base = arrays.materialise(s, replace(view, frozen=False))
     return base, base.type.layout != "C" or is_loose(s, base)
 
@@ -74,6 +75,8 @@ def _with_other_ones(s, view: View, shape: tuple[Value, ...]) -> View | None:
 
 def as_array(s, items: tuple) -> View:
     """np.array of numbers, arrays and tuples of them, nested."""
+    if not items:
+        return arrays.allocate(s, (integer(0),), np.dtype(np.float64), name="t")
     items = tuple(as_array(s, item) if isinstance(item, tuple) else item for item in items)
     for item in items:
         if not (is_number(item) or isinstance(item, View)):
@@ -90,7 +93,7 @@ def as_array(s, items: tuple) -> View:
     return new
 
 
-def reshaped(s, view: View, shape: tuple[Value, ...]) -> View:
+def reshaped(s, view: View, shape: tuple[Value, ...]) -> View | Value:
     """`reshape` to a shape in which one length may be -1."""
     size: Value = integer(1)
     for n in view.shape:
@@ -99,12 +102,18 @@ def reshaped(s, view: View, shape: tuple[Value, ...]) -> View:
     open_axes = [k for k, n in enumerate(shape) if isinstance(n, Const) and n.value == -1]
     for k, n in enumerate(shape):
         known = known if k in open_axes else s.b.mul(known, n)
+    if len(open_axes) > 1:
+        raise ShapeError("only one length of a shape may be -1", s.loc)
     if open_axes:
+        if not s.facts.never_negative(s.facts.affine(known).shift(-1)):
+            s.check(s.b.apply(ops.NE, known, integer(0)), ShapeError, "-1 in a shape beside 0 may be any length")
         found = size if known == integer(1) else s.b.apply(ops.FLOORDIV, size, known)
         shape = tuple(found if k in open_axes else n for k, n in enumerate(shape))
         known = s.b.mul(known, found)
     if s.facts.affine(known) != s.facts.affine(size):
         s.check(s.b.apply(ops.EQ, known, size), ShapeError, "the array does not have as many elements as that shape")
+    if not shape:
+        return arrays.load(s, arrays.without_axes(reshape(s, view, (integer(1),)), (0,)))
     return reshape(s, view, tuple(s.canonical(n) for n in shape))
 
 

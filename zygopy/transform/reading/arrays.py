@@ -12,6 +12,7 @@ from zygopy.errors import DtypeError, MeetingLengthsError, OutOfBoundsError, Sha
 from zygopy.transform import ops
 from zygopy.transform.affine import Affine
 from zygopy.transform.build import Builder, constant, integer
+from zygopy.transform.functions import apply_function
 from zygopy.transform.ir import Const, For, Let, Value, Var, new_key
 from zygopy.transform.reading import bounds
 from zygopy.transform.reading.maybe_views import MaybeView
@@ -44,6 +45,7 @@ def materialise(s, view: View) -> Var:
         if not view.read_only:
             s.maybe_views.append(MaybeView(made, made, view.base, s.loc, for_sure=True))
         return made
+    view = _with_an_own_axis(view)
     plain = view.ordered(tuple(k for k, a in enumerate(view.axes) if isinstance(a, Span)))
     var = _slice(s, plain) if not plain.is_whole else plain.base
     if view.order is not None:
@@ -52,6 +54,17 @@ def materialise(s, view: View) -> Var:
         var = s.b.let(ops.TRANSPOSE, (var, *args), Array(view.dtype, view.ndim, "A"), "view")
         s.facts.shapes[var] = view.shape
     return var
+
+
+def _with_an_own_axis(view: View) -> View:
+    """A view of which at least one axis is the array's: one element would be a number of its own, and no view."""
+    if any(isinstance(a, Span) for a in view.axes):
+        return view
+    assert view.ndim, "one element as an array variable"
+    last = view.axes[-1]
+    assert isinstance(last, Fixed)
+    axes = (*view.axes[:-1], Span(last.index, integer(1), integer(1)))
+    return view.ordered((len(axes) - 1, *view.own_axes[1:]), axes)
 
 
 def _is_repeated(axis: Span | Repeated) -> bool:
@@ -422,6 +435,7 @@ def assign(s, target: View, source: View) -> None:
 def update(s, target: View, operator, value: object) -> None:
     """target[...] op= a number or an array."""
     check_writable(s, target)
+    need_same_kind(s, target, operator, value)
     if isinstance(value, View):
         value = broadcast_to(s, value, target.shape)
         if s.may_overlap(target, value) and value != target:
@@ -432,6 +446,20 @@ def update(s, target: View, operator, value: object) -> None:
         s.update_element(element_at(s, target, ks), operator, operand)
 
     nest(s, target.shape, body)
+
+
+def need_same_kind(s, target: View, operator, value: object) -> None:
+    """NumPy updates no array of integers with floats: it would have to round what it stores."""
+    operand = value.type if is_number(value) else value.element
+    with s.nested():  # its statements are dropped
+        result = apply_function(s.b, operator, [Var("x", target.element), Var("y", operand)], True).type
+    if not np.can_cast(result.dtype, target.dtype, "same_kind"):
+        raise DtypeError(
+            f"cannot update an array of {target.dtype} in place: the result is of {result.dtype}",
+            s.loc,
+            why="NumPy refuses it, too: storing it would change its kind",
+            help="make a new array, x = x + ..., or one of another dtype at first",
+        )
 
 
 # -- broadcasting ----------------------------------------------------------------------------------------------------

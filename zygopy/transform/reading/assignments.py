@@ -8,7 +8,7 @@ from zygopy.errors import DtypeError, UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import integer
 from zygopy.transform.ir import Block, Const, Store, walk
-from zygopy.transform.library import products
+from zygopy.transform.library import products, shaping
 from zygopy.transform.reading import arrays, calls, expressions, indexing, iterators, objects
 from zygopy.transform.reading.expressions import BINARY
 from zygopy.transform.reading.values import (
@@ -91,16 +91,16 @@ def assign_item(s, owner: object, items: tuple, value: object) -> None:
         arrays.fill(s, view, value)
     elif not is_element and isinstance(value, View):
         arrays.assign(s, view, value)
-    elif isinstance(value, tuple) and not is_element and all(is_number(v) for v in value):
+    elif isinstance(value, tuple) and view.ndim == 1 and all(is_number(v) for v in value):
         _store_items(s, view, value)
+    elif isinstance(value, tuple) and not is_element:
+        arrays.assign(s, view, shaping.as_array(s, value))
     else:
         raise DtypeError(f"cannot store {describe(value)} into {'an element' if is_element else 'a slice'}", s.loc)
 
 
 def _store_items(s, view: View, values: tuple) -> None:
     """view[...] = (a, b, c), element by element."""
-    if view.ndim != 1:
-        raise UnsupportedError("storing a tuple needs a slice of one dimension", s.loc, help="store item by item")
     from zygopy.errors import ShapeError
 
     s.check(
@@ -119,7 +119,7 @@ def augmented_assign(s, node: ast.AugAssign) -> None:
         if isinstance(owner, View):
             items = expressions.index_items(s, target.slice)
             if indexing.is_advanced(items):
-                indexing.update(s, owner, items, function, expressions.evaluate(s, node.value))
+                indexing.update(s, owner, items, function, _as_operand(s, expressions.evaluate(s, node.value)))
                 return
             view = arrays.index(s, owner, items)
             before = arrays.load(s, view) if view.ndim == 0 else None
@@ -161,7 +161,7 @@ def _updated(s, function: Callable, current: object, node: ast.AugAssign) -> obj
     value = expressions.evaluate(s, node.value)
     s.at(node)
     if isinstance(current, View):
-        _update_view(s, current, function, s.opened(value))
+        _update_view(s, current, function, value)
         return current
     if expressions.is_list(current) and function is operator.add:
         calls.call(s, Method(current, "extend"), [value], {})
@@ -176,10 +176,17 @@ def _updated(s, function: Callable, current: object, node: ast.AugAssign) -> obj
     return expressions.binary(s, function, current, value, node)
 
 
+def _as_operand(s, value: object) -> object:
+    """What arrays are updated with: a list or tuple is an array."""
+    value = s.opened(value)
+    return shaping.as_array(s, value) if isinstance(value, tuple) else value
+
+
 def _update_view(s, view: View, function: Callable, value: object) -> None:
     if function is operator.matmul:
         arrays.assign(s, view, products.matmul(s, view, value))
         return
+    value = _as_operand(s, value) if view.ndim else value
     if not (is_number(value) or isinstance(value, View)):
         raise UnsupportedError(f"this update with {describe(value)} is not supported", s.loc, help="write a loop")
     if view.ndim == 0:

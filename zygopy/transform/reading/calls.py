@@ -173,13 +173,19 @@ def handler_of(function: object) -> Callable | None:
 
 
 def _bind_handler(s, function: object, handler: Callable, args: list, kwargs: dict) -> object:
+    """Call a handler; its parameters that are annotated as View get arrays."""
+    from zygopy.transform.library.reductions import need_array
+
     try:
         args, kwargs = _where_the_handler_has_them(function, handler, args, kwargs)
-        inspect.signature(handler).bind(s, *args, **kwargs)
+        bound = inspect.signature(handler).bind(s, *args, **kwargs)
     except TypeError as error:
         label = getattr(function, "__name__", str(function))
         raise UnsupportedError(f"this call of {label} is not supported: {error}", s.loc) from None
-    return handler(s, *args, **kwargs)
+    for name, parameter in bound.signature.parameters.items():
+        if parameter.annotation is View and name in bound.arguments:
+            bound.arguments[name] = need_array(s, bound.arguments[name])  # NumPy takes lists and numbers for arrays
+    return handler(*bound.args, **bound.kwargs)
 
 
 def _where_the_handler_has_them(function: object, handler: Callable, args: list, kwargs: dict) -> tuple[list, dict]:
@@ -236,7 +242,8 @@ def _scalar_call(s, function: Callable, args: list, kwargs: dict) -> object:
         args = _by_position(s, function, label, args, kwargs)
     if function in (min, max) and len(args) == 1 and isinstance(args[0], tuple):
         args = list(args[0])
-    if any(isinstance(a, View) for a in args):
+    strong = isinstance(function, np.ufunc) or str(getattr(function, "__module__", "")).startswith("numpy")
+    if any(isinstance(a, View) or (strong and isinstance(a, tuple)) for a in args):
         if function in (min, max) or getattr(function, "__module__", "") == "math":
             raise DtypeError(
                 f"{label} needs numbers, not an array", s.loc, help=f"use the function of NumPy: np.{label}"
@@ -245,12 +252,10 @@ def _scalar_call(s, function: Callable, args: list, kwargs: dict) -> object:
     for a in args:
         if not is_number(a):
             raise DtypeError(f"{label} needs numbers, not {describe(a)}", s.loc)
-    module = getattr(function, "__module__", "")
     if len(args) == 2:
         from zygopy.transform.reading.expressions import guard_integers
 
         guard_integers(s, function, *args)
-    strong = isinstance(function, np.ufunc) or str(module).startswith("numpy")
     return apply_function(s.b, function, list(args), strong)
 
 
@@ -562,6 +567,8 @@ def _python_type(value: object) -> type:
 
 @builtin(divmod)
 def divmod_(s, a, b):
+    if isinstance(a, View) or isinstance(b, View):
+        return divmod_of_arrays(s, a, b)
     from zygopy.transform.reading.expressions import number_operator
 
     return number_operator(s, operator.floordiv, a, b), number_operator(s, operator.mod, a, b)

@@ -366,10 +366,10 @@ def index_items(s, node: ast.expr) -> tuple:
             items.append(evaluate(s, item))
     if not isinstance(node, ast.Tuple) and isinstance(items[0], tuple) and not is_list(items[0]):
         items = list(items[0])  # one tuple of all items
-    return tuple(_as_index(s, item) for item in items)
+    return tuple(as_index(s, item) for item in items)
 
 
-def _as_index(s, item: object) -> object:
+def as_index(s, item: object) -> object:
     """A list or tuple among indices is an array."""
     if is_list(item):
         return shaping.as_array(s, s.opened(item))

@@ -181,6 +181,8 @@ def assign(s, view: View, items: tuple, value: object) -> None:
 def update(s, view: View, items: tuple, operator: Callable, value: object) -> None:
     """view[items] op= value: all elements are read before one is stored."""
     arrays.check_writable(s, view)
+    if is_number(value) or isinstance(value, View):
+        arrays.need_same_kind(s, view, operator, value)
     if len(items) == 1 and _is_mask(items[0]) and is_number(value):
         _where(s, view, items[0], lambda place: s.update_element(place, operator, value))
         return
@@ -193,6 +195,7 @@ def accumulate(s, view: View, items: tuple, operator: Callable, value: object) -
     arrays.check_writable(s, view)
     chosen = select(s, view, items)
     source = _source(s, view, value, chosen.shape)
+    arrays.need_same_kind(s, view, operator, source)
 
     def change(ks, _):
         s.update_element(_element(s, chosen, ks), operator, elementwise.element_of(s, source, ks))
