@@ -432,6 +432,21 @@ SHAPED = """
     np.meshgrid(x[0], y[:2, 0], indexing="ij")[1]
     np.empty_like(x).shape[0] * x
 """
+STARTED = """
+    np.sum(x, initial=2.0)
+    x.sum(1, where=y, keepdims=True)
+    np.sum(x, axis=0, where=y[0], initial=x[0, 0])
+    np.mean(x, axis=1, where=y)
+    np.mean(x, dtype=np.float64) * x
+    np.prod(x, 1, where=y, initial=3.0)
+    np.max(x, axis=1, where=y, initial=-2.0)
+    np.min(x, initial=0.3) * x
+    x.max(0, initial=0.1, keepdims=True)
+    np.var(x, axis=0, correction=1)
+    np.cumsum(x, dtype=np.float64)
+    np.cumprod(x, 1, np.float64)
+    np.prod(x, dtype=np.float64) * x
+"""
 PRODUCTS = {
     "x @ y|np.matmul(x, y)|np.dot(x, y)|x.dot(y)": (
         ((2, 3), (3, 2)), ((2, 3), (3,)), ((3,), (3, 2)), ((3,), (3,)), ((1, 3), (3, 1)), ((0, 3), (3, 2)),
@@ -803,6 +818,8 @@ def other_rows() -> Iterable[Row]:
     yield from rows(COMPOSITIONS, (2, 3))
     yield row("np.sum(np.ones(4) * x) + np.sum(np.ones((2, 3)) * x)", (1,), smooth=False)  # against two lengths
     yield from rows(CREATED, (2, 3), smooth=False)
+    yield from rows(STARTED, (2, 3), SOME, smooth=False)
+    yield from rows("np.max(x, initial=1.0)\nx.min(axis=0, initial=0.5)\nx.sum(initial=2.0)", (2, 0), light=True)
     yield from rows("np.zeros(0)\nnp.ones((2, 0))\nnp.full((1, 1), 3)\nnp.zeros(2, bool)\nnp.ones(3, np.int64)")
     yield from (row(r.text, (2, 3), (3, 2), smooth="*" in r.text) for r in rows(SHAPED))
     yield from rows(

@@ -607,3 +607,19 @@ def test_one_element_with_new_axes_is_a_view(backend):
     slope = np.sum(np.cos(x[1] * w) * w)
     expected = [x[1] * x[2], x[0] * x[2] + slope, x[0] * x[1] + 1.0]
     np.testing.assert_allclose(zg.grad(f, backend=backend)(x, w), expected)
+
+
+def test_an_array_is_sorted_in_place():
+    def f(x):
+        a, b = x.copy(), x.copy()
+        a.sort()
+        b.T.sort()
+        return np.sum(a * b * np.arange(6.0).reshape(2, 3))
+
+    x = np.array([[3.0, 1.0, 2.0], [0.5, 5.0, 4.0]])  # a: 1 2 3, 0.5 4 5; b: 0.5 1 2, 3 5 4
+    value, gradient = zg.value_and_grad(f, backend="python")(x)
+    assert value == f(x)
+    np.testing.assert_allclose(
+        gradient,
+        [[1.0 * 4 + 3 * 0.5, 1 * 2.0 + 0.0, 1 * 1.0 + 2 * 3.0], [0.0 + 3 * 3.0, 4 * 4.0 + 5 * 4.0, 5 * 5.0 + 4 * 5.0]],
+    )

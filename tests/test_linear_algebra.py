@@ -624,3 +624,20 @@ def test_adjoints_of_reshaped_products_are_stored():
     source = str(first.source(x, w))
     assert "zeros(" not in source
     assert "add_matmul" not in source
+
+
+def test_results_have_numpys_names():
+    def f(a):
+        factors = np.linalg.svd(a, full_matrices=False)
+        values = np.linalg.eigh(a @ a.T).eigenvalues
+        return np.sum(factors.S) + np.linalg.slogdet(a).logabsdet + np.sum(values) + np.linalg.qr(a).R[0, 0]
+
+    a = np.array([[2.0, 0.5], [0.3, 1.0]])
+    value = zg.jit(f, backend="python")(a)
+    np.testing.assert_allclose(value, f(a))
+    result = zg.jit(np_slogdet, backend="python")(a)
+    assert type(result) is type(np.linalg.slogdet(a))
+
+
+def np_slogdet(a):
+    return np.linalg.slogdet(a)

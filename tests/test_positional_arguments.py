@@ -17,6 +17,11 @@ CALLS = """
     np.max(x, 0, None, True) * x
     np.argmax(x, 0, None)
     np.sum(x, 0, np.float32) * x
+    np.mean(x, 0, np.float32) * x
+    np.sum(x, 0, None, None, False, 2.0) * x
+    np.max(x, 0, None, False, 0.5) * x
+    np.prod(x, 0, None, None, True, 2.0) * x
+    x.cumsum(0, np.float32)
     np.quantile(x, 0.5, 0, None, False, "linear", True) * x
     np.median(x, 0, None, False, True) * x
     np.prod(x, 0, None, None, True) * x
@@ -35,13 +40,12 @@ CALLS = """
 
 REFUSED = {
     "np.nan_to_num(x / 0.0 * 0.0, False, 3.0)": "this call of nan_to_num is not supported: its argument copy",
-    "np.mean(x, 0, np.float32) * x": "this call of mean is not supported: its argument dtype",
+    "np.var(x, 0, np.float32) * x": "this call of var is not supported: its argument dtype",
     "x.max(0, None, True) * x": "this call of max is not supported: too many arguments",
     "np.sin(x, y) + y": "sin takes 1 number, not 2",
     "np.add(x, x, y) + y": "add takes 2 numbers, not 3",
     "np.clip(x, 1, 2, y) + y": "this call of clip is not supported: its argument out",
-    "np.cumsum(x, 0, np.float32)": "this call of cumsum is not supported: its argument dtype",
-    "x.cumsum(0, np.float32)": "this call of cumsum is not supported: its argument dtype",
+    "np.cumsum(x, 0, None, x)": "this call of cumsum is not supported: its argument out",
     'x.astype(np.float32, "F")': "this call of astype is not supported: its argument order",
     'np.take(x, [0, 4], 1, None, "clip")': "this call of take is not supported: its argument mode",
     "np.trapezoid(x[0], x[1], 0.1, 0)": "this call of trapezoid is not supported: its argument axis",

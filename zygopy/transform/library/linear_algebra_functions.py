@@ -1,5 +1,6 @@
 """NumPy's functions of linear algebra: what a call of each becomes."""
 
+from collections.abc import Callable
 from functools import reduce
 
 import numpy as np
@@ -11,6 +12,21 @@ from zygopy.transform.library import einsums, elementwise, least_squares, norms,
 from zygopy.transform.library.numpy_functions import is_none
 from zygopy.transform.reading.handlers import builtin, method
 from zygopy.transform.reading.values import Static
+from zygopy.transform.records import Record
+
+
+def _class_of_results(function: Callable) -> type:
+    """The NamedTuple that a function of NumPy's gives."""
+    return type(function(np.eye(1)))
+
+
+_EIGH, _SLOGDET = _class_of_results(np.linalg.eigh), _class_of_results(np.linalg.slogdet)
+_SVD, _QR = _class_of_results(np.linalg.svd), _class_of_results(np.linalg.qr)
+
+
+def _named(cls: type, items: tuple) -> Record:
+    return Record(items, cls, cls._fields)
+
 
 # -- products --------------------------------------------------------------------------------------------------------
 
@@ -83,7 +99,7 @@ def det(s, a):
 
 @builtin(np.linalg.slogdet)
 def slogdet(s, a):
-    return systems.sign_and_log_determinant(s, a)
+    return _named(_SLOGDET, systems.sign_and_log_determinant(s, a))
 
 
 @builtin(np.linalg.matrix_power)
@@ -143,7 +159,7 @@ def expm(s, A):
 
 @builtin(np.linalg.eigh)
 def eigh(s, a, UPLO=None):
-    return systems.eigenvectors(s, a, _is_upper(s, UPLO), "np.linalg.eigh")
+    return _named(_EIGH, systems.eigenvectors(s, a, _is_upper(s, UPLO), "np.linalg.eigh"))
 
 
 @builtin(np.linalg.eigvalsh)
@@ -169,7 +185,7 @@ def svd(s, a, full_matrices=None, compute_uv=None):
             help="np.linalg.svd(a, full_matrices=False)",
         )
     u, values, vt = systems.singular_values(s, a, "np.linalg.svd")
-    return (u, values, vt) if vectors else values
+    return _named(_SVD, (u, values, vt)) if vectors else values
 
 
 @builtin(np.linalg.qr)
@@ -183,7 +199,7 @@ def qr(s, a, mode=None):
             help="np.linalg.qr(a), or mode='r'",
         )
     q, r = systems.orthogonal(s, a)
-    return r if known == "r" else (q, r)
+    return r if known == "r" else _named(_QR, (q, r))
 
 
 @builtin(np.linalg.pinv)

@@ -9,13 +9,13 @@ from zygopy.transform import ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import apply_function
 from zygopy.transform.ir import Value
-from zygopy.transform.library import elementwise, reductions, shaping
+from zygopy.transform.library import elementwise, joining, reductions, shaping
 from zygopy.transform.reading import arrays, indexing
 from zygopy.transform.reading.calls import dtype_of
 from zygopy.transform.reading.expressions import as_index
 from zygopy.transform.reading.handlers import builtin, method
 from zygopy.transform.reading.values import Static, View, is_number
-from zygopy.transform.types import Scalar
+from zygopy.transform.types import Scalar, real
 
 # -- creation --------------------------------------------------------------------------------------------------------
 
@@ -174,46 +174,85 @@ def is_none(value: object) -> bool:
     return value is None or (isinstance(value, Static) and value.value is None)
 
 
+def _chosen(s, a: View, where: object, other: object) -> View:
+    """The array with `other` in place of the elements that `where` leaves out."""
+    if where is None:
+        return a
+    test = arrays.broadcast_to(s, reductions.need_array(s, where), a.shape)
+    return elementwise.where(s, test, a, s.b.cast(constant(other), a.element))
+
+
+def _after(s, initial: object, found: View | Value, function) -> View | Value:
+    """What a reduction gives that starts from `initial`."""
+    if initial is None:
+        return found
+    type_ = found.element if isinstance(found, View) else found.type
+    return elementwise.combine(s, [s.b.cast(initial, type_), found], lambda v: apply_function(s.b, function, v, True))
+
+
 @builtin(np.sum)
 @method("sum")
-def sum_(s, a, axis=None, dtype=None, keepdims=None):
-    return reductions.sum_(s, a, axis, keepdims, dtype=optional_dtype(s, dtype))
+def sum_(s, a: View, axis=None, dtype=None, keepdims=None, initial=None, where=None):
+    found = reductions.sum_(s, _chosen(s, a, where, 0), axis, keepdims, dtype=optional_dtype(s, dtype))
+    return _after(s, initial, found, operator.add)
 
 
 @builtin(np.mean)
 @method("mean")
-def mean(s, a, axis=None, keepdims=None):
-    return reductions.mean(s, a, axis, keepdims)
+def mean(s, a: View, axis=None, dtype=None, keepdims=None, where=None):
+    wanted = optional_dtype(s, dtype)
+    if where is None:
+        return reductions.mean(s, a, axis, keepdims, wanted)
+    type_ = Scalar(wanted) if wanted is not None else a.element if a.element.is_inexact else Scalar(np.dtype(float))
+    total = reductions.sum_(s, _chosen(s, a, where, 0), axis, keepdims, dtype=type_.dtype)
+    test = arrays.broadcast_to(s, reductions.need_array(s, where), a.shape)
+    n = reductions.sum_(s, test, axis, keepdims, dtype=real(type_).dtype)
+    return elementwise.combine(s, [total, n], lambda v: apply_function(s.b, operator.truediv, v, True))
 
 
 @builtin(np.var)
 @method("var")
-def var(s, a, axis=None, ddof=None, keepdims=None):
-    return reductions.var(s, a, axis, ddof, keepdims)
+def var(s, a: View, axis=None, ddof=None, keepdims=None, correction=None):
+    return reductions.var(s, a, axis, ddof if correction is None else correction, keepdims)
 
 
 @builtin(np.std)
 @method("std")
-def std(s, a, axis=None, ddof=None, keepdims=None):
-    return reductions.std(s, a, axis, ddof, keepdims)
+def std(s, a: View, axis=None, ddof=None, keepdims=None, correction=None):
+    return reductions.std(s, a, axis, ddof if correction is None else correction, keepdims)
 
 
 @builtin(np.prod)
 @method("prod")
-def prod(s, a, axis=None, keepdims=None):
-    return reductions.product(s, a, axis, keepdims)
+def prod(s, a: View, axis=None, dtype=None, keepdims=None, initial=None, where=None):
+    found = reductions.product(s, _chosen(s, a, where, 1), axis, keepdims, optional_dtype(s, dtype))
+    return _after(s, initial, found, operator.mul)
 
 
 @builtin(np.max, np.amax)
 @method("max")
-def max_(s, a, axis=None, keepdims=None):
-    return reductions.extremum(s, a, axis, keepdims, ops.MAXIMUM)
+def max_(s, a: View, axis=None, keepdims=None, initial=None, where=None):
+    return reductions.extremum(s, _before(s, a, axis, initial, where), axis, keepdims, ops.MAXIMUM)
 
 
 @builtin(np.min, np.amin)
 @method("min")
-def min_(s, a, axis=None, keepdims=None):
-    return reductions.extremum(s, a, axis, keepdims, ops.MINIMUM)
+def min_(s, a: View, axis=None, keepdims=None, initial=None, where=None):
+    return reductions.extremum(s, _before(s, a, axis, initial, where), axis, keepdims, ops.MINIMUM)
+
+
+def _before(s, a: View, axis: object, initial: object, where: object) -> View:
+    """The array behind `initial` along each reduced axis, and with it in place of what `where` leaves out."""
+    if initial is None:
+        if where is not None:
+            raise UnsupportedError("where= needs initial=, too", s.loc, help="name the value for none chosen")
+        return a
+    first = s.b.cast(initial, a.element)
+    if where is not None:
+        a = elementwise.where(s, arrays.broadcast_to(s, reductions.need_array(s, where), a.shape), a, first)
+    axes = reductions.axes_of(s, axis, a.ndim)
+    widths = [(integer(int(k in axes)), integer(0)) for k in range(a.ndim)]
+    return joining.pad(s, a, widths, "constant", [(first, first)] * a.ndim)
 
 
 @builtin(np.argmax)
@@ -242,14 +281,14 @@ def any_(s, a, axis=None, keepdims=None):
 
 @builtin(np.cumsum)
 @method("cumsum")
-def cumsum(s, a, axis=None):
-    return reductions.cumulative(s, a, axis, ops.ADD)
+def cumsum(s, a, axis=None, dtype=None):
+    return reductions.cumulative(s, a, axis, ops.ADD, optional_dtype(s, dtype))
 
 
 @builtin(np.cumprod)
 @method("cumprod")
-def cumprod(s, a, axis=None):
-    return reductions.cumulative(s, a, axis, ops.MUL)
+def cumprod(s, a, axis=None, dtype=None):
+    return reductions.cumulative(s, a, axis, ops.MUL, optional_dtype(s, dtype))
 
 
 # -- indices ---------------------------------------------------------------------------------------------------------

@@ -451,6 +451,12 @@ def sort(s, a: View, axis=None, kind=None):
     return joining.taken_along(s, a, joining.argsort(s, a, at), at)
 
 
+@method("sort")
+def sort_in_place(s, a, axis=None, kind=None):
+    arrays.assign(s, a, sort(s, a, axis, kind))
+    return Static(None)
+
+
 @builtin(np.partition)
 def partition(s, a, kth, axis=None):
     """All of the array sorted: kth is where it belongs, and what is before and behind it has no order of its own."""

@@ -171,9 +171,10 @@ def _sum_of_rows(s, view: View, axes: tuple[int, ...], keepdims, term: Callable,
     return with_kept_dims(result, axes, view.ndim) if flag(s, keepdims, "keepdims") else result
 
 
-def mean(s, view: View, axis=None, keepdims=None):
+def mean(s, view: View, axis=None, keepdims=None, dtype: np.dtype | None = None):
     view = need_array(s, view)
     type_ = view.element if view.element.is_inexact else Scalar(FLOAT64)
+    type_ = type_ if dtype is None else Scalar(dtype)
     sums = sum_(s, view, axis, keepdims, dtype=type_.dtype)
     n = s.b.cast(count(s, view, axes_of(s, axis, view.ndim)), real(type_))
     return divided(s, sums, n)
@@ -210,9 +211,9 @@ def squared(s, v: Value) -> Value:
     return s.b.apply(ops.ADD, s.b.apply(ops.MUL, x, x), s.b.apply(ops.MUL, y, y))
 
 
-def product(s, view: View, axis=None, keepdims=None):
+def product(s, view: View, axis=None, keepdims=None, dtype: np.dtype | None = None):
     view = need_array(s, view)
-    type_ = sum_type(view.dtype)
+    type_ = sum_type(view.dtype) if dtype is None else Scalar(dtype)
 
     def element(lengths, at):
         def trip(ks, values):
@@ -318,7 +319,7 @@ def truth(s, view: View, axis, keepdims, all_: bool):
 # -- cumulative ------------------------------------------------------------------------------------------------------
 
 
-def cumulative(s, view: View, axis, op: ops.Op) -> View:
+def cumulative(s, view: View, axis, op: ops.Op, dtype: np.dtype | None = None) -> View:
     """np.cumsum, np.cumprod along an axis, or of the flattened array."""
     view = need_array(s, view)
     if axis is None or (isinstance(axis, Static) and axis.value is None):
@@ -327,7 +328,7 @@ def cumulative(s, view: View, axis, op: ops.Op) -> View:
         view = view if view.ndim == 1 else ravel(s, view)
         axis = integer(0)
     along = axis_of(s, axis, view.ndim)
-    type_ = sum_type(view.dtype)
+    type_ = sum_type(view.dtype) if dtype is None else Scalar(dtype)
     result = arrays.allocate(s, view.shape, type_.dtype, name="t")
     start = constant(type_.dtype.type(0 if op is ops.ADD else 1), type_)
 

@@ -199,7 +199,11 @@ def _where_the_handler_has_them(function: object, handler: Callable, args: list,
     names, known = _positional(theirs), _positional(own)[1:]
     own = {name: p for k, (name, p) in enumerate(own.items()) if k}
     kwargs = {name: arg for name, arg in kwargs.items() if name in own or not _is_default(theirs.get(name), arg)}
-    k = next((k for k, (a, b) in enumerate(zip(names, known, strict=False)) if a != b and b in theirs), len(known))
+    by_name = any(p.kind is p.VAR_KEYWORD for p in theirs.values())  # its parameters that are not listed
+    differ = (
+        k for k, (a, b) in enumerate(zip(names, known, strict=False)) if a != b and (b in theirs or k and by_name)
+    )
+    k = next(differ, len(known))
     named = dict(zip(names[k:], args[k:], strict=False))
     for name in list(named):
         if _is_default(theirs[name], named[name]):
