@@ -506,9 +506,14 @@ def count_nonzero(s, a, axis=None, keepdims=None):
 
 
 @builtin(np.average)
-def average(s, a, axis=None, weights=None):
+def average(s, a: View, axis=None, weights=None):
     if is_none(weights):
         return reductions.mean(s, a, axis)
+    weights = need_array(s, weights)
+    if weights.ndim == 1 < a.ndim and not is_none(axis):  # along that axis
+        place = axis_of(s, axis, a.ndim)
+        one = Repeated(integer(1))
+        weights = weights.ordered(tuple(weights.own_axes[0] if k == place else one for k in range(a.ndim)))
     weighted = elementwise.apply(s, operator.mul, [a, weights])
     total = reductions.sum_(s, elementwise.combine(s, [a, weights], lambda v: v[1]), axis)
     sums = reductions.sum_(s, weighted, axis)
