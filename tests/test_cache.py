@@ -33,6 +33,9 @@ def helper(x, p=3):
 def loss(x):
     return np.sum(np.tanh(x) @ x.T) + helper(x[0, 0])
 
+def power(x, n):
+    return 1.0 if n == 0 else x * power(x, n - 1)
+
 
 @dataclass
 class Layer:
@@ -46,11 +49,13 @@ def bound(layer, function, x):
 """
 CALL = """
 import json, sys, numpy, program
+of_power = program.zg.grad(program.power)
+of_power(2.0, 3)
 gradient = program.zg.grad(program.loss)
 found = gradient(numpy.random.default_rng(0).normal(size=(5, 5)))
 of_layer = program.zg.grad(program.bound)
 layer = of_layer(program.Layer(2.0), numpy.sin, numpy.ones(3))
-natives = [gradient, *(entry.native for entry in of_layer._entries.values())]
+natives = [of_power, gradient, *(entry.native for entry in of_layer._entries.values())]
 print(json.dumps([[sum(n.stats.cache_hits.values()) for n in natives], found.tolist(), layer.w, layer.name,
     "zygopy.transform.pipeline" in sys.modules]))
 """
@@ -78,18 +83,21 @@ def run(place: Path, folder: Path) -> list:
 
 
 def test_a_second_process_compiles_nothing(tmp_path):
-    """Vector functions, BLAS and own routines are found again, without the compiler; so are changes of helpers."""
+    """Vector functions, BLAS, own routines and functions that call themselves are found again, without the compiler.
+
+    So are changes of helpers.
+    """
     file = tmp_path / "program.py"
     file.write_text(PROGRAM)
     first, second = (run(tmp_path, tmp_path / "cache") for _ in range(2))
-    assert first[0] == [0, 0]
+    assert first[0] == [0, 0, 0]
     assert first[4]
-    assert second == [[1, 1], *first[1:4], False]
+    assert second == [[1, 1, 1], *first[1:4], False]
     np.testing.assert_allclose(first[2], 0.5 * (np.cos(2.0) + 2 * np.cos(4.0)))
     assert first[3] == "layer"
     file.write_text(PROGRAM.replace("x ** p", "x ** p * SCALE").replace("RATE = 2.0, 0.5", "RATE = 2.0, 1.0"))
     changed = run(tmp_path, tmp_path / "cache")
-    assert changed[0] == [0, 0]
+    assert changed[0] == [1, 0, 0]
     assert changed[1] != first[1]
     np.testing.assert_allclose(changed[2], 2 * first[2])
 

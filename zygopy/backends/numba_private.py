@@ -85,6 +85,7 @@ def instruction(generate: Callable | None, typing: Callable) -> Callable:
 _PROVIDERS: dict[str, Callable[[str], int]] = {}
 _PLACES = {  # of providers elsewhere
     "blas": "zygopy.backends.blas",
+    "callee": "zygopy.backends.callees",
     "memory": "zygopy.backends.allocation",
     "vector": "zygopy.backends.vector_functions",
 }
