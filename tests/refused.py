@@ -702,6 +702,11 @@ def eigenvalues(a):
     return np.linalg.eigvals(np.diag(a))[0].real
 
 
+@refused("== of lists of arrays", zg.DtypeError, X)
+def arrays_in_lists(a):
+    return np.sum(a) if [a, a] == [a, 2.0 * a] else 0.0
+
+
 @refused("the truth value of an array", zg.DtypeError, X)
 def array_truth(a):
     return a[0] if a else a[1]

@@ -119,6 +119,23 @@ class Frozen:
         object.__setattr__(self, "b", np.sin(self.a))
 
 
+def test_pairs_and_kinds():
+    """zip with strict=True counts the pairs of another zip, and isinstance takes classes joined by |."""
+
+    def paired(x):
+        total = 0.0
+        for (a, b), k in zip(zip(x, x[1:], strict=False), range(len(x) - 1), strict=True):
+            total += a * b * (k + 1)
+        for (a, b), c in zip(zip((1.0, 2.0, 3.0), (x, 2 * x), strict=False), (3.0, 4.0), strict=True):
+            total += a * np.sum(b * b) * c
+        return total if isinstance(total, float | int) and not isinstance(x, list | tuple) else 0.0
+
+    x = np.array([0.5, 2.0, -0.3])
+    value, gradient = zg.value_and_grad(paired, backend="python")(x)
+    np.testing.assert_allclose(value, paired(x), rtol=1e-12)
+    np.testing.assert_allclose(gradient, differences(paired, (x,)), atol=1e-6)
+
+
 def test_setattr():
     """Arguments that Python takes by position only stay where they are."""
 

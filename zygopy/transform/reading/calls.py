@@ -7,7 +7,7 @@ import math
 import operator
 import types
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache, partial, reduce
 
 import numpy as np
 
@@ -344,21 +344,21 @@ def length(s, value):
 @builtin(zip)
 def zip_(s, *items, strict=None):
     if strict is not None and items and strict != constant(False):
-        lengths = [length(s, _iterated(item)) for item in items]
+        lengths = [_count(s, item) for item in items]
         for k, n in enumerate(lengths[1:], start=2):
             equal = s.b.apply(ops.EQ, lengths[0], n)
             s.check(equal, ValueError, f"zip() argument {k} is of another length than argument 1")
     return Zip(items)
 
 
-def _iterated(item: object) -> object:
-    """What an iterator goes through, as far as its length is concerned."""
+def _count(s, item: object) -> Value:
+    """How many items an iterable has."""
     match item:
         case Enumerate() | Reversed():
-            return _iterated(item.item)
+            return _count(s, item.item)
         case Zip() if item.items:
-            return _iterated(item.items[0])
-    return item
+            return reduce(partial(s.b.apply, ops.INT_MIN), [_count(s, i) for i in item.items])
+    return length(s, item)
 
 
 @builtin(enumerate)

@@ -119,7 +119,7 @@ def compare(s, op: ast.cmpop, a: object, b: object) -> Value:
         pairs = zip(a, b, strict=False)
         same = constant(False)
         if len(a) == len(b):
-            same = all_of(s, [lambda x=x, y=y: compare(s, ast.Eq(), x, y) for x, y in pairs])
+            same = all_of(s, [lambda x=x, y=y: truth(s, compare(s, ast.Eq(), x, y)) for x, y in pairs])
         return same if isinstance(op, ast.Eq) else negate(s, same)
     if isinstance(op, ast.Eq | ast.NotEq):
         return constant(isinstance(op, ast.NotEq))

@@ -217,11 +217,21 @@ def binary(s, function: Callable, a: object, b: object, node: ast.AST) -> object
         return Static(function(a.value, b.value))
     if isinstance(a, View) or isinstance(b, View):
         return elementwise.apply(s, function, [a, b])
+    if isinstance(a, Static) and isinstance(b, Static) and function is operator.or_:
+        return Static(_union(s, a.value, b.value))
     raise DtypeError(f"cannot compute with {describe(a)} and {describe(b)}", s.loc)
 
 
 def _sum_of_lists(s, a: Object, b: Object) -> Object:
     """a + b of lists of which one has a length of run time."""
+def _union(s, a: object, b: object) -> object:
+    """a | b of classes, for isinstance."""
+    try:
+        return a | b
+    except TypeError:
+        raise DtypeError(f"cannot compute with {describe(Static(a))} and {describe(Static(b))}", s.loc) from None
+
+
     content = s.content(a)
     made = lists.copied(s, content) if isinstance(content, Listed) else s.new_object(content)
     calls.call(s, Method(made, "extend"), [b], {})
