@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from zygopy.backends.numba_private import NativeFunction
 from zygopy.binding import all_values, bind, captured_arrays, taken_apart, task_of, with_captured
-from zygopy.errors import ArgumentError, DtypeError, OtherLengthsError, ShapeError
+from zygopy.errors import ArgumentError, DtypeError, OtherLengthsError, ShapeError, ZygopyError
 from zygopy.show_source import Text
 from zygopy.structures import (
     flat,
@@ -28,6 +28,7 @@ from zygopy.structures import (
 from zygopy.transform import Program, Task, build, source_of
 from zygopy.transform.arguments import Lengths, lives_on_gpu, ones_of
 from zygopy.transform.ir import Function
+from zygopy.transform.joined import joined
 from zygopy.transform.reading.parse import parameter_names, read
 from zygopy.transform.reading.values import Static, path_of
 
@@ -52,7 +53,29 @@ class Derivative:
 
     def program(self, *args, **kwargs) -> Program:
         """The IR for the types of these arguments."""
-        return self.built(self.types(args, kwargs))
+        return self.built_joined(self.types(args, kwargs))[0]
+
+    def joined(self, types: list) -> list:
+        """The types of a call's arguments, with equal items joined where that may be."""
+        may_be = self.task.kind in ("grad", "value_and_grad") and self.target == "cpu" and self.lengths is None
+        return list(map(joined, types)) if may_be and len(types) == len(parameter_names(self.function)) else types
+
+    def built_joined(self, types: list) -> tuple[Program, list]:
+        """The IR for arguments of these types, and the types that it takes: with equal items joined, or apart.
+
+        They stay apart where the program does more with them than to walk through them, and where it stores into an
+        argument, with which they may share memory: joined items are copies.
+        """
+        if (wanted := self.joined(types)) != types:
+            from zygopy.transform.memory import stored_parameters
+
+            try:
+                program = self.built(wanted)
+            except ZygopyError:
+                return self.built(types), types
+            if not stored_parameters(program.function):
+                return replace(program, joined=True), wanted
+        return self.built(types), types
 
     def built(self, types: list, target: str | None = None) -> Program:
         """The IR for arguments of these types, that of `out` behind the parameters' if there is one."""
@@ -117,7 +140,8 @@ class Derivative:
         """
         if target not in (None, "cuda"):
             raise ArgumentError(f"there is no source for target {target!r}", help='use target="cuda"')
-        program = self.built(self.types(args, kwargs), target)
+        types = self.types(args, kwargs)
+        program = self.built_joined(types)[0] if target is None else self.built(types, target)
         if (target or self.target) == "cuda":
             from zygopy.backends import cuda
 
@@ -162,8 +186,8 @@ class Derivative:
         from zygopy.transform.notes import taking
 
         with taking() as notes:
-            program = self.program(*args, **kwargs)
-        flatten = flattener(self.structure(self.types(args, kwargs)))
+            program, types = self.built_joined(self.types(args, kwargs))
+        flatten = flattener(self.structure(types))
         values = with_captured(program, taken_apart(flatten, all_values(self, args, kwargs)))
         return explanation(self.function.__name__, notes, program, values)
 

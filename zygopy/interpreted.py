@@ -36,9 +36,9 @@ class Interpreted(Derivative):
         if self.target != "cuda" and any(map(arrays_on_gpu, values)):
             raise DtypeError("an argument is in a GPU's memory", help='use backend="cuda" or zygopy.to_host(x)')
         types = self.types(args, kwargs)
-        entry = self._entries.get(key := (*types, *self.options()))
+        entry = self._entries.get(key := (*self.joined(types), *self.options()))
         if entry is None or not unchanged(entry[1]):
-            program = self.built(types)
+            program, types = self.built_joined(types)
             compiled = self.compiled(flat(program.function))
             flatten = flattener(self.structure(types), self.count, self.is_leaf)
             entry = compiled, program, flatten, builder(program.function.results)

@@ -209,13 +209,15 @@ class Bound(Native):
 
     def _entry(self, types: list) -> Entry:
         """The native function for arguments of a structure and the surroundings of now."""
-        key = tuple(map(skeleton, types))
+        wanted = self.joined(types)
+        key = tuple(map(skeleton, wanted))
         entry = self._entries.get(key)
         if entry is not None and unchanged(entry.program):
             return entry
-        found = Fingerprint(self.function, *types)
+        found = Fingerprint(self.function, *wanted)
         identity = self.identity(found)
-        program = kept_outline(identity, found.functions, lambda: self.built(types))
+        program = kept_outline(identity, found.functions, lambda: self.built_joined(types)[0])
+        types = wanted if program.joined else types
 
         def generate(leaves: tuple) -> "Source":
             found = iter(leaves)

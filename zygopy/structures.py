@@ -14,6 +14,7 @@ import numpy as np
 from zygopy.errors import DtypeError
 from zygopy.transform.arguments import ArgumentType, lives_on_gpu, typeof
 from zygopy.transform.ir import Function, Leaves, Param, Var, leaves
+from zygopy.transform.joined import FEWEST, is_joined
 from zygopy.transform.reading.values import Static
 from zygopy.transform.records import (
     Known,
@@ -213,6 +214,9 @@ def _take_apart(code: _Code, name: str, type_: Any, found: list[str], inside: bo
         code.lines.append(f"if type({name}) not in {known} and not is_leaf({name}): return None")
         found.append(name)
     else:
+        if is_joined(type_):
+            _take_together(code, name, type_, found)
+            return
         cls = type_.cls if isinstance(type_, Record) else tuple
         members = [code.name() for _ in type_]
         code.lines.append(f"if type({name}) is not {code.name(cls)}: return None")
@@ -227,6 +231,33 @@ def _take_apart(code: _Code, name: str, type_: Any, found: list[str], inside: bo
             code.lines += [f"{member} = {name}.{key}" for member, key in zip(members, keys_of(type_), strict=True)]
         for member, item in zip(members, type_, strict=True):
             _take_apart(code, member, item, found, inside or isinstance(type_, Record))
+
+
+def _take_together(code: _Code, name: str, type_: Any, found: list[str]) -> None:
+    """The arrays of joined items, each with a row for every item."""
+    take = code.name(flattener([type_[0]]))
+    columns = [code.name() for leaf in leaves(type_[0]) if not isinstance(leaf, Static)]
+    code.lines.append(f"if type({name}) is not {code.name(type_.cls.container)} or len({name}) < {FEWEST}: return None")
+    code.lines.append(f"{name} = {code.name(_columns)}({name}, {take})")
+    code.lines.append(f"if {name} is None: return None")
+    code.lines.append(f"{''.join(f'{column}, ' for column in columns)} = {name}")
+    found += columns
+
+
+def _columns(items: list | tuple, take: Callable) -> list[np.ndarray] | None:
+    """The arrays of items, leaf by leaf, as one array each; None where they differ."""
+    rows = list(map(take, items))
+    if None in rows:
+        return None
+    joined = []
+    for column in zip(*rows, strict=True):
+        first = column[0]
+        if any(a.shape != first.shape or a.dtype != first.dtype for a in column):
+            return None
+        made = np.concatenate(column).reshape(len(column), *first.shape)
+        made.setflags(write=False)
+        joined.append(made)
+    return joined
 
 
 def builder(tree: Leaves) -> Callable | None:
@@ -246,6 +277,10 @@ def _put_together(code: _Code, tree: Leaves, count: Any) -> str:
         return code.name(tree.value)
     if not isinstance(tree, tuple):
         return f"leaves[{next(count)}]"
+    if isinstance(tree, Record) and is_joined(tree):
+        cls: Any = tree.cls
+        rows = [f"leaves[{next(count)}]" for _ in leaves(tree[0])]
+        return f"{code.name(cls.container)}(map({code.name(assembler(tree[0]))}, zip({', '.join(rows)})))"
     items = [_put_together(code, item, count) for item in tree]
     inner = "".join(f"{item}, " for item in items)
     if not isinstance(tree, Record):

@@ -41,6 +41,7 @@ class Program:
     primals: int  # the number of parameters, by leaves, that are not captured and not tangents
     guarded: bool = False  # it raises OtherLengthsError at entry unless lengths are as equal as it takes them to be
     second: Function | None = None  # of "vjp" and "linearize": the linear part, `function` is the other one
+    joined: bool = False  # it takes the equal items of arguments joined
     source: "Source | None" = None  # of the linear part, for as long as the program lives
 
 

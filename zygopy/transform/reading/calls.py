@@ -25,6 +25,7 @@ from zygopy.transform.reading.values import (
     Applied,
     Closure,
     Enumerate,
+    JoinedItems,
     LinearAt,
     Mapped,
     Method,
@@ -332,6 +333,8 @@ def length(s, value):
             return call(s, found, [], {})
         case View() if value.ndim:
             return value.spans[0].length
+        case JoinedItems():
+            return value.length
         case Range():
             from zygopy.transform.reading.iteration import trip_count
 
@@ -564,7 +567,7 @@ def _python_type(value: object) -> type:
         return {"c": complex, "f": float, "i": int, "b": bool}[dtype.kind] if value.type.weak else dtype.type
     if isinstance(value, View):
         return np.ndarray
-    if isinstance(value, Object | Record):
+    if isinstance(value, Object | Record | JoinedItems):
         return value.cls
     return type(value.value) if isinstance(value, Static) else type(value)
 

@@ -11,7 +11,7 @@ from zygopy.transform.build import constant, integer
 from zygopy.transform.functions import apply_function
 from zygopy.transform.ir import Const, Effect, Let, Value, Var
 from zygopy.transform.library import elementwise
-from zygopy.transform.reading import apart, calls, expressions, lists, objects
+from zygopy.transform.reading import apart, calls, expressions, joined, lists, objects
 from zygopy.transform.reading.iterators import refuse_generator
 from zygopy.transform.reading.values import (
     Object,
@@ -79,6 +79,7 @@ def comparison(s, node: ast.Compare) -> object:
 
 def compare(s, op: ast.cmpop, a: object, b: object) -> Value:
     """One comparison."""
+    joined.refuse_comparison(s, op, a, b)
     if isinstance(op, ast.Is | ast.IsNot):
         if isinstance(a, Object) and isinstance(b, Object):
             is_same = objects.is_same(s, a, b)

@@ -20,6 +20,7 @@ from zygopy.transform.reading import (
     comprehensions,
     conditions,
     indexing,
+    joined,
     lists,
     messages,
     objects,
@@ -31,6 +32,7 @@ from zygopy.transform.reading.values import (
     Attributes,
     Closure,
     Generated,
+    JoinedItems,
     Listed,
     Method,
     Object,
@@ -215,15 +217,13 @@ def binary(s, function: Callable, a: object, b: object, node: ast.AST) -> object
     a, b = s.opened(a), s.opened(b)
     if isinstance(a, Static) and isinstance(b, Static) and isinstance(a.value, str):
         return Static(function(a.value, b.value))
-    if isinstance(a, View) or isinstance(b, View):
-        return elementwise.apply(s, function, [a, b])
     if isinstance(a, Static) and isinstance(b, Static) and function is operator.or_:
         return Static(_union(s, a.value, b.value))
+    if isinstance(a, View) or isinstance(b, View):
+        return elementwise.apply(s, function, [a, b])
     raise DtypeError(f"cannot compute with {describe(a)} and {describe(b)}", s.loc)
 
 
-def _sum_of_lists(s, a: Object, b: Object) -> Object:
-    """a + b of lists of which one has a length of run time."""
 def _union(s, a: object, b: object) -> object:
     """a | b of classes, for isinstance."""
     try:
@@ -232,6 +232,8 @@ def _union(s, a: object, b: object) -> object:
         raise DtypeError(f"cannot compute with {describe(Static(a))} and {describe(Static(b))}", s.loc) from None
 
 
+def _sum_of_lists(s, a: Object, b: Object) -> Object:
+    """a + b of lists of which one has a length of run time."""
     content = s.content(a)
     made = lists.copied(s, content) if isinstance(content, Listed) else s.new_object(content)
     calls.call(s, Method(made, "extend"), [b], {})
@@ -319,6 +321,10 @@ def _subscript(s, node: ast.Subscript, name: str) -> object:
         items = index_items(s, node.slice)
         s.at(node)
         return at(s, value, items, name)
+    if isinstance(value, JoinedItems):
+        index = _slice(s, node.slice) if isinstance(node.slice, ast.Slice) else evaluate(s, node.slice)
+        s.at(node)
+        return joined.at(s, value, index)
     raise DtypeError(f"cannot index {describe(value)}", s.loc)
 
 

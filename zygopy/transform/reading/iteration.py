@@ -7,12 +7,13 @@ from zygopy.errors import DtypeError, UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import constant, integer
 from zygopy.transform.ir import Const, Value, Var
-from zygopy.transform.reading import arrays, assignments, conditions, expressions, lists, loops, objects
+from zygopy.transform.reading import arrays, assignments, conditions, expressions, joined, lists, loops, objects
 from zygopy.transform.reading.iterators import refuse_generator
 from zygopy.transform.reading.parse import assigned_names
 from zygopy.transform.reading.values import (
     Checkpointed,
     Enumerate,
+    JoinedItems,
     Listed,
     Object,
     Range,
@@ -284,7 +285,7 @@ def iteration(s, iterable: object) -> tuple[Range, Callable[[Value], object]]:
                 raise DtypeError("a number cannot be iterated", s.loc)
             length = iterable.spans[0].length
             return Range(integer(0), length, integer(1)), lambda k: _item(s, iterable, k)
-        case Zip() | Enumerate() | Reversed():
+        case Zip() | Enumerate() | Reversed() | JoinedItems():
             return Range(integer(0), count_of(s, iterable), integer(1)), lambda k: nth_item(s, iterable, k)
         case Object() if lists.of(s, iterable) is not None:
             return Range(integer(0), count_of(s, iterable), integer(1)), lambda k: nth_item(s, iterable, k)
@@ -305,6 +306,8 @@ def count_of(s, iterable: object) -> Value:
             return iterable.spans[0].length
         case Object() if (content := lists.of(s, iterable)) is not None:
             return content.length
+        case JoinedItems():
+            return iterable.length
         case Enumerate() | Reversed():
             return count_of(s, iterable.item)
         case Zip():
@@ -327,6 +330,8 @@ def nth_item(s, iterable: object, k: Value) -> object:
         case Object():
             content = lists.of(s, iterable)
             return lists.get(s, content.columns, k)
+        case JoinedItems():
+            return joined.item(s, iterable, k)
         case Enumerate():
             return (s.b.add(k, iterable.start), nth_item(s, iterable.item, k))
         case Reversed():

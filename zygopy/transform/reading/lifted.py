@@ -22,6 +22,7 @@ from zygopy.transform.reading.values import (
     Closure,
     Conflict,
     Frame,
+    JoinedItems,
     LinearAt,
     Mapped,
     Method,
@@ -118,8 +119,12 @@ class Moving:
                 return value
             case Var() | View():
                 if value not in self.known:
-                    self.known[value] = self.leaf(name, value)
+                    made = self.known[value] = self.leaf(name, value)
+                    if isinstance(value, View) and isinstance(made, View) and value.base in self.source.joined:
+                        self.target.joined.add(made.base)
                 return self.known[value]
+            case JoinedItems():
+                raise UnsupportedError(f"{name}, joined items, is not supported here", self.source.loc)
             case Closure():
                 return self.known[value] if value in self.known else self.closure(value)
             case Object():

@@ -11,7 +11,7 @@ from zygopy.transform.reading import arrays, calls, lists, outside
 from zygopy.transform.reading.lifted import Lifted, signature_of, snapshot
 from zygopy.transform.reading.parse import parameter_names, read
 from zygopy.transform.reading.specialise import bind
-from zygopy.transform.reading.values import LinearAt, Static, View, describe, is_number
+from zygopy.transform.reading.values import JoinedItems, LinearAt, Static, View, describe, is_number
 from zygopy.transform.records import Known, Record, alike, keys_of, place, rebuilt, static_fields
 from zygopy.transform.types import Array
 
@@ -245,7 +245,7 @@ def _register(s, statement) -> None:
 
 
 def type_of(s, value: object) -> object:
-    if lists.of(s, value) is not None:
+    if lists.of(s, value) is not None or isinstance(value, JoinedItems):
         what = f"a derivative of a function of {lists.WHAT} is not supported"
         raise UnsupportedError(what, s.loc, help="make an array of it: np.array(...)")
     if (members := s.members(value)) is not None:

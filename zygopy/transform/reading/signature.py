@@ -24,8 +24,9 @@ from zygopy.transform.ir import (
     with_blocks,
     with_reachable,
 )
+from zygopy.transform.joined import is_joined
 from zygopy.transform.memory import stored_parameters
-from zygopy.transform.reading import arrays, calls, lists, outside, places
+from zygopy.transform.reading import arrays, calls, joined, lists, outside, places
 from zygopy.transform.reading.kept import Keeping
 from zygopy.transform.reading.lifted import Lifted
 from zygopy.transform.reading.list_memory import refuse_stores, with_room
@@ -177,6 +178,8 @@ def argument(s: Specialiser, name: str, type_: ArgumentType | Const, at: str = "
         return (), outside.value_of(s, type_.value, None)
     if isinstance(type_, Const):
         return (), type_
+    if is_joined(type_):
+        return joined.argument(s, name, type_, at)
     if isinstance(type_, tuple):
         pairs = []
         for key, item in zip(keys_of(type_), type_, strict=True):
@@ -198,7 +201,7 @@ _ARGUMENT = "it comes from the caller, who would not see the change"
 
 def _leaves_of(s: Specialiser, value: object, tree: Leaves) -> Leaves:
     """The leaves of a parameter's value; `tree` says what of it is known."""
-    if isinstance(tree, Known):
+    if isinstance(tree, Known) or is_joined(tree):
         return tree
     if (members := s.members(value)) is not None:
         return rebuilt(members, list(map(_leaves_of, repeat(s), members, tree)))

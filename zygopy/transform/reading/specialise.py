@@ -104,6 +104,7 @@ class Specialiser:
         self.unshaped: set[Var] = set()  # array variables of loops whose shape each block asks for
         self.known_axes: dict[Var, tuple] = {}  # what is known of the shapes of array variables of loops
         self.pending: list = []  # questions for the shape of a join, to be asked after it
+        self.joined: set[Var] = set()  # arrays of the items of arguments
         self.referred: list[tuple] = []  # copies of arrays that lists hold: the statement, the array, the place
         self.noting: list[dict[tuple, View]] = []  # the captured arrays that checkpointed calls read
         self.unrolls = False  # the loop that comes is unrolled if that tells how long its lists are

@@ -144,6 +144,15 @@ class Listed:
     cls = list
 
 
+@dataclass(frozen=True)
+class JoinedItems:
+    """A list or tuple of the caller whose items are alike: `rows` is an item whose arrays have a row for each."""
+
+    rows: object
+    length: Value
+    cls: type
+
+
 class Frame:
     """One activation of a function: its names, and where other names are looked up."""
 
@@ -410,6 +419,8 @@ def describe(value: object) -> str:
             return f"a {value.cls.__name__}"
         case Listed():
             return "a list"
+        case JoinedItems():
+            return f"a {value.cls.__name__}"
         case Static():
             if value.value is None:
                 return "None"
