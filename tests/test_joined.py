@@ -9,6 +9,7 @@ import pytest
 
 import zygopy as zg
 from tests.structure_oracle import differences, flat, same_structure
+from zygopy import nn
 
 COUNT, WIDTH = 8, 2
 
@@ -244,3 +245,19 @@ def test_errors_are_those_of_items_apart(count):
         zg.grad(lambda layers, x: through([*layers, layers[0]], x), backend="python")(layers, X)
     with pytest.raises(IndexError):
         zg.grad(lambda layers, x: np.sum(layers[99].b), backend="python")(layers_of(Dense, count), X)
+
+
+def test_chains_of_equal_layers():
+    """Also in one another; the message of a wrong size names the layer."""
+
+    def loss(model, x):
+        return np.sum(model(x) ** 2)
+
+    rng = np.random.default_rng(0)
+    layers = [nn.Chain(nn.Dense(2, 2, np.tanh, rng=rng)) for _ in range(COUNT)]
+    for layer in layers:
+        layer[0].weight, layer[0].bias = layer[0].weight.astype(float), rng.normal(size=2)
+    model = nn.Chain(*layers)
+    assert check(loss, model, X, "python")
+    with pytest.raises(ValueError, match=r"^layers\[0\].layers\[0\]: Dense\(2, 2\) takes x of shape \(\.\.\., 2\)"):
+        zg.grad(loss, backend="python")(model, np.ones((4, 3)))

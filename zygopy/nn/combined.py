@@ -90,7 +90,7 @@ class Chain(Combined):
         self.layers = named or layers
 
     def __call__(self, x, place=""):
-        for name, layer in named(self.layers):
+        for name, layer in self.layers.items() if isinstance(self.layers, dict) else enumerate(self.layers):
             x = call(layer, x, f"{place}layers[{name!r}]")
         return x
 

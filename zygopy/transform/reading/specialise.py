@@ -41,6 +41,7 @@ from zygopy.transform.reading.values import (
     Closure,
     Conflict,
     Frame,
+    JoinedItems,
     Listed,
     Maybe,
     Object,
@@ -371,7 +372,7 @@ class Specialiser:
 
     def size(self, value: object) -> int:
         """How many objects a value holds: recursion whose arguments hold fewer and fewer goes down a structure."""
-        members = self.members(value)
+        members = (value.rows,) if isinstance(value, JoinedItems) else self.members(value)
         return 0 if members is None else 1 + sum(map(self.size, members))
 
     def members(self, value: object) -> tuple | None:
