@@ -294,3 +294,41 @@ def test_tangents_of_one_argument(name, moving):
     _, tangent = zg.jvp(p.function, args, tuple(step if k == moving else None for k in (0, 1)), backend="python")
     up, down = ([a + s * h * step if k == moving else a for k, a in enumerate(p.args())] for s in (1, -1))
     np.testing.assert_allclose(tangent, (p.function(*up) - p.function(*down)) / (2 * h), rtol=1e-7)
+
+
+def twice(f):
+    return lambda x: f(f(x))
+
+
+def composed(x):
+    """Functions that hold functions of the same code."""
+
+    def before(w, following):
+        return lambda z: following(math.tanh(w * z))
+
+    network = lambda z: z * z  # noqa: E731
+    for w in (x, 2.0, 0.3):
+        network = before(w, network)
+    return network(x) + twice(twice(math.sin))(x)
+
+
+def continued(x):
+    """A function that calls itself, and is given a function that holds the one that it was given before."""
+
+    def go(n, then):
+        return then(x) if n == 0 else go(n - 1, lambda v: then(v * x))
+
+    return go(4, lambda v: v)
+
+
+def by_a_fixed_point(x):
+    y = lambda f: (lambda g: g(g))(lambda g: f(lambda n: g(g)(n)))  # noqa: E731
+    return y(lambda me: lambda n: 1.0 if n <= 0 else n * me(n - 1.0))(x)
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+@pytest.mark.parametrize("function", [composed, continued, by_a_fixed_point])
+def test_functions_that_hold_functions(function, backend):
+    value, gradient = zg.value_and_grad(function, backend=backend)(1.1)
+    np.testing.assert_allclose(value, function(1.1), rtol=1e-12)
+    np.testing.assert_allclose(gradient, finite_differences(function, (1.1,), (0,))[0], rtol=1e-6)

@@ -77,9 +77,12 @@ class Inner:
 
 @dataclass(frozen=True)
 class Again:
-    """An inner function that is one of those around this place."""
+    """An inner function that is one of those around this place: the one at this depth.
 
-    code: object
+    Another one of the same code, with other names around it, is another function.
+    """
+
+    depth: int
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,8 @@ class Bound:
     owner: "Tree"
     name: str
 
+
+_DEEPEST = 16  # functions that hold one another
 
 Tree = object  # Leaf, Const, one of the above, or a tuple or Record of such
 
@@ -124,7 +129,7 @@ class _Outline:
         self.s, self.found, self.changing = s, found, changing
         self.known_numbers, self.lengths = known_numbers, lengths
         self.is_result = False
-        self.around: list[object] = []
+        self.around: list[tuple[object, Frame | None]] = []  # inner functions: their code, and the names around them
         self.objects: list[Object] = []
 
     def tree(self, value: object, path: tuple) -> Tree:
@@ -173,9 +178,12 @@ class _Outline:
 
     def inner(self, closure: Closure, path: tuple) -> Tree:
         code = code_of(closure)
-        if any(code is other for other in self.around):
-            return Again(code)
-        self.around.append(code)
+        for depth, (other, frame) in enumerate(self.around):
+            if code is other and closure.frame is frame:
+                return Again(depth)
+        if len(self.around) > _DEEPEST:
+            raise NotPassableError("functions that hold one another, ever more of them")
+        self.around.append((code, closure.frame))
         defaults = tuple((k, self.tree(v, (*path, "=", k))) for k, v in closure.defaults.items())
         around = self.captured(closure.parsed, closure.frame, path)
         self.around.pop()
@@ -241,7 +249,7 @@ class Given:
         self.scope = root_scope(frame)
         self.around = self.defaults = Around((), ())
         if frame.scope is None:
-            taking.around.append(frame.parsed.args)
+            taking.around.append((frame.parsed.args, frame.outer))
             self.around = taking.captured(frame.parsed, frame.outer, (len(items),))
             defaults = frame.defaults
             given = tuple(taking.tree(v, (len(items) + 1, k)) for k, v in defaults.items())
@@ -349,7 +357,7 @@ class _Entering:
     def __init__(self, sub, names: Iterable[str]):
         self.sub, self.names = sub, iter(names)
         self.params: list[Var] = []
-        self.closures: dict[int, Closure] = {}
+        self.closures: list[Closure] = []  # those around this place
 
     def leaf(self, leaf: Leaf) -> object:
         from zygopy.transform.reading.signature import argument
@@ -383,7 +391,7 @@ class _Entering:
             case Inner():
                 return self.inner(tree)
             case Again():
-                return self.closures[id(tree.code)]
+                return self.closures[tree.depth]
             case Given_():
                 kwargs = {k: self.value(t) for k, t in tree.kwargs}
                 args = tuple(self.value(t) for t in tree.args)
@@ -394,9 +402,11 @@ class _Entering:
 
     def inner(self, tree: Inner) -> Closure:
         around = Frame(tree.parsed, None, tree.scope)
-        made = self.closures[id(tree.code)] = Closure(tree.parsed, around, {})
+        made = Closure(tree.parsed, around, {})
+        self.closures.append(made)
         made.defaults.update({k: self.value(t) for k, t in tree.defaults})
         self.fill(around, tree.around)
+        self.closures.pop()
         return made
 
     def fill(self, frame: Frame, around: Around) -> None:
@@ -415,7 +425,8 @@ def entered(sub, given: Given, frame: Frame) -> tuple[Frame, dict, list[Var]]:
         return Frame(frame.parsed, None, frame.scope), bound, entering.params
     around = Frame(frame.parsed, None, given.scope)
     inner = Frame(frame.parsed, around, None)
-    itself = entering.closures[id(frame.parsed.args)] = Closure(frame.parsed, around, {})
+    itself = Closure(frame.parsed, around, {})
+    entering.closures.append(itself)
     entering.fill(around, given.around)
     pairs = zip(given.defaults.names, given.defaults.items, strict=True)
     itself.defaults.update({name: entering.value(t) for name, t in pairs})
