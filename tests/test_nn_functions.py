@@ -435,12 +435,16 @@ def test_initialiser(name):
     np.testing.assert_allclose(found.var(), VARIANCES[name], rtol=0.05)
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, init((100, 150), 0))
+    double = init((100, 150), 0, dtype=np.float64)
+    assert double.dtype == np.float64
+    np.testing.assert_array_equal(double.astype(np.float32), found)
 
 
 def test_first_values_of_other_kinds():
     q = nn.orthogonal((2, 3, 4), 0).reshape(6, 4)
     np.testing.assert_allclose(q.T @ q, np.eye(4), atol=1e-6)
     assert nn.fans((5, 5, 3, 8)) == (75, 200)
+    assert {init((2, 2), dtype=float).dtype for init in (nn.zeros, nn.ones, nn.identity_matrix)} == {np.dtype(float)}
     x = RANDOM.normal(size=(2, 5, 4, 3)).astype(np.float32)
     same = nn.Conv((3, 3), 3, 3, padding="same", init=nn.identity_matrix)
     np.testing.assert_array_equal(same(x), x)
