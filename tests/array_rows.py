@@ -443,6 +443,7 @@ STARTED = """
     np.min(x, initial=0.3) * x
     x.max(0, initial=0.1, keepdims=True)
     np.var(x, axis=0, correction=1)
+    x.clip(0.1, None) * np.clip(x, min=0.2, max=0.6)
     np.average(x, 1, [1.0, x[0, 0] ** 2, 3.0])
     np.cumsum(x, dtype=np.float64)
     np.cumprod(x, 1, np.float64)

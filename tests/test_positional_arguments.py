@@ -20,6 +20,7 @@ CALLS = """
     np.mean(x, 0, np.float32) * x
     np.sum(x, 0, None, None, False, 2.0) * x
     np.max(x, 0, None, False, 0.5) * x
+    x.clip(-0.5, 0.5) + x.clip(max=0.1) + np.clip(x, min=0.2)
     np.prod(x, 0, None, None, True, 2.0) * x
     x.cumsum(0, np.float32)
     np.quantile(x, 0.5, 0, None, False, "linear", True) * x

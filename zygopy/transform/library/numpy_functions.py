@@ -88,10 +88,14 @@ def where(s, condition, x=None, y=None):
 
 
 @builtin(np.clip)
+def clip(s, a, a_min=None, a_max=None, min=None, max=None):
+    low, high = (new if is_none(old) else old for old, new in ((a_min, min), (a_max, max)))
+    return elementwise.clip(s, a, None if is_none(low) else low, None if is_none(high) else high)
+
+
 @method("clip")
-def clip(s, a, a_min=None, a_max=None):
-    low, high = (None if isinstance(limit, Static) and limit.value is None else limit for limit in (a_min, a_max))
-    return elementwise.clip(s, a, low, high)
+def clipped(s, a, min=None, max=None):
+    return clip(s, a, min, max)
 
 
 @method("round")
