@@ -141,3 +141,26 @@ def test_orders_follow_arrays_through_variables(f):
 def test_arrays_in_c_order_are_reshaped_as_views(expression):
     """Not refused, though stored into; what these give is compared above."""
     zg.jit(program(expression, "stored through the new name", "C order"), backend="python")(np.ones((3, 4)))
+
+
+def shifted_in_another_shape(a):
+    x = a * 1.0
+    y = x.reshape(4, 3).reshape(12)
+    y[1:] = x.reshape(12)[:-1]
+    return np.sum(y * np.arange(12.0))
+
+
+def added_in_another_shape(a):
+    x = a * 1.0
+    x[1:] += x.reshape(2, 6).reshape(3, 4)[:-1]
+    return np.sum(x * np.arange(12.0).reshape(3, 4))
+
+
+@pytest.mark.parametrize("f", [shifted_in_another_shape, added_in_another_shape])
+def test_sources_that_are_other_views_of_what_is_stored_into(f):
+    """They are copied first, as by NumPy."""
+    a = np.random.default_rng(4).normal(size=(3, 4))
+    value, gradient = zg.value_and_grad(f, backend="python")(a)
+    assert_close(value, f(a))
+    units = np.eye(12).reshape(12, 3, 4)
+    assert_close(gradient.ravel(), np.array([f(a + u) - f(a) for u in units]))  # f is linear

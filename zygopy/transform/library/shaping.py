@@ -32,6 +32,7 @@ def reshape(s, view: View, shape: tuple[Value, ...]) -> View:
         return same
     base = arrays.copy(s, replace(view, frozen=False)).base if copied else base
     var = s.b.let(ops.RESHAPE, (base, *shape), Array(view.dtype, len(shape), "C", base.type.writable), "view")
+    s.note_view(var, base)
     s.facts.shapes[var] = shape
     if copied:
         s.maybe_views.append(MaybeView(base, var, view.base, s.loc))

@@ -51,7 +51,8 @@ def materialise(s, view: View) -> Var:
     if view.order is not None:
         position = {k: j for j, k in enumerate(plain.own_axes)}
         args = tuple(integer(position[k] if isinstance(k, int) else -1) for k in view.order)
-        var = s.b.let(ops.TRANSPOSE, (var, *args), Array(view.dtype, view.ndim, "A"), "view")
+        base, var = var, s.b.let(ops.TRANSPOSE, (var, *args), Array(view.dtype, view.ndim, "A"), "view")
+        s.note_view(var, base)
         s.facts.shapes[var] = view.shape
     return var
 
@@ -84,6 +85,7 @@ def _slice(s, view: View) -> Var:
     rest_whole = all(a.whole for a in view.axes[len(view.axes) - view.ndim :] if isinstance(a, Span))
     layout = "C" if keeps_order and rest_whole else "A"
     var = s.b.let(ops.VIEW, tuple(args), Array(view.dtype, view.ndim, layout), "view")
+    s.note_view(var, view.base)
     s.facts.shapes[var] = view.shape
     return var
 

@@ -92,6 +92,7 @@ class Specialiser:
         self.node: ast.AST | None = None
         self.parameters: dict[Var, str] = {}  # and what a user writes for them
         self.merged: set[Var] = set()  # array variables that may stand for more than one array
+        self.roots: dict[Var, Var] = {}  # of variables that are views of another one: the array that is no view
         self.calls: list[tuple[object, int]] = []  # those that are followed, with the size of their arguments
         self.forwarding: set[Callable] = set()  # functions with a custom_vjp whose forward rule is followed
         self.choices: dict[str, choices.Choice] = {}  # the objects that are one of two
@@ -254,7 +255,12 @@ class Specialiser:
 
     def may_overlap(self, a: View, b: View) -> bool:
         """Whether two views may share memory."""
-        return a.base is b.base or a.base in self.merged or b.base in self.merged
+        roots = [self.roots.get(view.base, view.base) for view in (a, b)]
+        return roots[0] is roots[1] or any(root in self.merged for root in roots)
+
+    def note_view(self, view: Var, base: Var) -> None:
+        """Know that a variable is a view of another one."""
+        self.roots[view] = self.roots.get(base, base)
 
     def canonical(self, n: Value) -> Value:
         """A length as the variable or number that it is known to equal, the same for all equal ones."""
