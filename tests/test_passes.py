@@ -536,6 +536,25 @@ def test_dead_stores(read):
     assert len(stores) == (2 if read else 1)
 
 
+@pytest.mark.parametrize("read", [False, True])
+def test_dead_stores_into_arrays_of_several_names(read):
+    """By its other name the array is read before the last loop, or behind it."""
+    x, here = Var("x", Array(FLOAT64, 1)), Loc("f.py", 1)
+    b, trip = Builder(here), Builder(here)
+    n = b.dim(x, 0)
+    row = b.let(ops.ZEROS, (n,), Array(FLOAT64, 1), "row")
+    view = b.let(ops.RESHAPE, (row, integer(1), n), Array(FLOAT64, 2), "view")
+    b.store(view, (integer(0), integer(0)), b.load(x, (integer(0),)))
+    i = Var("i", INT)
+    trip.store(x, (i,), trip.load(row, (i,)))
+    trip.store(row, (i,), constant(0.0, FLOAT))
+    b.emit(For(i, integer(0), n, integer(1), (), (), trip.block(), (), here, new_key()))
+    results = (b.load(view, (integer(0), integer(0))),) if read else ()
+    program = verify(Function("cleared", (Param("x", x),), b.block(results), results, here))
+    stores = [s for s in walk(verify(dead_stores(program)).body) if isinstance(s, Store) and s.array is row]
+    assert len(stores) == (1 if read else 0)
+
+
 def test_dead_stores_compare_places_by_their_numbers():
     """A 1 of NumPy and a 1 of Python are one place."""
     x, here = Var("x", FLOAT), Loc("f.py", 1)

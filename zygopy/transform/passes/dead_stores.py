@@ -35,7 +35,7 @@ from zygopy.transform.types import Array
 
 
 def dead_stores(function: Function) -> Function:
-    """Leave out stores into arrays of one name only, in the block that makes them, that no trip reads afterwards."""
+    """Leave out stores into arrays, in the block that makes them, that nothing reads later by any of their names."""
     aliases = alias_classes(function.body)
     kept = {v for v in leaves(function.results) if isinstance(v, Var)}
     names: dict[Var, set[Var]] = {}
@@ -50,28 +50,37 @@ def dead_stores(function: Function) -> Function:
             for inner in blocks(s):
                 visit(inner)
             made = isinstance(s, Let) and s.op.effect is Effect.ALLOCATES and isinstance(s.var.type, Array)
-            if made and s.var not in kept and names[aliases.of(s.var)] == {s.var}:
-                dead.update(map(id, _unread(block.statements[k + 1 :], s.var)))
+            if not made or kept & names[aliases.of(s.var)]:
+                continue
+            rest, own = block.statements[k + 1 :], names[aliases.of(s.var)]
+            if own == {s.var} or own <= {s.var, *_defined_in(rest)}:
+                dead.update(map(id, _unread(rest, s.var, own)))
 
     visit(function.body)
     return simplify(replace(function, body=_without(function.body, dead))) if dead else function
 
 
-def _unread(statements: tuple[Statement, ...], array: Var) -> list[Store]:
-    """The stores of statements into elements that none of these reads later."""
+def _defined_in(statements: tuple[Statement, ...]) -> set[Var]:
+    return {v for s in statements for t in within(s) for v in (*defined(t), *block_params(t))}
+
+
+def _unread(statements: tuple[Statement, ...], array: Var, names: set[Var]) -> list[Store]:
+    """The stores of statements into elements of an array that none of these reads later, by whichever name."""
     found: list[Store] = []
     read: list[tuple[Value, ...]] = []
     for s in reversed(statements):
-        uses = [t for t in within(s) if array in operands(t)]
+        uses = [t for t in within(s) if not names.isdisjoint(operands(t))]
         match s:
             case _ if not uses:
                 continue
+            case _ if any(not (names - {array}).isdisjoint(operands(t)) for t in uses):
+                return found
             case Store(add=None) if all(_apart(s.index, index) for index in read):
                 found.append(s)
             case Store() | Let(op=ops.LOAD):
                 read.append(_place(s))
             case For() if not read and _apart_by_trips(s, uses):
-                return [*found, *_unread(s.body.statements, array)]
+                return [*found, *_unread(s.body.statements, array, names)]
             case _:
                 return found
     return found
