@@ -79,6 +79,23 @@ def transposed_in_a_loop(w, h):
     return total
 
 
+@program(numbers(3, 4), numbers(2, 3, 3), numbers(3, 4, phase=1.0), tags="linear_algebra", smooth=True, cpu=True)
+def products_into_arrays(y, a, b):
+    """Products added to arrays, to parts and stacks of them, to what they read, and by rows that are repeated."""
+    y = y.copy()
+    stack = np.zeros((2, 3, 4))
+    for k in range(2):
+        y += a[k] @ b
+        y[1:, ::2] -= a[k, 1:, :2] @ b[:2, 1:3] * 1.0
+        y[1:, ::2] -= a[k, 1:, :2] @ b[:2, 1:3]
+        stack[k] += y @ (b.T @ b)
+    stack += a @ y
+    y[:, :3] += y[:, :3] @ a[0]
+    y -= a[0, :1] @ b
+    y.reshape(4, 3)[:3] -= y[:, 1:] @ a[1]
+    return np.sum(tanh(y)) + np.sum(stack * stack)
+
+
 @program(numbers(2, 3, 4), numbers(5, 4, 2, phase=1), smooth=True)
 def stacked_products(a, b):
     c = a[:, None] @ b

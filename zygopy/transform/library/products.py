@@ -8,14 +8,16 @@ Stacks of matrices are loops over matrices, but a stack times one matrix is one 
 whose shape is known when the function is compiled are loop nests, and so are products of integers.
 """
 
-from collections.abc import Sequence
+import math
+import operator
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from zygopy.errors import DtypeError, ShapeError, UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import constant, integer
-from zygopy.transform.ir import Const, Kernel, Value, Var
+from zygopy.transform.ir import Const, Kernel, Op, Value, Var
 from zygopy.transform.library import elementwise, reductions
 from zygopy.transform.library.shaping import ravel, reshape
 from zygopy.transform.reading import arrays
@@ -113,18 +115,51 @@ def matrices(s, a: View, b: View) -> View:
     """matrix @ matrix"""
     type_ = result_type(s, a, b)
     arrays.same_length(s, a.shape[1], b.shape[0])
-    m, k, n = map(s.canonical, (*a.shape, b.shape[1]))
-    if not type_.is_inexact or all(isinstance(x, Const) for x in (m, k, n)) and m.value * k.value * n.value <= _FEW:
+    if not type_.is_inexact or _are_few(s, a, b):
         return _few(s, a, b, type_)
-    result = arrays.allocate(s, (m, n), type_.dtype, name="t")
+    result = arrays.allocate(s, (s.canonical(a.shape[0]), s.canonical(b.shape[1])), type_.dtype, name="t")
     fill(s, result, a, b)
     return result
 
 
-def fill(s, result: View, a: View, b: View) -> None:
+def _are_few(s, a: View, b: View) -> bool:
+    """Whether the product of matrices is known to have few multiplications."""
+    lengths = [s.canonical(n) for n in (*a.shape[-2:], b.shape[-1])]
+    return all(isinstance(n, Const) for n in lengths) and math.prod(n.value for n in lengths) <= _FEW
+
+
+def fill(s, result: View, a: View, b: View, op: Op = ops.MATMUL) -> None:
     """result[...] = a @ b by the kernel; the result shares no memory with the operands."""
     args = whole_operand(s, a, result.dtype), whole_operand(s, b, result.dtype)
-    s.b.emit(Kernel(ops.MATMUL, (arrays.materialise(s, result),), args, s.loc))
+    s.b.emit(Kernel(op, (arrays.materialise(s, result),), args, s.loc))
+
+
+_INTO = {operator.add: ops.ADD_MATMUL, operator.sub: ops.SUB_MATMUL}
+
+
+def update(s, target: View, function: Callable, a: object, b: object) -> bool:
+    """target += a @ b or target -= a @ b by kernels that do so without an array for the product.
+
+    Where there is no such kernel nothing is done, and the result is False.
+    """
+    if not (isinstance(a, View) and isinstance(b, View) and function in _INTO) or min(a.ndim, b.ndim) < 2:
+        return False
+    if target.ndim != max(a.ndim, b.ndim) or target.read_only or arrays.needs_copy(target):
+        return False
+    type_ = Scalar(promote(a.element, b.element).dtype)
+    if not type_.is_inexact or type_.dtype != target.dtype or s.may_overlap(target, a) or s.may_overlap(target, b):
+        return False
+    if a.ndim == b.ndim == 2 and _are_few(s, a, b):
+        return False
+    arrays.same_length(s, a.shape[-1], b.shape[-2])
+    stack = arrays.broadcast_shape(s, [a.shape[:-2], b.shape[:-2]])
+    shape = (*stack, a.shape[-2], b.shape[-1])
+    if not all(arrays.agree(s, n, m) for n, m in zip(target.shape, shape, strict=True)):
+        return False
+    arrays.check_writable(s, target)
+    stacks = (arrays.broadcast_to(s, view, (*stack, *view.shape[-2:])) for view in (a, b))
+    _each(s, stack, (*stacks, target), lambda x, y, place: fill(s, place, x, y, _INTO[function]))
+    return True
 
 
 def _few(s, a: View, b: View, type_: Scalar) -> View:
@@ -172,15 +207,19 @@ def stacked_matrices(s, a: View, b: View) -> View:
     b = arrays.broadcast_to(s, b, (*stack, *b.shape[-2:]))
     result = arrays.allocate(s, (*stack, *map(s.canonical, (a.shape[-2], b.shape[-1]))), type_.dtype, name="t")
 
-    def one(ks):
-        x, y, place = (matrix_at(s, view, ks) for view in (a, b, result))
+    def one(x: View, y: View, place: View) -> None:
         if type_.is_inexact:
             fill(s, place, x, y)
         else:
             arrays.assign(s, place, _few(s, x, y, type_))
 
-    arrays.nest(s, stack, one)
+    _each(s, stack, (a, b, result), one)
     return result
+
+
+def _each(s, stack: tuple[Value, ...], views: tuple[View, ...], do: Callable[..., None]) -> None:
+    """Do something with the matrices of stacks, one of each."""
+    arrays.nest(s, stack, lambda ks: do(*(matrix_at(s, view, ks) for view in views)))
 
 
 def matrix_at(s, view: View, ks: tuple[Value, ...]) -> View:

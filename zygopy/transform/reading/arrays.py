@@ -40,7 +40,7 @@ def materialise(s, view: View) -> Var:
     """A view as one array variable; a frozen one is copied, since the variable carries derivatives."""
     if view.is_whole and not view.frozen:
         return view.base
-    if view.frozen or view.part or any(_is_repeated(a) for a in view.spans):
+    if needs_copy(view):
         made = copy(s, view).base
         if not view.read_only:
             s.maybe_views.append(MaybeView(made, made, view.base, s.loc, for_sure=True))
@@ -66,6 +66,11 @@ def _with_an_own_axis(view: View) -> View:
     assert isinstance(last, Fixed)
     axes = (*view.axes[:-1], Span(last.index, integer(1), integer(1)))
     return view.ordered((len(axes) - 1, *view.own_axes[1:]), axes)
+
+
+def needs_copy(view: View) -> bool:
+    """Whether no array variable is the view itself."""
+    return view.frozen or bool(view.part) or any(_is_repeated(a) for a in view.spans)
 
 
 def _is_repeated(axis: Span | Repeated) -> bool:

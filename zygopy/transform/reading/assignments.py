@@ -124,7 +124,9 @@ def augmented_assign(s, node: ast.AugAssign) -> None:
             view = arrays.index(s, owner, items)
             before = arrays.load(s, view) if view.ndim == 0 else None
             mark = len(s.b.statements)
-            value = expressions.evaluate(s, node.value)
+            value = _operand(s, view, function, node)
+            if value is None:
+                return
             s.at(node)
             if before is not None and any(isinstance(x, Store) for x in walk(Block(tuple(s.b.statements[mark:])))):
                 arrays.store(s, view, expressions.binary(s, function, before, value, node))
@@ -156,9 +158,22 @@ def augmented_assign(s, node: ast.AugAssign) -> None:
     assign(s, target, expressions.named(expressions.binary(s, function, current, value, node), hint))
 
 
+def _operand(s, current: object, function: Callable, node: ast.AugAssign) -> object | None:
+    """The value that something is updated with; None where it is a product that went into an array at once."""
+    if not (isinstance(current, View) and isinstance(node.value, ast.BinOp) and isinstance(node.value.op, ast.MatMult)):
+        return expressions.evaluate(s, node.value)
+    a, b = expressions.evaluate(s, node.value.left), expressions.evaluate(s, node.value.right)
+    s.at(node.value)
+    if products.update(s, current, function, s.opened(a), s.opened(b)):
+        return None
+    return expressions.binary(s, operator.matmul, a, b, node.value)
+
+
 def _updated(s, function: Callable, current: object, node: ast.AugAssign) -> object:
     """What current op= value leaves: the same array or object, changed in place, or another value."""
-    value = expressions.evaluate(s, node.value)
+    value = _operand(s, current, function, node)
+    if value is None:
+        return current
     s.at(node)
     if isinstance(current, View):
         _update_view(s, current, function, value)
