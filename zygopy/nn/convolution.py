@@ -3,6 +3,7 @@
 x has shape (batch, *lengths, channels), with as many lengths as the kernel has.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,12 +16,15 @@ from zygopy.nn.initialisers import glorot_uniform
 
 
 def windows(x, kernel, stride, dilation):
-    """The windows of x that a kernel sees, of shape (batch, *places, *kernel, channels): a view."""
+    """The windows of x that a kernel sees, of shape (batch, *places, *kernel, channels): a view.
+
+    Axes of x between its lengths and the channels stay behind the places.
+    """
     rank = len(kernel)
     reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
     seen = sliding_window_view(x, reach, axis=tuple(range(1, rank + 1)))
-    steps = tuple(slice(None, None, n) for n in (1, *stride, 1, *dilation))
-    return np.moveaxis(seen[steps], rank + 1, -1)
+    steps = tuple(slice(None, None, n) for n in (1, *stride, *(1,) * (x.ndim - rank - 1), *dilation))
+    return np.moveaxis(seen[steps], x.ndim - 1, -1)
 
 
 def padded(x, padding, value=0):
@@ -49,6 +53,26 @@ def met(k, kernel, stride, dilation, places):
 def convolved(x, weight, kernel, stride, dilation):
     """The sums over the windows of x times the kernel, as one matrix product."""
     return np.tensordot(windows(x, kernel, stride, dilation), weight, len(kernel) + 1)
+
+
+def by_rows(x, weight, kernel, stride, dilation, groups):
+    """The same where each window begins a row of x behind another one: a product for each row of the kernel and group.
+
+    What windows see of a row of x, which all rows of the kernel meet, is in memory once.
+    """
+    places, (*_, inputs, outputs) = places_of(x.shape[1:-1], kernel, stride, dilation), weight.shape
+    row, own_outputs = math.prod(places[1:]), outputs // groups
+    rows = x.reshape(len(x) * x.shape[1], *x.shape[2:-1], groups, inputs)
+    seen = windows(rows, kernel[1:], stride[1:], dilation[1:])
+    seen = seen.reshape(len(x), x.shape[1] * row, groups, math.prod(kernel[1:]) * inputs)
+    kernels = weight.reshape(kernel[0], math.prod(kernel[1:]) * inputs, outputs)
+    y = np.zeros((len(x), places[0] * row, outputs), x.dtype)
+    for k in range(kernel[0]):
+        start = k * dilation[0] * row
+        for g in range(groups):
+            own = slice(g * own_outputs, (g + 1) * own_outputs)
+            y[..., own] += seen[:, start : start + places[0] * row, g] @ kernels[k, :, own]
+    return y.reshape(len(x), *places, outputs)
 
 
 def by_channel(x, weight, kernel, stride, dilation):
@@ -181,6 +205,8 @@ class Conv:
         settings = (self.kernel, self.stride, self.dilation)
         if self.by_channel:
             y = by_channel(x, weight, *settings)
+        elif len(self.kernel) > 1 and self.stride[0] == 1:
+            y = by_rows(x, weight, *settings, self.groups)
         else:
             lengths = places_of(x.shape[1:-1], *settings)
             y = grouped(lambda x, weight: convolved(x, weight, *settings), lengths, x, weight, self.groups)
