@@ -169,6 +169,7 @@ ROWS = [
     conv((2, 3), IMAGE, stride=(2, 1), padding=((1, 0), (0, 2))),
     conv((2, 2), IMAGE, dilation=(2, 1), bias=False),
     conv((3, 3), IMAGE, 4, groups=4, padding=1, stride=2),
+    conv((2, 4), IMAGE, groups=2, dilation=(2, 1), stride=(1, 2), padding=((1, 0), (0, 2))),
     conv((2, 2, 2), (2, 4, 3, 5, 2), 3, stride=(1, 1, 2)),
     conv_transpose((3,), (2, 5, 3)),
     conv_transpose((3, 2), IMAGE, stride=2),

@@ -15,15 +15,16 @@ from zygopy.nn.fields import call_text, each, static
 from zygopy.nn.initialisers import glorot_uniform
 
 
-def windows(x, kernel, stride, dilation):
+def windows(x, kernel, stride, dilation, first=1):
     """The windows of x that a kernel sees, of shape (batch, *places, *kernel, channels): a view.
 
-    Axes of x between its lengths and the channels stay behind the places.
+    `first` is the axis of the first length. Axes between the lengths and the channels stay behind the places.
     """
     rank = len(kernel)
     reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
-    seen = sliding_window_view(x, reach, axis=tuple(range(1, rank + 1)))
-    steps = tuple(slice(None, None, n) for n in (1, *stride, *(1,) * (x.ndim - rank - 1), *dilation))
+    seen = sliding_window_view(x, reach, axis=tuple(range(first, first + rank)))
+    others = (1,) * (x.ndim - rank - first)
+    steps = tuple(slice(None, None, n) for n in ((1,) * first + stride + others + dilation))
     return np.moveaxis(seen[steps], x.ndim - 1, -1)
 
 
@@ -58,21 +59,29 @@ def convolved(x, weight, kernel, stride, dilation):
 def by_rows(x, weight, kernel, stride, dilation, groups):
     """The same where each window begins a row of x behind another one: a product for each row of the kernel and group.
 
-    What windows see of a row of x, which all rows of the kernel meet, is in memory once.
+    What windows see of a row of x, which all rows of the kernel meet, is in memory once. The rows of all images stand
+    behind each other, first rows first, so that those that a row of the kernel meets are one matrix.
     """
     places, (*_, inputs, outputs) = places_of(x.shape[1:-1], kernel, stride, dilation), weight.shape
-    row, own_outputs = math.prod(places[1:]), outputs // groups
-    rows = x.reshape(len(x) * x.shape[1], *x.shape[2:-1], groups, inputs)
-    seen = windows(rows, kernel[1:], stride[1:], dilation[1:])
-    seen = seen.reshape(len(x), x.shape[1] * row, groups, math.prod(kernel[1:]) * inputs)
+    row, own_outputs = len(x) * math.prod(places[1:]), outputs // groups  # row: the places in a row of all images
+    rows = np.moveaxis(x.reshape(*x.shape[:-1], groups, inputs), 1, 0)
+    seen = windows(rows, kernel[1:], stride[1:], dilation[1:], first=2)
+    seen = np.moveaxis(seen, len(kernel) + 1, 0).reshape(groups, x.shape[1] * row, math.prod(kernel[1:]) * inputs)
     kernels = weight.reshape(kernel[0], math.prod(kernel[1:]) * inputs, outputs)
-    y = np.zeros((len(x), places[0] * row, outputs), x.dtype)
+    y = np.zeros((groups, places[0] * row, own_outputs), x.dtype)
     for k in range(kernel[0]):
         start = k * dilation[0] * row
         for g in range(groups):
             own = slice(g * own_outputs, (g + 1) * own_outputs)
-            y[..., own] += seen[:, start : start + places[0] * row, g] @ kernels[k, :, own]
-    return y.reshape(len(x), *places, outputs)
+            y[g] += seen[g, start : start + places[0] * row] @ kernels[k, :, own]
+    y = y.reshape(groups, places[0], len(x), *places[1:], own_outputs)
+    return np.moveaxis(y, (2, 0), (0, -2)).reshape(len(x), *places, outputs)
+
+
+def rows_pay(layer):
+    """Whether `by_rows` serves a layer better: where windows overlap in rows, with 8 numbers or more in each."""
+    in_row = math.prod(layer.kernel[1:]) * layer.inputs // layer.groups
+    return len(layer.kernel) > 1 and layer.stride[0] == 1 and in_row >= 8
 
 
 def by_channel(x, weight, kernel, stride, dilation):
@@ -205,7 +214,7 @@ class Conv:
         settings = (self.kernel, self.stride, self.dilation)
         if self.by_channel:
             y = by_channel(x, weight, *settings)
-        elif len(self.kernel) > 1 and self.stride[0] == 1:
+        elif rows_pay(self):
             y = by_rows(x, weight, *settings, self.groups)
         else:
             lengths = places_of(x.shape[1:-1], *settings)

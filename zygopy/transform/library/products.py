@@ -138,27 +138,22 @@ _INTO = {operator.add: ops.ADD_MATMUL, operator.sub: ops.SUB_MATMUL}
 
 
 def update(s, target: View, function: Callable, a: object, b: object) -> bool:
-    """target += a @ b or target -= a @ b by kernels that do so without an array for the product.
+    """target += a @ b or target -= a @ b of matrices, by a kernel that does so without an array for the product.
 
     Where there is no such kernel nothing is done, and the result is False.
     """
-    if not (isinstance(a, View) and isinstance(b, View) and function in _INTO) or min(a.ndim, b.ndim) < 2:
-        return False
-    if target.ndim != max(a.ndim, b.ndim) or target.read_only or arrays.needs_copy(target):
+    if not (isinstance(a, View) and isinstance(b, View) and target.ndim == a.ndim == b.ndim == 2 and function in _INTO):
         return False
     type_ = Scalar(promote(a.element, b.element).dtype)
-    if not type_.is_inexact or type_.dtype != target.dtype or s.may_overlap(target, a) or s.may_overlap(target, b):
+    if not type_.is_inexact or type_.dtype != target.dtype or _are_few(s, a, b):
         return False
-    if a.ndim == b.ndim == 2 and _are_few(s, a, b):
+    if target.read_only or arrays.needs_copy(target) or s.may_overlap(target, a) or s.may_overlap(target, b):
         return False
-    arrays.same_length(s, a.shape[-1], b.shape[-2])
-    stack = arrays.broadcast_shape(s, [a.shape[:-2], b.shape[:-2]])
-    shape = (*stack, a.shape[-2], b.shape[-1])
-    if not all(arrays.agree(s, n, m) for n, m in zip(target.shape, shape, strict=True)):
+    arrays.same_length(s, a.shape[1], b.shape[0])
+    if not all(arrays.agree(s, n, m) for n, m in zip(target.shape, (a.shape[0], b.shape[1]), strict=True)):
         return False
     arrays.check_writable(s, target)
-    stacks = (arrays.broadcast_to(s, view, (*stack, *view.shape[-2:])) for view in (a, b))
-    _each(s, stack, (*stacks, target), lambda x, y, place: fill(s, place, x, y, _INTO[function]))
+    fill(s, target, a, b, _INTO[function])
     return True
 
 
@@ -207,19 +202,15 @@ def stacked_matrices(s, a: View, b: View) -> View:
     b = arrays.broadcast_to(s, b, (*stack, *b.shape[-2:]))
     result = arrays.allocate(s, (*stack, *map(s.canonical, (a.shape[-2], b.shape[-1]))), type_.dtype, name="t")
 
-    def one(x: View, y: View, place: View) -> None:
+    def one(ks):
+        x, y, place = (matrix_at(s, view, ks) for view in (a, b, result))
         if type_.is_inexact:
             fill(s, place, x, y)
         else:
             arrays.assign(s, place, _few(s, x, y, type_))
 
-    _each(s, stack, (a, b, result), one)
+    arrays.nest(s, stack, one)
     return result
-
-
-def _each(s, stack: tuple[Value, ...], views: tuple[View, ...], do: Callable[..., None]) -> None:
-    """Do something with the matrices of stacks, one of each."""
-    arrays.nest(s, stack, lambda ks: do(*(matrix_at(s, view, ks) for view in views)))
 
 
 def matrix_at(s, view: View, ks: tuple[Value, ...]) -> View:
