@@ -171,6 +171,8 @@ MISFITS = [
         [(1, 8, 3)],
         "ConvTranspose((3,), 1, 2) takes x of 3 axes, (batch, *lengths, 1), not (1, 8, 3)",
     ),
+    (nn.Conv((3, 3), 1, 2), [(1, 2, 8, 1)], "Conv((3, 3), 1, 2) has no window in x of shape (1, 2, 8, 1)"),
+    (nn.Conv((3,), 1, 2, dilation=3), [(1, 6, 1)], "Conv((3,), 1, 2) has no window in x of shape (1, 6, 1)"),
     (nn.MaxPool((2, 2)), [(8, 8, 1)], "MaxPool((2, 2)) takes x of 4 axes, (batch, *lengths, channels), not (8, 8, 1)"),
     (nn.MeanPool((2,)), [(8, 1)], "MeanPool((2,)) takes x of 3 axes, (batch, *lengths, channels), not (8, 1)"),
     (

@@ -122,6 +122,8 @@ def grouped(f, lengths, x, weight, groups):
 
 def paddings(padding, kernel, dilation):
     """What stands before and behind each length: for an int, a tuple of ints, of pairs, or "same"."""
+    if isinstance(padding, str) and padding != "same":
+        raise ValueError(f'padding is a number, a tuple or "same", not {padding!r}')
     if padding == "same":
         missing = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
         return tuple((n // 2, n - n // 2) for n in missing)
@@ -206,7 +208,8 @@ class Conv:
 
     def check(self, x, place=""):
         """As of `Dense`."""
-        _check("Conv", self, x, place)
+        check_channels(self, x, place)
+        check_places(self, x, place)
 
     def __call__(self, x):
         self.check(x)
@@ -258,7 +261,7 @@ class ConvTranspose:
 
     def check(self, x, place=""):
         """As of `Dense`."""
-        _check("ConvTranspose", self, x, place)
+        check_channels(self, x, place)
 
     def __call__(self, x):
         self.check(x)
@@ -272,13 +275,23 @@ class ConvTranspose:
         return _text(self)
 
 
-def _check(name, layer, x, place):
+def check_channels(layer, x, place):
+    """Refuse x of another number of axes or channels than a layer takes."""
     kernel, inputs, outputs = layer.kernel, layer.inputs, layer.weight.shape[-1]
     if x.ndim != len(kernel) + 2 or x.shape[-1] != inputs:
+        name = type(layer).__name__
         raise ValueError(
             f"{place}{name}({kernel}, {inputs}, {outputs}) takes x of {len(kernel) + 2} axes, "
             f"(batch, *lengths, {inputs}), not {x.shape}"
         )
+
+
+def check_places(layer, x, place):
+    """Refuse x without room for a window."""
+    room = [n + before + after for n, (before, after) in zip(x.shape[1:-1], layer.padding, strict=True)]
+    if any(n < 1 for n in places_of(room, layer.kernel, layer.stride, layer.dilation)):
+        kernel, inputs, outputs = layer.kernel, layer.inputs, layer.weight.shape[-1]
+        raise ValueError(f"{place}Conv({kernel}, {inputs}, {outputs}) has no window in x of shape {x.shape}")
 
 
 def _text(layer):

@@ -49,7 +49,10 @@ def _shown(value: Any) -> str:
 
 def each(value, kernel):
     """A setting for each length of a kernel: a number stands for all of them."""
-    return value if isinstance(value, tuple) else (value,) * len(kernel)
+    found = tuple(value) if isinstance(value, tuple | list) else (value,) * len(kernel)
+    if len(found) != len(kernel):
+        raise ValueError(f"a setting for each length of the kernel {kernel} is needed, not {value}")
+    return found
 
 
 def check_last_axes(layer, shape, x, place):
