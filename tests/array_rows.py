@@ -128,6 +128,8 @@ OPERATORS = """
 WHERE_AND_CLIP = """
     np.where(x > y, x, y)
     np.where(x > 0.2, x * y, 0.0)
+    np.select([x > y, x > 0.2], [x, x * y])
+    np.select((x > y,), [x * 2], default=y ** 2)
     np.where(x > 0.2, 1, y)
     np.where(True, x, y)
     np.where(y > 0, np.sin(x), x ** 2)
@@ -724,6 +726,10 @@ SPECIAL = """
     scipy.special.betaln(x + 3, x[0] + 2)
     scipy.special.beta(x + 3, x + 2.5)
     scipy.special.beta(x * 0.05 - 0.5, x[0] * 0.05 - 1.2)
+    np.logspace(x[0, 0], x[0, 1], 4)
+    np.logspace(0.0, x[0, 0], num=3, endpoint=False, base=2.0)
+    x.mT @ x
+    x.item(2) * x.item(-1)
     np.interp(0.4, np.sort(x[0]), x[1])
     np.interp(x[1], np.sort(x[0]), x[1])
     np.interp(x[1:] * x[1], np.sort(x[0]), x[1], left=0.5, right=-x[0, 0])

@@ -87,6 +87,19 @@ def where(s, condition, x=None, y=None):
     return elementwise.where(s, condition, x, y)
 
 
+@builtin(np.select, of_objects=True)
+def select(s, condlist, choicelist, default=None):
+    from zygopy.transform.reading.expressions import items_of
+
+    conditions, choices = items_of(s, condlist), items_of(s, choicelist)
+    if not conditions or len(conditions) != len(choices):
+        raise ShapeError("np.select needs as many choices as conditions, and some", s.loc)
+    found = integer(0) if default is None else default
+    for condition, choice in zip(conditions[::-1], choices[::-1], strict=True):
+        found = elementwise.where(s, condition, choice, found)
+    return found
+
+
 @builtin(np.clip)
 def clip(s, a, a_min=None, a_max=None, min=None, max=None):
     low, high = (new if is_none(old) else old for old, new in ((a_min, min), (a_max, max)))
@@ -143,8 +156,10 @@ def fill(s, view, value):
 def item(s, view, *index):
     from zygopy.transform.reading.expressions import at
 
+    if len(index) == 1 != view.ndim:
+        view = shaping.ravel(s, view)
     if len(index) != view.ndim:
-        raise UnsupportedError("item() needs one index for each dimension", s.loc)
+        raise UnsupportedError("item() needs one index, or one for each dimension", s.loc)
     return at(s, view, index)
 
 

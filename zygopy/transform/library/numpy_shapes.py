@@ -406,6 +406,12 @@ def linspace(s, start, stop, num=None, endpoint=None, retstep=None):
     return (samples, step) if flag(s, retstep, "retstep") else samples
 
 
+@builtin(np.logspace)
+def logspace(s, start, stop, num=None, endpoint=None, base=None):
+    base = constant(10.0) if base is None else base
+    return elementwise.apply(s, np.power, [base, linspace(s, start, stop, num, endpoint)])
+
+
 @builtin(np.meshgrid)
 def meshgrid(s, *xi, indexing=None):
     by_columns = indexing is None or indexing.value == "xy"

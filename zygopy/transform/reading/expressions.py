@@ -426,6 +426,9 @@ def attribute_named(s, value: object, name: str) -> object:
                 return Static(value.dtype)
             case "T":
                 return value.ordered(value.own_axes[::-1])
+            case "mT" if value.ndim > 1:
+                *stack, rows, columns = value.own_axes
+                return value.ordered((*stack, columns, rows))
             case "real" | "imag":
                 return elementwise.part(s, value, name)
         return Method(value, name)
