@@ -730,6 +730,7 @@ SPECIAL = """
     np.logspace(0.0, x[0, 0], num=3, endpoint=False, base=2.0)
     x.mT @ x
     x.item(2) * x.item(-1)
+    x * x.item(2) + x.item(-1)
     np.interp(0.4, np.sort(x[0]), x[1])
     np.interp(x[1], np.sort(x[0]), x[1])
     np.interp(x[1:] * x[1], np.sort(x[0]), x[1], left=0.5, right=-x[0, 0])

@@ -596,6 +596,16 @@ def unknown_parameter(x):
     return square(v=x, w=x)
 
 
+@refused("`is` between two numbers", zg.UnsupportedError, 1.0, True)
+def identity_of_numbers(x, flag):
+    return x if flag is True else 2.0 * x
+
+
+@refused("`is` between two arrays", zg.UnsupportedError, X, X)
+def identity_of_arrays(a, b):
+    return a[0] if a is b else b[1]
+
+
 @refused("a loop over `map` or a generator expression", zg.UnsupportedError, 1.0)
 def loop_over_a_generator(x):
     seen = [0.0]

@@ -29,6 +29,15 @@ def ackermann(x, m, n):
     return ackermann(x, m - 1, n - 1) * 0.5 + ackermann(0.8 * x, m, n - 1)
 
 
+def by_keywords(n, x, **factors):
+    return factors["a"] * x if n == 0 else by_keywords(n - 1, x, **factors) * 0.5 + factors["b"]
+
+
+@program(0.7, 0.4, tags="recursion keywords", smooth=True)
+def recursion_with_keywords(x, y):
+    return by_keywords(3, x, a=2.0 * y, b=x * y)
+
+
 def tree(a, low, high):
     if high - low == 1:
         return a[low] * a[low]

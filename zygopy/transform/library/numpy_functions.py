@@ -11,7 +11,7 @@ from zygopy.transform.functions import apply_function
 from zygopy.transform.ir import Value
 from zygopy.transform.library import elementwise, joining, reductions, shaping
 from zygopy.transform.reading import arrays, indexing
-from zygopy.transform.reading.calls import dtype_of
+from zygopy.transform.reading.calls import call, dtype_of
 from zygopy.transform.reading.expressions import as_index
 from zygopy.transform.reading.handlers import builtin, method
 from zygopy.transform.reading.values import Static, View, is_number
@@ -160,7 +160,8 @@ def item(s, view, *index):
         view = shaping.ravel(s, view)
     if len(index) != view.ndim:
         raise UnsupportedError("item() needs one index, or one for each dimension", s.loc)
-    return at(s, view, index)
+    kinds = {"b": bool, "i": int, "u": int, "f": float, "c": complex}
+    return call(s, Static(kinds[view.dtype.kind]), [at(s, view, index)], {})  # a number of Python
 
 
 @builtin(np.shape)

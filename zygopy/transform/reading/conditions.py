@@ -79,13 +79,10 @@ def comparison(s, node: ast.Compare) -> object:
 
 def compare(s, op: ast.cmpop, a: object, b: object) -> Value:
     """One comparison."""
-    joined.refuse_comparison(s, op, a, b)
+    joined.refuse_comparison(s, a, b)
     if isinstance(op, ast.Is | ast.IsNot):
-        if isinstance(a, Object) and isinstance(b, Object):
-            is_same = objects.is_same(s, a, b)
-            return is_same if isinstance(op, ast.Is) else negate(s, is_same)
-        same = a.value is b.value if isinstance(a, Static) and isinstance(b, Static) else a is b
-        return constant(same is isinstance(op, ast.Is))
+        is_same = _is_same(s, a, b)
+        return is_same if isinstance(op, ast.Is) else negate(s, is_same)
     if isinstance(op, ast.In | ast.NotIn):
         if isinstance(a, Static) and isinstance(b, Static) and type(a.value) is type(b.value) is str:
             return constant((a.value in b.value) is isinstance(op, ast.In))
@@ -125,6 +122,25 @@ def compare(s, op: ast.cmpop, a: object, b: object) -> Value:
     if isinstance(op, ast.Eq | ast.NotEq):
         return constant(isinstance(op, ast.NotEq))
     raise DtypeError(f"cannot compare {describe(a)} and {describe(b)}", s.loc)
+
+
+def _is_same(s, a: object, b: object) -> Value:
+    """a is b"""
+    if isinstance(a, Object) and isinstance(b, Object):
+        return objects.is_same(s, a, b)
+    if isinstance(a, Static) and isinstance(b, Static):
+        return constant(a.value is b.value)
+    if a is b or isinstance(a, Static) or isinstance(b, Static):
+        return constant(a is b)
+    if isinstance(a, Const) and isinstance(b, Const) and a.type.is_bool and b.type.is_bool:
+        return constant(a.value == b.value)
+    if is_number(a) and is_number(b):
+        help = "write the test itself, or not ..." if a.type.is_bool else "compare by =="
+        raise UnsupportedError("whether two numbers are one object is not known at compile time", s.loc, help=help)
+    if isinstance(a, tuple | View) and type(a) is type(b):
+        what = f"whether two {'arrays' if isinstance(a, View) else 'tuples'} are one object"
+        raise UnsupportedError(f"{what} is not known at compile time", s.loc, help="compare what they hold")
+    return constant(False)
 
 
 def all_of(s, tests: list[Callable[[], Value]]) -> Value:

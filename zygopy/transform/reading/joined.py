@@ -3,8 +3,6 @@
 All else raises an error, and the program is read again with the items apart.
 """
 
-import ast
-
 from zygopy.errors import UnsupportedError
 from zygopy.transform.ir import Leaves, Value, Var
 from zygopy.transform.joined import FEWEST
@@ -41,7 +39,6 @@ def argument(s, name: str, type_: Record, at: str) -> tuple[Leaves, JoinedItems]
     leaves, rows = entered(name, type_[0], f"{at}[...]")
     length = s.facts.shapes[columns[0]][0]
     s.facts.assume(s.facts.affine(length).shift(-FEWEST))
-    s.joined.update(columns)
     return rebuilt(type_, [leaves]), JoinedItems(rows, length, type_.cls.container)
 
 
@@ -80,20 +77,7 @@ def _slice(s, value: JoinedItems, index: slice) -> JoinedItems:
     return JoinedItems(rows, lengths[0], value.cls)
 
 
-def refuse_comparison(s, op: ast.cmpop, a: object, b: object) -> None:
-    """Refuse to ask whether two objects are one, or equal, where joined items took their place."""
-    if isinstance(a, Static) or isinstance(b, Static):
-        return
-    is_identity = isinstance(op, ast.Is | ast.IsNot)
-    if any(isinstance(v, JoinedItems) or (is_identity and _is_item(s, v)) for v in (a, b)):
+def refuse_comparison(s, a: object, b: object) -> None:
+    """Refuse to compare what took the place of a list or tuple."""
+    if isinstance(a, JoinedItems) and isinstance(b, JoinedItems):
         raise UnsupportedError("comparing joined items is not supported", s.loc)
-
-
-def _is_item(s, value: object) -> bool:
-    """Whether a value may be an item or a part of one; in a kept function, arrays have names of its own."""
-    if isinstance(value, tuple):
-        return any(_is_item(s, member) for member in value)
-    outer = s.outer
-    while outer is not None and not outer.joined:
-        outer = outer.outer
-    return isinstance(value, View) and (value.base in s.joined or outer is not None)

@@ -119,9 +119,7 @@ class Moving:
                 return value
             case Var() | View():
                 if value not in self.known:
-                    made = self.known[value] = self.leaf(name, value)
-                    if isinstance(value, View) and isinstance(made, View) and value.base in self.source.joined:
-                        self.target.joined.add(made.base)
+                    self.known[value] = self.leaf(name, value)
                 return self.known[value]
             case JoinedItems():
                 raise UnsupportedError(f"{name}, joined items, is not supported here", self.source.loc)

@@ -106,7 +106,6 @@ class Specialiser:
         self.unshaped: set[Var] = set()  # array variables of loops whose shape each block asks for
         self.known_axes: dict[Var, tuple] = {}  # what is known of the shapes of array variables of loops
         self.pending: list = []  # questions for the shape of a join, to be asked after it
-        self.joined: set[Var] = set()  # arrays of the items of arguments
         self.referred: list[tuple] = []  # copies of arrays that lists hold: the statement, the array, the place
         self.noting: list[dict[tuple, View]] = []  # the captured arrays that checkpointed calls read
         self.unrolls = False  # the loop that comes is unrolled if that tells how long its lists are
@@ -443,8 +442,9 @@ class Specialiser:
         caller, loc = self.frame, self.loc
         frame.names |= self.objects_now()
         self.frame = frame
-        if (rest := frame.parsed.args.kwarg) is not None:
-            frame.names[rest.arg] = self.new_object(frame.names[rest.arg])
+        rest = frame.parsed.args.kwarg
+        if rest is not None and isinstance(given := frame.names[rest.arg], Record):
+            frame.names[rest.arg] = self.new_object(given)
         self.calls.append((code, size))
         try:
             self.statements(frame.parsed.body)
