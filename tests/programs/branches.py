@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from tests.programs.registry import numbers, program
 
 
@@ -191,3 +193,13 @@ def empty_branches(x, y):
     for _ in range(3):
         pass
     return x
+
+
+@program(numbers(1, 3), numbers(4, 3), tags="if else arrays of one shape", smooth=True)
+def arrays_whose_shapes_a_branch_computes(a, b):
+    c = b
+    if b[0, 0] > -9.0:
+        b = np.concatenate((b[1:], a))
+    if c[0, 0] > 9.0:
+        c = np.concatenate((c[1:], a))
+    return b[-3, 0] * np.sum(b * c) + c[-2, 1]

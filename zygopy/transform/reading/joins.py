@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zygopy.transform.build import Builder
-from zygopy.transform.ir import Value, Var
+from zygopy.transform.ir import Const, Value, Var
 from zygopy.transform.reading import apart, arrays, choices, lists
 from zygopy.transform.reading.parse import RESULT
 from zygopy.transform.reading.places import resolved, resolved_items
@@ -104,14 +104,20 @@ class Join:
 
     def _common_shape(self, a: Var, b: Var, joined: Var) -> tuple[Value, ...]:
         """The shape of a join of two arrays; asked for after the join where it is not the same on both paths."""
-        shapes = self.s.facts.shapes[a], self.s.facts.shapes[b]
-        if all(arrays.taken_as_equal(self.s, m, n) for m, n in zip(*shapes, strict=True)):
-            return shapes[0]
+        pairs = list(zip(self.s.facts.shapes[a], self.s.facts.shapes[b], strict=True))
+        if all(arrays.taken_as_equal(self.s, m, n) for m, n in pairs):
+            seen = [next(filter(self._is_seen, pair), None) for pair in pairs]  # equal, but perhaps of one branch only
+            if None not in seen:
+                return tuple(seen)
         asking = Builder(self.s.loc)
         asking.definitions, asking.homes, asking.depth = self.s.facts.definitions, self.s.homes, len(self.s.levels) - 1
         dims = tuple(asking.dim(joined, k) for k in range(joined.type.ndim))
         self.s.pending += asking.statements
         return dims
+
+    def _is_seen(self, length: Value) -> bool:
+        """Whether a length is known behind the branches, not in one of them."""
+        return isinstance(length, Const) or self.s.homes.get(length, 0) < len(self.s.levels)
 
     def _materialise_in(self, builder: Builder, view: View) -> Var:
         with self.s.reopened(builder):
