@@ -6,8 +6,9 @@ CuPy and a device behave.
 
 import re
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from zlib import crc32
 
 import numpy as np
@@ -280,6 +281,74 @@ def test_arrays_in_the_hosts_memory_are_refused():
         "why:  a program for backend cuda reads the GPU's memory only, and copies nothing in secret\n"
         "help: pass it as an argument, copied once: zygopy.to_device(x)"
     )
+
+
+class _Tensor:
+    """An array of PyTorch, as far as its place is asked for."""
+
+    device = SimpleNamespace(index=1)
+
+
+_Tensor.__module__ = "torch"
+
+
+def test_work_for_pytorch_is_on_its_stream_and_in_its_memory(monkeypatch):
+    """CuPy and PyTorch are stood for by what is called of them."""
+    done: list = []
+    pytorch = ModuleType("torch.cuda")
+    pytorch.current_stream = lambda device: f"stream of device {device.index}"
+    pytorch.caching_allocator_alloc = lambda *args: done.append(args) or 4096
+    pytorch.caching_allocator_delete = lambda *args: done.append(args)
+    monkeypatch.setitem(sys.modules, "torch.cuda", pytorch)
+
+    @contextmanager
+    def inside(what):
+        done.append(("enter", what))
+        yield
+        done.append(("leave", what))
+
+    def pool(allocate, free):
+        return SimpleNamespace(malloc=lambda size: free(allocate(size, 1), 1))
+
+    device = object.__new__(gpu.Gpu)
+    device.captures = None
+    device.arrays = SimpleNamespace(
+        cuda=SimpleNamespace(
+            Device=lambda number: inside(f"device {number}"),
+            Stream=SimpleNamespace(from_external=inside),
+            PythonFunctionAllocator=pool,
+            using_allocator=lambda malloc: malloc(512) or inside("pool"),
+        )
+    )
+    with device.beside(_Tensor()):
+        done.append(("work",))
+    stream = "stream of device 1"
+    entered = [("enter", "device 1"), ("enter", stream), (512, 1, stream), (4096,), ("enter", "pool")]
+    assert done == [*entered, ("work",), ("leave", "pool"), ("leave", stream), ("leave", "device 1")]
+    done.clear()
+    with device.beside(np.ones(2)):
+        pass
+    device.captures = {}
+    with device.beside(_Tensor()):
+        pass
+    assert done == []
+
+
+def test_a_call_puts_its_work_beside_its_arguments():
+    """And beside an argument that is given by name."""
+    places: list = []
+
+    class Watched(Runner):
+        def beside(self, like):
+            places.append(like)
+            return super().beside(like)
+
+    with on(Watched()):
+        x, w = zg.to_device((np.ones(3), np.ones(3)))
+        gradient = zg.grad(lambda x, w: np.sum(x * w), backend="cuda")
+        gradient(x, w)
+        gradient(x=w, w=x)
+    assert [place is wanted for place, wanted in zip(places, (x, w), strict=True)] == [True, True]
 
 
 def test_operators_that_stay_on_the_cpu_say_so():

@@ -72,10 +72,11 @@ class OnDevice(Interpreted):
         device = gpu.device()
         names = [*parameter_names(self.function), *(f"{n}_dot" for n in self.task.wrt)]
         names += names[-1:] * (len(args) - len(names))  # of *args
-        taken = [mapped(device.taken, a, n) for a, n in zip(args, names, strict=False)]
-        result = super().__call__(*taken, **{n: mapped(device.taken, a, n) for n, a in kwargs.items()})
         like = next((a for value in (*args, *kwargs.values()) for a in arrays_on_gpu(value)), None)
-        return mapped(lambda value, _: device.given(value, like), result, "")
+        with device.beside(like):
+            taken = [mapped(device.taken, a, n) for a, n in zip(args, names, strict=False)]
+            result = super().__call__(*taken, **{n: mapped(device.taken, a, n) for n, a in kwargs.items()})
+            return mapped(lambda value, _: device.given(value, like), result, "")
 
     def options(self) -> tuple:
         """What code depends on beside types."""

@@ -3,7 +3,8 @@
 Nothing of CUDA is imported before a device is asked for.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
@@ -32,6 +33,9 @@ class Device(Protocol):
     captures: dict[str, Callable] | None  # while `captured` runs: the library's kernels that may be used then
     behind: list[Callable]  # what is to be done after each run of what is captured
 
+    def beside(self, like: Any) -> AbstractContextManager:
+        """Work inside goes where the library of an argument puts its own."""
+
     def taken(self, value: Any, name: str) -> Any:
         """An argument, arrays of other libraries as the device's own on the same memory."""
 
@@ -46,7 +50,7 @@ class Device(Protocol):
 
 
 class Gpu:
-    """The current GPU, by CuPy and Numba-CUDA; work is put into CuPy's current stream."""
+    """The current GPU, by CuPy and Numba-CUDA."""
 
     def __init__(self):
         try:
@@ -100,6 +104,25 @@ class Gpu:
         again.pool = pool  # type: ignore[attr-defined]  # it lives as long as the graph
         return again
 
+    @contextmanager
+    def beside(self, like: Any) -> Iterator[None]:
+        """Work inside is on PyTorch's current stream and in its memory, if an argument is PyTorch's; else CuPy's."""
+        if self.captures is not None or _library(like) != "torch":
+            yield
+            return
+        torch, cuda = import_module("torch.cuda"), self.arrays.cuda
+        stream = torch.current_stream(like.device)
+
+        def allocate(size: int, number: int) -> int:
+            return torch.caching_allocator_alloc(size, number, stream)
+
+        def free(address: int, _: int) -> None:
+            torch.caching_allocator_delete(address)
+
+        pool = cuda.PythonFunctionAllocator(allocate, free)
+        with cuda.Device(like.device.index), cuda.Stream.from_external(stream), cuda.using_allocator(pool.malloc):
+            yield
+
     def taken(self, value: Any, name: str) -> Any:
         """An argument, arrays of other libraries as CuPy's on the same memory."""
         if isinstance(value, np.ndarray):
@@ -118,7 +141,7 @@ class Gpu:
         """A result, arrays as the library of an argument has them: PyTorch's, JAX's, Numba's, else CuPy's."""
         if not isinstance(value, self.arrays.ndarray):
             return value
-        match type(like).__module__.partition(".")[0]:
+        match _library(like):
             case "torch":
                 return import_module("torch").from_dlpack(value)
             case "jax" | "jaxlib":
@@ -134,6 +157,11 @@ class Gpu:
     def get(self, array: Any) -> np.ndarray:
         """A copy of an array in the host's memory."""
         return self.arrays.asnumpy(self.arrays.asarray(array))
+
+
+def _library(value: Any) -> str:
+    """The package that an object's class is of."""
+    return type(value).__module__.partition(".")[0]
 
 
 @cache
