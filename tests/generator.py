@@ -50,6 +50,11 @@ def mean_of(*items):
     return s / len(items)
 
 
+def moved(a, k, v):
+    a[k] = a[k] * 0.5 + v
+    return a[k]
+
+
 def first_above(a, limit):
     for v in a:
         if v > limit:

@@ -285,7 +285,9 @@ def test_object_changed_in_later_tests_of_a_loop():
             k += 1
         return p.x
 
-    with pytest.raises(zg.UnsupportedError, match="changing an object in the test of a while loop is not supported"):
+    with pytest.raises(
+        zg.UnsupportedError, match="changing an object or array in the test of a while loop is not supported"
+    ):
         zg.grad(changed, backend="python")(0.7, np.array([0.5, 1.0]))
 
 

@@ -167,6 +167,51 @@ def nested_while(x):
     return s
 
 
+def halved(a, k):
+    """What a test asks, and changes."""
+    a[k] *= 0.5
+    return a[k]
+
+
+@program(numbers(3), 0.3, tags="while store_in_test", cpu=True)
+def while_test_that_stores(a, x):
+    total = 0.0
+    while halved(a, 1) > 0.05:
+        total += a[1] * x
+    return total + a[0] * a[1] ** 2
+
+
+@program(numbers(3), 4, tags="while store_in_test and_or")
+def while_test_that_may_store(a, n):
+    u, k = a * 1.5, 0
+
+    def grown(factor):
+        u[k % 3] = u[k % 3] * factor + u[0]
+        return np.sum(u)
+
+    while k < n and (k == 1 or grown(1.1) < 1000.0):
+        k += 1
+    return np.sum(u**2)
+
+
+@program(numbers(3), 0.4, tags="while store_in_test break")
+def while_test_that_stores_in_a_loop(a, limit):
+    u = a.copy()
+
+    def smoothed():
+        for i in range(1, len(u)):
+            u[i] = 0.7 * u[i] + 0.2 * u[i - 1]
+        return np.sum(u * u)
+
+    trips = 0
+    while smoothed() > limit:
+        u[0] *= 0.8
+        trips += 1
+        if trips == 3:
+            break
+    return u[2] * u[1]
+
+
 @program(0.7, tags="while zero_trips")
 def while_zero_trips(x):
     s = x * x

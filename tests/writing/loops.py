@@ -176,6 +176,11 @@ class Loops(Numbers):
         extra, state = "", self.assignable()
         if state and self.chance(0.6):
             extra = f" and {self.pick(state)} < {self.rng.uniform(0.5, 3):.2f}"
+        elif (vectors := self.writable(1)) and self.chance(0.5):
+            name = self.pick(vectors)
+            element = f"{name}, {self.index(self.env.arrays[name].shape[0])}, {self.expression()}"
+            extra = f" and moved({element}) < {self.rng.uniform(0.5, 3):.2f}"
+            self.use("store_in_test")
         self.use("while_true" if forever else "while_data_dependent" if extra else "while")
         self.line("while True:" if forever else f"while {counter} < {trips}{extra}:")
         with self.block(trips, "while"):

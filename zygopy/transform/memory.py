@@ -25,6 +25,7 @@ from zygopy.transform.ir import (
     Var,
     While,
     blocks,
+    free_values,
     param_vars,
     remembered,
     walk,
@@ -200,6 +201,11 @@ def reached(block: Block, arrays: Iterable[Value]) -> set[Value]:
             found.add(array)
             todo += before.get(array, ()) if isinstance(array, Var) else ()
     return found
+
+
+def changed_outside(block: Block) -> set[Value]:
+    """The arrays from around a block that it stores into."""
+    return reached(block, _stored_in(block)).intersection(free_values(block))
 
 
 def permutes(s: For | While) -> bool:

@@ -13,6 +13,7 @@ from zygopy.errors import Loc, TypeJoinError, UnsupportedError
 from zygopy.transform import ops
 from zygopy.transform.build import Builder, constant, integer, zero
 from zygopy.transform.ir import Check, Const, For, Value, Var, While, new_key
+from zygopy.transform.memory import changed_outside
 from zygopy.transform.reading import apart, arrays, lists, places
 from zygopy.transform.reading.values import (
     Conflict,
@@ -200,7 +201,7 @@ def while_loop(
         if then is not None:
             then()
         return
-    if then is None and _changes_objects(s, whole_test):
+    if then is None and _has_effects(s, whole_test):
         _while_flag(s, whole_test, body, names, fresh)
         return
     if then is not None:
@@ -221,8 +222,8 @@ def while_loop(
             enter()
             held = s.objects_now()
             go = whole_test()
-            if s.objects_now() != held:  # in later trips only
-                what = "changing an object in the test of a while loop is not supported here"
+            if s.objects_now() != held or changed_outside(test_b.block((go,))):  # in later trips only
+                what = "changing an object or array in the test of a while loop is not supported here"
                 raise UnsupportedError(what, s.loc, "the test of its first trip changes none", "change it in the body")
         with s.nested("while") as body_b:
             run(body)
@@ -237,20 +238,20 @@ def while_loop(
     loop(s, names, whole_test, build, finish, fresh=fresh)
 
 
-def _changes_objects(s, test: Callable) -> bool:
-    """Whether a test changes an object."""
+def _has_effects(s, test: Callable) -> bool:
+    """Whether a test changes an object, or stores into an array that is not its own."""
     back, held = s.mark(), s.objects_now()
     s.frame.names = dict(s.frame.names)
     changed = False
-    with suppress(Raises), s.nested("while"):
-        test()
-        changed = s.objects_now() != held
+    with suppress(Raises), s.nested("while") as builder:
+        go = test()
+        changed = s.objects_now() != held or bool(changed_outside(builder.block((go,))))
     back()
     return changed
 
 
 def _while_flag(s, test: Callable, body: Callable, names: list[str], fresh: Collection[str]) -> None:
-    """A loop whose test changes objects: what it says is a variable, found before the loop and at the end of a trip."""
+    """A loop whose test has effects: what it says is a variable, found before the loop and at the end of a trip."""
     loc, going = s.loc, f"going@{next(s.objects)}"
 
     def ask() -> None:
