@@ -780,6 +780,54 @@ SPECIAL = """
 """
 
 
+WRITTEN = """
+    x[:, :2][np.tril_indices(2)]
+    x[np.triu_indices(2, 1, 3)]
+    x[np.tril_indices_from(x, -1)] * x[np.triu_indices_from(x, k=2)]
+    x[np.diag_indices(2)]
+    x.ravel()[np.flatnonzero(x > 0)]
+    x[0] * len(np.argwhere(x > 0))
+    np.argwhere(x > 0)
+    np.extract(x > 0, x)
+    np.compress([False, True], x, axis=0)
+    np.compress([True, False, True], x)
+    x[np.ix_([1, 0], [True, False, True])]
+    np.choose(np.array([2, 0, 1]), [x, 2.0 * x, x[1]])
+    np.choose(np.array([1, 0, 1]), (x[0], x[1]))
+    np.r_[x[0], x[1, 2], 2.0, x[1]]
+    np.c_[x[0], x[1]]
+    np.c_[x[:, 0], x, [1.0, 2.0]]
+    x[0].astype(np.result_type(x, np.int8, 2.0)) * x[1]
+    np.c_[x, x[:, :1]]
+    np.block([[x, x[:, :1]], [np.ones((1, 4)) * x[0, 0]]])
+    np.block([x[0], x[1, 0]])
+    np.delete(x, 1)
+    np.delete(x, [0, -1], axis=1)
+    np.delete(x, np.array([True, False]), 0)
+    np.insert(x, 2, x[0, 1])
+    np.insert(x[0], -1, [1.0, 2.0])
+    np.bincount(np.array([1, 0, 3])) * x[0, 0]
+    np.cov(x)
+    np.cov(x[0], x[1], ddof=0)
+    np.cov(x, rowvar=False, bias=True)
+    np.cov(x[0])
+    np.corrcoef(x + np.array([[0.0, 0.3, -0.2], [0.5, 0.1, 0.7]]))
+    np.corrcoef(x[0] ** 2 - x[0], x[1])
+    np.vander(x[0])
+    np.vander(x[0], 2, increasing=True)
+    np.geomspace(x[0, 0] + 2, 3.0, 4)
+    np.geomspace(2.0, x[0, 1] + 3, num=3, endpoint=False)
+    x * np.finfo(x.dtype).eps + np.iinfo(np.int8).max * x
+"""
+WRITTEN_FOR_DOUBLE = """
+    np.bincount(np.array([1, 0, 3]), x[0], 6)
+    np.polyfit(np.array([0.0, 1.0, 2.5]), x[0], 1)
+    np.polyfit(x[0] + np.array([0.0, 2.0, 5.0]), x.T, 2)
+    np.linalg.cond(x + np.array([[2.0, 0.0, 0.5], [0.0, 1.5, 0.0]]))
+    x * np.linalg.matrix_rank(x)
+"""
+
+
 NORMAL = """
     scipy.stats.norm.logpdf(x)
     scipy.stats.norm.logpdf(x, 0.3, 1.2)
@@ -826,6 +874,8 @@ def other_rows() -> Iterable[Row]:
     yield from rows("x + y\nx * y\nx - 2 * y", values((2, 3), 3).astype(np.float32), (3,))
     yield from rows(COMPOSITIONS, (2, 3))
     yield row("np.sum(np.ones(4) * x) + np.sum(np.ones((2, 3)) * x)", (1,), smooth=False)  # against two lengths
+    yield from rows(WRITTEN, (2, 3))
+    yield from rows(WRITTEN_FOR_DOUBLE, (2, 3), oracle="double")
     yield from rows(CREATED, (2, 3), smooth=False)
     yield from rows(STARTED, (2, 3), SOME, smooth=False)
     yield from rows("np.max(x, initial=1.0)\nx.min(axis=0, initial=0.5)\nx.sum(initial=2.0)", (2, 0), light=True)

@@ -167,6 +167,14 @@ def test_lengths_that_differ_by_a_constant():
         zg.jit(f, backend="python")(np.ones(4))
 
 
+@pytest.mark.parametrize("text", ["np.geomspace(x, 2.0)", "np.insert(x, [1, 2], 2.0)", "np.delete(x, slice(0, 1))"])
+def test_what_functions_written_in_the_language_refuse_names_the_line_of_the_call(text):
+    f = define(f"def f(x):\n    y = 2.0 * x\n    return {text} + y\n")["f"]
+    with pytest.raises(zg.ZygopyError) as caught:
+        zg.jit(f, backend="python")(np.ones(3))
+    assert f"return {text} + y" in str(caught.value)
+
+
 # -- completeness -----------------------------------------------------------------------------------------------------
 
 
@@ -175,8 +183,8 @@ def test_every_array_function_has_a_row():
     rows = [name for row in ROWS for name in called(row)]
     used = {resolved(name) for name in rows if not name.startswith(".")}
     functions = [f for f in (*handlers.BUILTINS, *ops.FUNCTIONS) if is_library(f)]
-    statements = {np.fill_diagonal}  # in test_array_programs.py
-    assert not sorted({f.__name__ for f in functions if f not in used | statements})
+    used |= {np.fill_diagonal, np.r_, np.c_}  # no calls of rows
+    assert not sorted({f.__name__ for f in functions if f not in used})
     assert not handlers.METHODS.keys() - {name[1:] for name in rows if name.startswith(".")} - WITHOUT_RESULT
 
 

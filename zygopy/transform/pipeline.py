@@ -56,6 +56,7 @@ from zygopy.transform.library import (  # noqa: F401  (functions register themse
     numpy_shapes,
     numpy_ufuncs,
     windows,
+    written,
 )
 from zygopy.transform.memory import stored_parameters
 from zygopy.transform.notes import notes

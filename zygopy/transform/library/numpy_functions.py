@@ -15,7 +15,7 @@ from zygopy.transform.reading.calls import call, dtype_of
 from zygopy.transform.reading.expressions import as_index
 from zygopy.transform.reading.handlers import builtin, method
 from zygopy.transform.reading.values import Static, View, is_number
-from zygopy.transform.types import Scalar, real
+from zygopy.transform.types import Scalar, promote, real
 
 # -- creation --------------------------------------------------------------------------------------------------------
 
@@ -172,6 +172,26 @@ def shape(s, a: View):
 @builtin(np.ndim)
 def ndim(s, a: View):
     return integer(a.ndim)
+
+
+@builtin(np.finfo)
+def finfo(s, dtype):
+    return Static(np.finfo(dtype_of(s, dtype)))
+
+
+@builtin(np.iinfo)
+def iinfo(s, type):
+    return Static(np.iinfo(dtype_of(s, type)))
+
+
+@builtin(np.result_type)
+def result_type(s, *arrays_and_dtypes):
+    def type_of(x: object) -> Scalar:
+        if isinstance(x, View):
+            return x.element
+        return x.type if is_number(x) else Scalar(dtype_of(s, x))
+
+    return Static(promote(*map(type_of, arrays_and_dtypes)).dtype)
 
 
 @builtin(np.size)

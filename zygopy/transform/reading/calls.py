@@ -151,7 +151,7 @@ def _is_of_numpy(function: Callable) -> bool:
 
 
 def _unknown(s, function: object) -> UnsupportedError:
-    module = getattr(function, "__module__", None) or ""
+    module = getattr(function, "__module__", None) or ("scipy.special" if isinstance(function, np.ufunc) else "")
     public = [part for part in module.split(".") if not part.startswith("_") and part != "builtins"]
     label = ".".join([*public, getattr(function, "__name__", str(function))])
     if isinstance(owner := getattr(function, "__self__", None), np.ufunc):

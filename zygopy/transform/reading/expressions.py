@@ -325,6 +325,10 @@ def _subscript(s, node: ast.Subscript, name: str) -> object:
         index = _slice(s, node.slice) if isinstance(node.slice, ast.Slice) else evaluate(s, node.slice)
         s.at(node)
         return joined.at(s, value, index)
+    if isinstance(value, Static) and not callable(value.value) and calls.handler_of(value.value) is not None:  # np.r_
+        index = evaluate(s, node.slice)
+        s.at(node)
+        return calls.call(s, value, list(index) if isinstance(index, tuple) else [index], {})
     raise DtypeError(f"cannot index {describe(value)}", s.loc)
 
 

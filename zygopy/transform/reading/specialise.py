@@ -132,7 +132,7 @@ class Specialiser:
         """Set the user's place for what follows."""
         if hasattr(node, "lineno"):
             self.node = node
-            self.b.loc = loc_of(node, self.frame.parsed.file, self.frame.parsed.name)
+            self.b.loc = self.frame.place or loc_of(node, self.frame.parsed.file, self.frame.parsed.name)
 
     def mark(self) -> Callable[[], None]:
         """What takes back all that is read from here on, to read it in another way."""
@@ -404,7 +404,8 @@ class Specialiser:
 
     def follow(self, function: Callable, args: list, kwargs: dict) -> object:
         """Interpret the source of a Python function in place."""
-        frame = Frame(read(function), None, Scope(function))
+        place = self.loc if (function.__module__ or "").startswith("zygopy.transform.") else None
+        frame = Frame(read(function), None, Scope(function), place)
         return self.inline(frame, args, kwargs, self.defaults_of(function), function.__code__)
 
     def defaults_of(self, function: Callable) -> dict:

@@ -156,8 +156,11 @@ class JoinedItems:
 class Frame:
     """One activation of a function: its names, and where other names are looked up."""
 
-    def __init__(self, parsed: Parsed | None, outer: "Frame | None", scope: "Scope | None"):
+    def __init__(self, parsed: Parsed | None, outer: "Frame | None", scope: "Scope | None", place: Loc | None = None):
         self.parsed, self.outer, self.scope = parsed, outer, scope
+        self.place: Loc | None = (
+            outer.place if outer is not None else place
+        )  # the user's, of a function that is not the user's
         self.names: dict[str, object] = {}
         self.defaults: dict[str, object] = {}  # of an inner function's parameters
 
