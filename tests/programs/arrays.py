@@ -483,3 +483,35 @@ def one_element_after_swaps(a, n):
             v[i] = u[i] * u[i]
         u, v = v, u
     return u[1]
+
+
+@program(numbers(6), tags="array_in_loop", smooth=True, cpu=True)
+def zeros_filled_alike_in_each_trip(a):
+    """The ends stay zero."""
+    s = 0.0
+    for k in range(3):
+        row = np.zeros(len(a) + 2)
+        for i in range(len(a)):
+            row[i + 1] = a[i] * (k + 1)
+        for i in range(len(a) + 1):
+            s += row[i] * row[i + 1]
+    return s
+
+
+@program(numbers(4), tags="array_in_loop", smooth=True, cpu=True)
+def zeros_filled_elsewhere_in_each_trip(a):
+    """At another place, in more places, in a branch, by additions, and behind the reading: zeros again each time."""
+    s = 0.0
+    for k in range(3):
+        one, more, chosen = np.zeros(4), np.zeros(4), np.zeros(4)
+        added, late = np.zeros(4), np.zeros(4)
+        one[k] = a[k]
+        for i in range(4 - k):
+            more[i] = a[i]
+            added[i] += a[i]
+        if k == 1:
+            chosen[2] = a[2]
+        for i in range(4):
+            s += (one[i] + more[i] * added[i] + chosen[i]) * a[i] * (k + 1) + late[i] * a[3]
+            late[3 - i] = a[i]
+    return s

@@ -6,6 +6,7 @@ for j in range(n):                   t = m - 1
 """
 
 from zygopy.transform import ops
+from zygopy.transform.affine import Facts
 from zygopy.transform.build import Builder, integer
 from zygopy.transform.ir import (
     Block,
@@ -15,8 +16,11 @@ from zygopy.transform.ir import (
     Function,
     If,
     Let,
+    Op,
     Push,
     Statement,
+    Store,
+    Value,
     Var,
     While,
     defined,
@@ -25,9 +29,10 @@ from zygopy.transform.ir import (
     operands,
     replace,
     walk,
+    within,
 )
 from zygopy.transform.kernels import Matrices
-from zygopy.transform.memory import alias_classes
+from zygopy.transform.memory import alias_classes, stored_arrays
 from zygopy.transform.types import Array
 
 _MADE = {ops.EMPTY, ops.ZEROS}
@@ -47,6 +52,7 @@ class _Hoisting:
     def __init__(self, function: Function, memory: bool):
         self.memory = memory
         self.aliases = alias_classes(function.body)
+        self.facts = Facts.of(function.body)
         self.definitions = {s.var: s for s in walk(function.body) if isinstance(s, Let)}
         handed_on = [v for v in leaves(function.results) if isinstance(v, Var)]
         for s in walk(function.body):
@@ -78,14 +84,45 @@ class _Hoisting:
             fixed = isinstance(t, Let) and not any(a in inside for a in t.args if isinstance(a, Var))
             if fixed and (ops.is_movable(t) or (self.memory and self.stays_in_trip(t))):
                 inside.discard(t.var)
-                moved += self.with_possible_shape(t) if t.op in _MADE else [t]
-                if t.op is ops.ZEROS:
+                alike = t.op is ops.ZEROS and self.is_filled_alike(s, t.var)
+                moved += self.with_possible_shape(t, ops.ZEROS if alike else ops.EMPTY) if t.op in _MADE else [t]
+                if t.op is ops.ZEROS and not alike:
                     kept += _cleared(t)
             else:
                 kept.append(t)
         return [*moved, replace(s, body=replace(s.body, statements=tuple(kept)))]
 
-    def with_possible_shape(self, t: Let) -> list[Let]:
+    def is_filled_alike(self, s: For, array: Var) -> bool:
+        """Whether each trip stores to the same elements of an array, and reads none before: the others stay zero."""
+        inside, behind = defined_inside(s), False
+        for t in s.body.statements:
+            if self.touches(t, array):
+                behind = behind or not self.only_stores(t, array, inside)
+                if behind and any(self.may_alias(a, array) for u in within(t) for a in stored_arrays(u)):
+                    return False
+        return True
+
+    def only_stores(self, t: Statement, array: Var, inside: set[Var]) -> bool:
+        """Whether a statement does nothing to an array but to store to elements that are the same each time it runs."""
+        match t:
+            case Store() if t.array is array and t.add is None and not self.may_alias(t.value, array):
+                return all(self.is_fixed(i, inside) for i in t.index)
+            case For() if not any(self.may_alias(v, array) for v in operands(t)):
+                nest = inside - {t.index}
+                bounds = all(self.is_fixed(v, inside) for v in (t.start, t.stop, t.step))
+                return bounds and all(self.only_stores(u, array, nest) for u in t.body.statements)
+        return not self.touches(t, array)
+
+    def is_fixed(self, value: Value, inside: set[Var]) -> bool:
+        return not any(symbol in inside for symbol, _ in self.facts.affine(value).terms)
+
+    def touches(self, t: Statement, array: Var) -> bool:
+        return any(self.may_alias(v, array) for u in within(t) for v in (*operands(u), *stored_arrays(u)))
+
+    def may_alias(self, value: Value, array: Var) -> bool:
+        return isinstance(value, Var) and isinstance(value.type, Array) and self.aliases.may_alias(value, array)
+
+    def with_possible_shape(self, t: Let, op: Op) -> list[Let]:
         """An allocation that does no harm where the loop does not run, whose lengths may be negative there."""
         b = Builder(t.loc)
         args = []
@@ -93,7 +130,7 @@ class _Hoisting:
             let = self.definitions.get(n) if isinstance(n, Var) else None
             sure = isinstance(n, Const) or (let is not None and let.op in (ops.DIM, ops.INT_MAX))
             args.append(n if sure else b.apply(ops.INT_MAX, n, integer(0)))
-        return [*(s for s in b.statements if isinstance(s, Let)), replace(t, op=ops.EMPTY, args=tuple(args))]
+        return [*(s for s in b.statements if isinstance(s, Let)), replace(t, op=op, args=tuple(args))]
 
     def stays_in_trip(self, t: Let) -> bool:
         """Whether an array is used in the trip only that makes it."""
