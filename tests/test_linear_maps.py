@@ -61,6 +61,19 @@ def test_linear_maps_of_the_corpus(name, monkeypatch):
         np.testing.assert_allclose(push(*still), expected, rtol=tolerance(p), atol=tolerance(p) * 10)
 
 
+def test_parameters_that_are_left_out_are_constants():
+    def f(x, n, scale=2.5, *rest, shift=(1.0, 3.0)):
+        return x**n * scale + shift[1] * x + sum(rest)
+
+    for backend in ("python", "cpu"):
+        _, push = zg.linearize(f, 0.7, 2, backend=backend)
+        np.testing.assert_allclose(push(1.0, 0), 1.4 * 2.5 + 3.0)
+        _, push = zg.linearize(f, 0.7, 2, 1.5, 4.0, backend=backend)
+        np.testing.assert_allclose(push(1.0, 0, 2.0, 5.0), 1.4 * 1.5 + 3.0 + 2.0 * 0.49 + 5.0)
+        _, pull = zg.vjp(f, 0.7, 2, backend=backend)
+        np.testing.assert_allclose(pull(1.0)[0], 1.4 * 2.5 + 3.0)
+
+
 def zeros(tree):
     return tuple(map(zeros, tree)) if isinstance(tree, tuple) else np.zeros_like(tree)[()]
 

@@ -243,11 +243,13 @@ def value_and_linear_map(function: Callable, primals: tuple, backend: str) -> tu
 
 
 def _moving(function: Callable, primals: tuple) -> tuple[str, ...]:
-    """The parameters with respect to which a function can be differentiated."""
+    """The parameters that are given and with respect to which a function can be differentiated."""
     if any(map(arrays_on_gpu, primals)):
         raise ArgumentError("vjp and linearize of arrays on a GPU are not supported", help="use grad, jvp or jacrev")
+    code = function.__code__
+    left_out = code.co_varnames[min(len(primals), code.co_argcount) : code.co_argcount + code.co_kwonlyargcount]
     values = zip(parameter_names(function), bind(function, primals, {}), strict=True)
-    if found := tuple(name for name, value in values if moves(value)):
+    if found := tuple(name for name, value in values if name not in left_out and moves(value)):
         return found
     raise DtypeError(
         f"no argument of {function.__name__} holds a real or complex number that could be differentiated",

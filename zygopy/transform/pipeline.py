@@ -138,7 +138,8 @@ def build(
         parts = _tuned_halves(linearized(everywhere(settled, primal), *_apart(primal, list(task.wrt), settled)))
         derived, second = parts.forward, parts.backward
     else:
-        derived = _derive(primal, found, task, settled, partial(_tuned, target=target))
+        tuned: Pass = partial(everywhere, simplify) if is_inner else partial(_tuned, target=target)
+        derived = _derive(primal, found, task, settled, tuned)
     if out is not None:
         derived = checked(into(derived, _gradient(derived.results, task), out))
     primals = sum(len(_numbers_of(type_)) for type_ in types)
