@@ -359,3 +359,89 @@ def storing(x):
 def test_refusals(mode, f, arg, error, message):
     with pytest.raises(error, match=message):
         MODES[mode](f, **PYTHON)(arg)
+
+
+# -- sums over a unit seed --------------------------------------------------------------------------------------------
+
+
+def sums_of_products(x):
+    """Whole sums, parts of sums, sums that are no multiples of an element, and one with the index elsewhere too."""
+    n = x.shape[0]
+    out = np.zeros(6)
+    for j in range(n):
+        out[0] += x[j] * (j + 1.0) / 2.0 - x[j]
+    for j in range(1, n):
+        out[1] += x[j] * x[0]
+    for j in range(n):
+        out[2] += x[j] ** 2 + x[(j + 1) % n]
+    for j in range(n):
+        out[3] += x[j] * x[n - 1 - j]
+    total = 1.0
+    for j in range(n):
+        total = total * 0.5 + x[j]
+    out[4] = total
+    for j in range(n):
+        if x[j] > 0:
+            out[5] -= x[j] * out[0]
+    return out
+
+
+def sums_of_rows(x):
+    """Of matrices, by rows and by columns."""
+    n, m = x.shape
+    out = np.zeros(n + m)
+    for i in range(n):
+        for j in range(m):
+            out[i] += x[i, j] * np.sin(x[i, j])
+            out[n + j] += x[i, j] * (i + 1.0)
+    return out
+
+
+def differences(f, x, h=1e-6):
+    columns = []
+    for index in np.ndindex(x.shape):
+        up, down = x.copy(), x.copy()
+        up[index] += h
+        down[index] -= h
+        columns.append((f(up) - f(down)) / (2 * h))
+    return np.stack(columns, -1).reshape(*np.shape(columns[0]), *x.shape)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+@pytest.mark.parametrize(("f", "x"), [(sums_of_products, np.array([0.5, -1.2, 2.0, 0.7])), (sums_of_rows, M)])
+def test_sums_over_seeds(f, x, mode, backend):
+    np.testing.assert_allclose(MODES[mode](f, backend=backend)(x), differences(f, x), rtol=1e-6, atol=1e-8)
+
+
+def quadratic(x, a):
+    total = 0.0
+    for i in range(x.shape[0]):
+        s = 0.0
+        for j in range(x.shape[0]):
+            s += a[i, j] * x[j]
+        total += s * s * x[i]
+    return total
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_hessian_of_sums_of_products(backend):
+    x, a = np.array([0.5, -1.2, 2.0]), np.array([[1.0, 0.3, -0.2], [0.5, 2.0, 0.1], [0.7, -0.4, 0.9]])
+    expected = differences(lambda x: zg.grad(quadratic, backend="python")(x, a), x)
+    np.testing.assert_allclose(zg.hessian(quadratic, backend=backend)(x, a), expected, rtol=1e-6, atol=1e-8)
+
+
+def test_a_sum_over_a_unit_seed_is_one_trip():
+    """No loop over the seed is left, and no seed: the column of a linear function is read from the matrix."""
+
+    def linear(x, a):
+        out = np.zeros(a.shape[0])
+        for i in range(a.shape[0]):
+            for j in range(len(x)):
+                out[i] += a[i, j] * x[j]
+        return out
+
+    jacobian = zg.jacfwd(linear, **PYTHON)
+    x, a = np.ones(3), M
+    np.testing.assert_array_equal(jacobian(x, a), a)
+    assert "x_dot" not in jacobian.source(x, a)

@@ -32,6 +32,7 @@ from zygopy.transform.differentiation.split import (
     without_prints,
 )
 from zygopy.transform.differentiation.tape import close
+from zygopy.transform.differentiation.unit_seeds import unit_seeds
 from zygopy.transform.differentiation.winners import winners
 from zygopy.transform.into import into
 from zygopy.transform.ir import (
@@ -183,11 +184,12 @@ def _derive(primal: Function, found: Specialised, task: Task, settled: Pass, tun
         case "jacfwd":
             sides = partial(_tangents, settled=settled)
             columns = jacobian(primal, list(task.wrt), task.single, None, sides, task.symmetric)
-            columns = everywhere(simplify, checked(columns))
+            columns = checked(unit_seeds(everywhere(simplify, checked(columns))))
             return replace(tuned(checked(everywhere(settled, columns))), name=f"{primal.name}_jacfwd")
         case "jacrev":
             adjoints = partial(_adjoints, settled=settled)
             rows = everywhere(simplify, checked(jacobian(primal, list(task.wrt), task.single, adjoints)))
+            rows = checked(unit_seeds(rows))
             return replace(tuned(rows), name=f"{primal.name}_jacrev")
     wrt = [found.wrt[name] for name in task.wrt]
     if task.kind == "pullback":

@@ -209,7 +209,7 @@ def _allocated(b: Builder, y: Value, x: Value, dtype: np.dtype) -> Value | None:
     if not (isinstance(y.type, Array) or isinstance(x.type, Array)):
         return None
     shape = tuple(n for v in (y, x) if isinstance(v.type, Array) for n in shape_of(b, v))
-    return b.let(ops.ZEROS, shape, Array(dtype, len(shape)), "jacobian")
+    return b.let(ops.EMPTY, shape, Array(dtype, len(shape)), "jacobian")  # each seed stores a whole column or row
 
 
 def _set(b: Builder, found: dict, key: tuple[int, int], value: Value, place: Callable) -> None:
