@@ -265,6 +265,21 @@ def several(x, y):
     return x.T @ y, (x.sum(), y.reshape(y.size), True), 2
 
 
+def test_loops_are_not_unrolled_at_run_time():
+    """Canary: LLVM keeps what it is told of a loop that it cannot vectorise."""
+
+    @zg.jit
+    def recurrence(x):
+        total = 0.0
+        for v in x:
+            total = 0.5 * total + v
+        return total
+
+    assert recurrence(np.ones(3)) == 1.75
+    (text,) = recurrence.inspect_llvm().values()
+    assert "llvm.loop.unroll.runtime.disable" in text
+
+
 def test_arguments_and_results_of_all_kinds():
     """Canary: what the function that Python calls takes, gives and gives up."""
     function = zg.jit(several)

@@ -66,6 +66,22 @@ class Lower(lowering.Lower):
         function = self.context.get_function(self.context.typing_context.resolve_value_type(op), found)
         return self.context.cast(self.builder, function(self.builder, args), found.return_type, resty)
 
+    def lower_inst(self, inst):
+        super().lower_inst(inst)
+        if isinstance(inst, ir.Jump) and self.blkmap[inst.target].is_terminated:  # back to the head of a loop
+            self.builder.block.terminator.set_metadata("llvm.loop", self._loop)
+
+    @cached_property
+    def _loop(self) -> llvm_ir.MDValue:
+        """What loops are told: to run several trips at once saves no time here, and is much code to compile.
+
+        LLVM knows such a node by its first operand, the node itself.
+        """
+        told = self.module.add_metadata(["llvm.loop.unroll.runtime.disable"])
+        node = llvm_ir.MDValue(self.module, (told,), name=str(len(self.module.metadata)))
+        node.operands = (node, told)
+        return node
+
     def alloca(self, name, type):
         """A variable's place; what it may own is nothing before it is assigned."""
         if not is_array(type) and is_counted(type):
