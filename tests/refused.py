@@ -1081,6 +1081,16 @@ def half_array(a):
     return a[0]
 
 
+@refused("a masked array", zg.DtypeError, np.ma.array([1.0, 2.0], mask=[False, True]))
+def masked_array(a):
+    return a[0]
+
+
+@refused("an np.matrix", zg.DtypeError, np.ones((1, 2)).view(np.matrix))
+def matrix_of_numpy(a):
+    return a[0, 0]
+
+
 @refused("an object array", zg.DtypeError, np.array([1.0, None]))
 def object_array(a):
     return a[0]

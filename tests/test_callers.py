@@ -276,8 +276,7 @@ READ_ONLY.flags.writeable = False
         (
             np.zeros(2, np.float32),
             zg.DtypeError,
-            "out is an array of float32 with 1 dimensions, the gradient is an array of float64 with 1 dimensions"
-            + HELP,
+            "out is an array of float32 with 1 dimension, the gradient is an array of float64 with 1 dimension" + HELP,
         ),
         (W, zg.OverlapError, "out is stored into and shares memory with w: pass a copy of one of them"),
         (X[1], zg.OverlapError, "out is stored into and shares memory with x: pass a copy of one of them"),

@@ -65,8 +65,11 @@ def type_of_array(array: Any, name: str) -> Array:
     Raises
     ------
     DtypeError
-        For dtypes that cannot be computed with: object, str, float16.
+        For dtypes that cannot be computed with: object, str, float16; for np.matrix and masked arrays.
     """
+    if isinstance(array, np.matrix | np.ma.MaskedArray):
+        what = f"{name} is a {type(array).__name__}, whose arithmetic is not that of arrays"
+        raise DtypeError(what, help=f"pass an array: np.asarray({name})")
     if isinstance(array, np.ndarray):
         dtype, shape, flags = array.dtype, array.shape, array.flags
         layout, writeable = "C" if flags.c_contiguous else "F" if flags.f_contiguous else "A", flags.writeable

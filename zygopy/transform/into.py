@@ -104,7 +104,7 @@ def _described(value: Leaves) -> str:
     if isinstance(value, tuple):
         return "a tuple or object"
     if isinstance(value.type, Array):
-        return f"an array of {value.type.dtype} with {value.type.ndim} dimensions"
+        return f"an array of {value.type.dtype} with {value.type.ndim} dimension{'s' * (value.type.ndim != 1)}"
     return "a number"
 
 
