@@ -36,7 +36,7 @@ def test_corpus(name, monkeypatch):
     monkeypatch.setenv("ZYGOPY_VERIFY", "1")
     p = PROGRAMS[name]
     program = parts(p.function, p.args(), p.argnums)
-    args = p.args()
+    args = bind(p.function, p.args(), {})
     if program.captured or name in OTHER_LENGTHS:
         pytest.skip("the parts are not all of it")
     value, kept = python.compile(emit(flat(program.function)))(*flattened(tuple(args)))

@@ -262,9 +262,9 @@ class _Host:
     def loop(self, s: For | While) -> None:
         division = self.division
         if isinstance(s, While):
-            for t in walk(s.test):
-                if division.kind(t) == "thread":
-                    self.wait("the test of a loop", s.loc)
+            asked = [*s.test.yields, *(v for t in walk(s.test) for v in operands(t))]
+            if any(v in division.device for v in asked) or any(division.kind(t) == "thread" for t in walk(s.test)):
+                self.wait("the test of a loop", s.loc)
         marks = [p in division.device for p in s.params]
         for init, marked in zip(s.inits, marks, strict=True):
             if marked and init not in division.device:
