@@ -106,7 +106,19 @@ def tells_numbers(x, n):
     return x * n
 
 
+def tells_by_other_means(x, n):
+    assert n != 1, "n is %d" % n  # noqa: UP031 (what users write)
+    assert n != 2, "n is {}".format(n)  # noqa: UP032 (what users write)
+    assert n != 3, "n is " + str(n)
+    assert n != 4, f"n is {str(n)!r}"
+    return x * n
+
+
 RAISING = [
+    (tells_by_other_means, (0.5, 1), AssertionError, "{'n is %d' % n}"),
+    (tells_by_other_means, (0.5, 2), AssertionError, "{'n is {}'.format(n)}"),
+    (tells_by_other_means, (0.5, 3), AssertionError, "{'n is ' + str(n)}"),
+    (tells_by_other_means, (0.5, 4), AssertionError, "n is {str(n)}"),
     (tells_numbers, (0.5, 2), AssertionError, "1 of (1, 2), (0.5,) and {n}"),
     (asserts, (-1.0,), AssertionError, "x must be positive"),
     (raises, (-1.0,), ValueError, "x is negative"),
@@ -119,6 +131,17 @@ RAISING = [
     (shifts, (1.0, 64), ValueError, "a shift count must be from 0 to 63"),
     (steps, (1.0, 0), ValueError, "range() arg 3 must not be zero"),
 ]
+
+
+def asserts_with_elements(x):
+    assert len(x) < 3, f"the last one is {x[5]}"
+    return np.sum(x * x)
+
+
+@pytest.mark.parametrize("backend", ["python", "cpu"])
+def test_messages_are_made_where_they_are_raised(backend):
+    """Elements that only a message reads need not be there."""
+    np.testing.assert_array_equal(zg.grad(asserts_with_elements, backend=backend)(np.ones(2)), [2.0, 2.0])
 
 
 @pytest.mark.parametrize("f, args, error, message", RAISING, ids=lambda v: getattr(v, "__name__", None))

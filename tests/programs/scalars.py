@@ -164,6 +164,18 @@ def asserts_and_prints(x):
     return y * x
 
 
+def squared_in_place(a, k):
+    a[k] *= a[k]
+    return a[k]
+
+
+@program(0.7, numbers(3), tags="assert store", cpu=True)
+def assert_whose_test_and_message_store(x, a):
+    assert squared_in_place(a, 0) > 0, squared_in_place(a, 1)
+    assert a[1] < x * 100, f"{squared_in_place(a, 2)} is too large"
+    return x * a[0] * a[1] * a[2]
+
+
 @program(0.4, numbers(3), tags="constant_output")
 def constant_result(x, a):
     return 3.0

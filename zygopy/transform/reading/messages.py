@@ -4,7 +4,7 @@ import ast
 
 import numpy as np
 
-from zygopy.errors import UnsupportedError
+from zygopy.errors import DtypeError, UnsupportedError
 from zygopy.transform.ir import Const, Value, Var
 from zygopy.transform.reading import expressions
 from zygopy.transform.reading.values import (
@@ -20,10 +20,18 @@ def message_text(s, node: ast.expr | None) -> str:
         return "".join(str(p.value) if isinstance(p, ast.Constant) else _part_text(s, p) for p in node.values)
     if isinstance(node, ast.Constant):
         return str(node.value)
-    value = expressions.evaluate(s, node)
+    value = _known(s, node)
     if isinstance(value, Static | Const):
         return str(value.value)
     return "{" + ast.unparse(node) + "}"
+
+
+def _known(s, node: ast.expr) -> object:
+    """What an expression in a message stands for; None if it makes texts of numbers in ways that are not supported."""
+    try:
+        return expressions.evaluate(s, node)
+    except (UnsupportedError, DtypeError):
+        return None
 
 
 def _part_text(s, part: ast.FormattedValue) -> str:
@@ -45,7 +53,7 @@ def message_parts(s, node: ast.expr | None) -> tuple[str | Value, ...]:
             found.append(str(part.value))
             continue
         assert isinstance(part, ast.FormattedValue)
-        value = expressions.evaluate(s, part.value)
+        value = _known(s, part.value)
         bare = part.format_spec is None and part.conversion == -1
         if isinstance(value, Const) or isinstance(value, Static) and type(value.value) is str:
             found.append(expressions.formatted(s, ast.JoinedStr([part])))
@@ -64,6 +72,11 @@ def _shown_parts(value: object) -> list[str | Value]:
         return []
     between = [part for item in items for part in (", ", *item)]
     return ["(", *between[1:], ",)" if len(items) == 1 else ")"]
+
+
+def of_assertion(s, node: ast.Assert) -> tuple[type[Exception], str, tuple[str | Value, ...]]:
+    """The exception class and the message of an assert statement, also in parts."""
+    return AssertionError, message_text(s, node.msg), message_parts(s, node.msg)
 
 
 def raised(s, node: ast.Raise) -> tuple[type[Exception], str, tuple[str | Value, ...]]:

@@ -557,17 +557,21 @@ class Specialiser:
                 pass
             case ast.Assert():
                 test = conditions.truth(self, expressions.evaluate(self, node.test))
-                message = messages.message_text(self, node.msg)
-                self.check(test, AssertionError, message, messages.message_parts(self, node.msg))
+                self.at(node)
+                self.branch(test, lambda: None, lambda: self.fail(*messages.of_assertion(self, node)))
             case ast.Raise():
-                self.check(constant(False), *messages.raised(self, node))
-                raise Raises
+                self.fail(*messages.raised(self, node))
             case ast.FunctionDef():
                 self.define_function(node)
             case ast.Import() | ast.ImportFrom():
                 self.import_names(node)
             case _:
                 self.refuse(node)
+
+    def fail(self, error: type[Exception], message: str, parts: tuple[str | Value, ...]) -> NoReturn:
+        """Raise an error whenever this place is reached."""
+        self.check(constant(False), error, message, parts)
+        raise Raises
 
     def refuse(self, node: ast.AST) -> NoReturn:
         """Syntax that is not supported."""
