@@ -207,6 +207,12 @@ def swapped_lists(a):
     return here[0]
 
 
+@refused("a function that captures the variable of a comprehension, called later", zg.UnsupportedError, 1.0)
+def late_variable_of_a_comprehension(x):
+    functions = [lambda: k * x for k in range(3)]
+    return functions[0]()
+
+
 @refused("a generator, handed on, whose condition is known only at run time", zg.UnsupportedError, 1.0)
 def filtering_comprehension(x):
     return len(tuple(k for k in (1.0, 2.0) if k < x)) * x

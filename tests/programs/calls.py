@@ -258,3 +258,18 @@ def folds_of_items(x, y, a):
     return (
         grown * math.prod([x, y], start=2.0) + math.prod(a) * math.dist((x, y), scaled) + functools.reduce(max, (x, y))
     )
+
+
+@program(0.7, numbers(3), tags="comprehension closure", cpu=True)
+def comprehension_beside_a_closure(x, a):
+    """The function sees the variables of its own surroundings, whatever those of the comprehensions are called."""
+    i, v = 3.0, x * x
+
+    def f(y):
+        return y * i + v
+
+    total = sum([f(x) * i for i in range(3)]) + sum(f(v) * v for v in a) + max(f(x) for v in a)
+    inner = [sum([i * x for i in range(i + 1)]) * i for i in range(3)]
+    late = [lambda y, i=i: y * i for i in range(3)]
+    mapped = sum(sum(map(lambda w: w * i, [x, v])) for i in range(3))
+    return total + inner[1] * inner[2] + late[2](x) + mapped + i

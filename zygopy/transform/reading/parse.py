@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from zygopy.errors import Loc, SourceError, UnsupportedError
+from zygopy.transform.reading.scopes import with_own_variables
 
 RESULT, DONE = "result@", "done@"
 
@@ -57,7 +58,7 @@ def _read(code: types.CodeType, file: str) -> Parsed:
             why=f"{file} is not a file, or has changed since it was imported",
             help="put the function into a module or a notebook cell",
         )
-    return parse_function(node, file)
+    return parse_function(with_own_variables(node), file)
 
 
 def parse_function(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, file: str) -> Parsed:

@@ -481,6 +481,14 @@ class Specialiser:
             frame = frame.outer
         if name in assigned_names(self.frame.parsed.body):
             raise UnboundError(f"{name} is read before it has a value", self.loc, help=f"give {name} a value first")
+        name, *comprehension = name.split("@")
+        if comprehension:
+            raise UnsupportedError(
+                f"{name} is the variable of a comprehension that is over",
+                self.loc,
+                "a function that captures it finds its last value there, whichever it was when the function was made",
+                f"give the function a default: lambda {name}={name}: ...",
+            )
         raise UnboundError(f"the name {name} is not defined", self.loc)
 
     def _bound(self, frame: Frame, name: str, value: object) -> object:
